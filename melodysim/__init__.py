@@ -1,0 +1,89 @@
+"""melodysim: does a track's melody already belong to somebody?
+
+Notes or recordings in, matches with a library of reference melodies out::
+
+    import melodysim
+
+    piece = melodysim.read("song.mid")
+    report = melodysim.check(piece, melodysim.Library())
+    report.verdict.level
+
+Importing is quick and silent: what is named here loads when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from melodysim.checking import PairReport, TrackReport, check, compare
+    from melodysim.errors import (
+        InvalidNotesError,
+        LibraryError,
+        MelodysimError,
+        MissingDependencyError,
+        ReadError,
+    )
+    from melodysim.library import Library
+    from melodysim.matching import Match
+    from melodysim.melody import Melody, Piece
+    from melodysim.reading import read
+    from melodysim.rights import Rights
+    from melodysim.verdict import Rates, Verdict
+
+_HOMES = {
+    "check": "checking",
+    "compare": "checking",
+    "PairReport": "checking",
+    "TrackReport": "checking",
+    "InvalidNotesError": "errors",
+    "LibraryError": "errors",
+    "MelodysimError": "errors",
+    "MissingDependencyError": "errors",
+    "ReadError": "errors",
+    "Library": "library",
+    "Match": "matching",
+    "Melody": "melody",
+    "Piece": "melody",
+    "read": "reading",
+    "Rights": "rights",
+    "Rates": "verdict",
+    "Verdict": "verdict",
+}
+
+__all__ = [
+    "InvalidNotesError",
+    "Library",
+    "LibraryError",
+    "Match",
+    "Melody",
+    "MelodysimError",
+    "MissingDependencyError",
+    "PairReport",
+    "Piece",
+    "Rates",
+    "ReadError",
+    "Rights",
+    "TrackReport",
+    "Verdict",
+    "__version__",
+    "check",
+    "compare",
+    "read",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'melodysim' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"melodysim.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

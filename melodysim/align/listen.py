@@ -1,0 +1,424 @@
+"""Alignment of reference notes with what was heard: matching without deciding on one line.
+
+The reference is known exactly, the recording is not. So each reference note in turn takes a stretch
+of the recording, and is scored by how much stronger its pitch class sounds there than it does in the
+recording on the whole: a log-odds, summed over time. The tempo is free within a grid and may drift
+from note to note; the transposition is free but fixed; notes may go unheard, at a cost. Wrong
+octaves, sliding pitch and wrong note boundaries, which ruin transcriptions, then cost little. The
+idea is that of score-informed alignment (Raphael 2006, "Aligning music audio with symbolic scores
+using a hybrid graphical model"), made local in both melodies as by Smith & Waterman (1981).
+
+Conventions
+-----------
+Evidence is in nats per 58 ms, kept as integers (`QUANTUM` per nat): sums are exact, and the order of
+work cannot change a result. The kernel runs over all times and all 12 transpositions in its
+innermost loop, flattened (time major), with `pad` entries before time 0 so that a look back in time
+never leaves the array. Recordings are cut into overlapping blocks, which also keeps sums in int16.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from melodysim.align.corpus import Corpus, in_threads
+from melodysim.melody import LOWEST_HEARD, Heard
+
+# Tuned on the first recording of each of 14 pairs, reported on the second (docs/how-it-works.md).
+REGISTER = (52, 88)
+"""MIDI note numbers that may be the tune: E3 up; below it the bass would always be heard."""
+FLOOR = 0.03
+"""Added to strength before the logarithm: what the model's outputs show of silence."""
+BACKGROUND_EXPONENT = 0.7
+"""How far the background is that of the pitch class (1) or of the whole recording (0)."""
+BIAS = 0.25
+"""Nats per 58 ms taken off everywhere, so that unrelated notes lose and alignments stay local."""
+LIMIT = 3.0
+"""Evidence is clipped to ± this many nats."""
+SKIP_COST = 1.0
+"""Nats for a reference note that is not heard."""
+SHORTEST, LONGEST = 0.6, 1.6
+"""A note may last this share of its nominal length."""
+MAX_NOTE_SECONDS = 2.3
+"""Longer notes and rests count as this long."""
+MEDIAN_NOTES = (0.17, 0.26, 0.39, 0.58)
+"""Tempo grid: seconds for the reference's median inter-onset interval. Absolute, since references
+come at nominal tempi; with `SHORTEST` and `LONGEST` the steps overlap."""
+
+ROWS_PER_STEP = 2
+"""Rows of `Heard` (58 ms each) in one step of the alignment."""
+REFERENCE_ROW = 0.05775
+"""Seconds: evidence of a step counts in proportion to its length over this."""
+QUANTUM = 4.0
+BLOCK_SECONDS, OVERLAP_SECONDS = 120.0, 20.0
+_HIGHEST_SUM = 20000
+_OUTSIDE = -10000
+CLASSES = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Log-odds of each pitch class over time, ready for the kernel, in blocks.
+
+    Attributes
+    ----------
+    blocks : tuple of ndarray of int16, shape (12, pad + (steps + 1) * 12)
+        For each pitch class of the reference: cumulative evidence at each time, for each of the 12
+        transpositions.
+    starts : tuple of int
+        First step of each block.
+    step : float
+        Seconds a step.
+    pad : int
+        Entries before time 0.
+    """
+
+    blocks: tuple[NDArray[np.int16], ...]
+    starts: tuple[int, ...]
+    step: float
+    pad: int
+
+
+@dataclass(frozen=True, eq=False)
+class Listening:
+    """Where a reference melody was heard.
+
+    Attributes
+    ----------
+    score : float
+        Nats of evidence.
+    note : ndarray of int64, shape (k,)
+        Reference notes, consecutive.
+    begin, end : ndarray of float64, shape (k,)
+        Seconds in the recording that each takes.
+    heard : ndarray of bool, shape (k,)
+        False where the note was passed over as not heard.
+    first_pitch : int
+        MIDI note number at which the reference's first note is, or would be, in the recording.
+    tempo_ratio : float
+        How many times faster the recording is than the reference's own timing.
+    """
+
+    score: float
+    note: NDArray[np.int64]
+    begin: NDArray[np.float64]
+    end: NDArray[np.float64]
+    heard: NDArray[np.bool_]
+    first_pitch: int
+    tempo_ratio: float
+
+
+def log_odds(strength: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Evidence for each pitch class at each time against the recording's own background.
+
+    Parameters
+    ----------
+    strength : ndarray of float32, shape (steps, 88)
+        As in `Heard`.
+
+    Returns
+    -------
+    ndarray of float64, shape (steps, 12)
+        Nats per 58 ms; column 0 is C. A step in which nothing sounds has little evidence for or
+        against anything.
+    """
+    low, high = REGISTER
+    sung = strength[:, low - LOWEST_HEARD : high - LOWEST_HEARD].astype(np.float64)
+    classes = np.arange(low, high) % CLASSES
+    folded = np.stack([sung[:, classes == c].max(axis=1) for c in range(CLASSES)], axis=1)
+    overall = folded.mean()
+    own = folded.mean(axis=0, keepdims=True)
+    background = own**BACKGROUND_EXPONENT * overall ** (1 - BACKGROUND_EXPONENT)
+    odds = np.log((folded + FLOOR) / (background + FLOOR)) - BIAS
+    return np.clip(odds, -LIMIT, LIMIT)
+
+
+def prepare_evidence(heard: Heard) -> Evidence:
+    """Turn what was heard into cumulative evidence.
+
+    Parameters
+    ----------
+    heard : Heard
+
+    Returns
+    -------
+    Evidence
+        Without blocks if nothing was heard.
+    """
+    step = heard.frame * ROWS_PER_STEP
+    steps = len(heard.strength) // ROWS_PER_STEP
+    pad = (int(MAX_NOTE_SECONDS / step * LONGEST) + 2) * CLASSES
+    if steps == 0:
+        return Evidence((), (), step, pad)
+    rows = heard.strength[: steps * ROWS_PER_STEP]
+    odds = log_odds(rows.reshape(steps, ROWS_PER_STEP, -1).mean(axis=1)) * (step / REFERENCE_ROW)
+    size, overlap = round(BLOCK_SECONDS / step), round(OVERLAP_SECONDS / step)
+    starts = list(range(0, max(1, steps - overlap), size - overlap))
+    blocks = tuple(_cumulative(odds[start : start + size], pad) for start in starts)
+    return Evidence(blocks, tuple(starts), step, pad)
+
+
+def _cumulative(odds: NDArray[np.float64], pad: int) -> NDArray[np.int16]:
+    """Sum evidence over time, laid out as the kernel reads it."""
+    total = np.concatenate([np.zeros((1, CLASSES)), np.cumsum(odds, axis=0)])
+    laid = np.zeros((CLASSES, pad + total.size), np.int16)
+    for pitch_class in range(CLASSES):
+        heard_class = (pitch_class + np.arange(CLASSES)) % CLASSES
+        sums = np.rint(total[:, heard_class].reshape(-1) * QUANTUM)
+        # Evidence averages below 1 nat by construction: sums stay far inside int16 in any music.
+        laid[pitch_class, pad:] = np.clip(sums, -_HIGHEST_SUM, _HIGHEST_SUM)
+    return laid
+
+
+@njit(nogil=True, cache=True)
+def _lengths(nominal, shortest, longest):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # pragma: no cover
+    """Four lengths, in steps, that a note may take, and the nominal one."""
+    first = max(1, int(np.floor(nominal * shortest + 0.5)))
+    last = max(first, int(np.floor(nominal * longest + 0.5)))
+    usual = min(max(1, int(np.floor(nominal + 0.5)), first), last)
+    third = last - first
+    return first, first + (third + 1) // 3, first + (2 * third + 1) // 3, last, usual
+
+
+@njit(nogil=True, cache=True)
+def _advance(e0, e1, e2, e3, total, before, skip, next_total, out, free):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # pragma: no cover
+    """One reference note, all times and transpositions; gives the best score.
+
+    `free` is the score with the next note's evidence so far taken off, so that adding the evidence
+    at a later time gives what lies between.
+    """
+    best = np.int16(0)
+    for x in range(out.shape[0]):
+        entered = max(max(e0[x], e1[x]), max(e2[x], e3[x]))
+        sung = np.int16(entered + total[x])
+        passed = np.int16(before[x] - skip)
+        value = max(max(sung, passed), np.int16(0))
+        out[x] = value
+        free[x] = np.int16(value - next_total[x])
+        best = max(best, value)
+    return best
+
+
+@njit(nogil=True, cache=True)
+def _listen(block, pad, pitch_class, nominal, shortest, longest, skip, score, free):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # pragma: no cover
+    """Best local alignment of one reference at one tempo: score, last note, place in the block.
+
+    `score` and `free` are [2, entries]: before and after the note at hand, in turn.
+    """
+    size = score.shape[1] - pad
+    score[:, :pad] = _OUTSIDE
+    free[:, :pad] = _OUTSIDE
+    score[0, pad:] = 0
+    total = block[pitch_class[0]]
+    for x in range(pad, total.shape[0]):
+        free[0, x] = -total[x]
+    best, last, place = np.int16(0), 0, 0
+    for j in range(pitch_class.shape[0]):
+        total = block[pitch_class[j]]
+        next_total = block[pitch_class[min(j + 1, pitch_class.shape[0] - 1)]]
+        a, b, c, d, usual = _lengths(nominal[j], shortest, longest)
+        now, after = free[j % 2], free[(j + 1) % 2]
+        reached = _advance(
+            now[pad - a * 12 : pad - a * 12 + size],
+            now[pad - b * 12 : pad - b * 12 + size],
+            now[pad - c * 12 : pad - c * 12 + size],
+            now[pad - d * 12 : pad - d * 12 + size],
+            total[pad:],
+            score[j % 2][pad - usual * 12 : pad - usual * 12 + size],
+            skip,
+            next_total[pad:],
+            score[(j + 1) % 2][pad:],
+            after[pad:],
+        )
+        if reached > best:
+            best, last = reached, j
+            for x in range(size):
+                if score[(j + 1) % 2, pad + x] == reached:
+                    place = x
+                    break
+    return best, last, place
+
+
+@njit(nogil=True, cache=True)
+def _listen_many(  # type: ignore[no-untyped-def]  # noqa: ANN202  # pragma: no cover
+    block, pad, pitch_class, gap, start, melodies, median, tempi, cap, shortest, longest, skip, out  # noqa: ANN001
+):
+    """Fill out [melodies, 4] with score, tempo, last note and place of the best alignment."""
+    size = block.shape[1]
+    score = np.empty((2, size), np.int16)
+    free = np.empty((2, size), np.int16)
+    for k in range(melodies.shape[0]):
+        m = melodies[k]
+        lo, hi = start[m], start[m + 1]
+        for tempo in range(tempi.shape[0]):
+            nominal = np.minimum(gap[lo:hi] * (tempi[tempo] / median[m]), cap)
+            best, last, place = _listen(
+                block, pad, pitch_class[lo:hi], nominal, shortest, longest, skip, score, free
+            )
+            if best > out[k, 0]:
+                out[k, 0], out[k, 1], out[k, 2], out[k, 3] = best, tempo, last, place
+
+
+@njit(nogil=True, cache=True)
+def _trace(block, pad, pitch_class, nominal, shortest, longest, skip, steps, lane, last):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # pragma: no cover
+    """Moves [notes + 1, steps + 1] of one transposition: 0 nothing, +d heard, -d passed over."""
+    notes = last + 1
+    score = np.zeros((notes + 1, steps + 1), np.int32)
+    move = np.zeros((notes + 1, steps + 1), np.int16)
+    for j in range(notes):
+        total = block[pitch_class[j]]
+        a, b, c, d, usual = _lengths(nominal[j], shortest, longest)
+        for t in range(steps + 1):
+            best, how = 0, 0
+            for length in (a, b, c, d):
+                if length <= t:
+                    here = total[pad + t * 12 + lane] - total[pad + (t - length) * 12 + lane]
+                    value = score[j, t - length] + here
+                    if value > best:
+                        best, how = value, length
+            if usual <= t:
+                value = score[j, t - usual] - skip
+                if value > best:
+                    best, how = value, -usual
+            score[j + 1, t] = best
+            move[j + 1, t] = how
+    return move
+
+
+def scan_heard(
+    corpus: Corpus, evidence: Evidence, melodies: NDArray[np.int64], threads: int = 1
+) -> NDArray[np.int32]:
+    """Score references against a recording.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        The references.
+    evidence : Evidence
+        Of the recording.
+    melodies : ndarray of int64, shape (n,)
+        Which references.
+    threads : int, optional
+        Threads to use.
+
+    Returns
+    -------
+    ndarray of int32, shape (n, 5)
+        Score in `QUANTUM` per nat; tempo (index into `MEDIAN_NOTES`), last reference note, place and
+        block of the best alignment, for `trace_heard`.
+    """
+    tempi = np.array(MEDIAN_NOTES) / evidence.step
+    classes = corpus.pitch % np.int16(CLASSES)
+    best = np.zeros((len(melodies), 5), np.int32)
+    for number, block in enumerate(evidence.blocks):
+
+        def work(share: NDArray[np.int64], block: NDArray[np.int16] = block) -> NDArray[np.int32]:
+            out = np.zeros((len(share), 4), np.int32)
+            _listen_many(
+                block,
+                evidence.pad,
+                classes,
+                corpus.gap,
+                corpus.start,
+                share,
+                corpus.median_gap,
+                tempi,
+                MAX_NOTE_SECONDS / evidence.step,
+                SHORTEST,
+                LONGEST,
+                np.int16(SKIP_COST * QUANTUM),
+                out,
+            )
+            return out
+
+        found = in_threads(work, melodies, threads)
+        better = found[:, 0] > best[:, 0]
+        best[better, :4] = found[better]
+        best[better, 4] = number
+    return best
+
+
+def trace_heard(
+    corpus: Corpus, evidence: Evidence, heard: Heard, melody: int, found: NDArray[np.int32]
+) -> Listening:
+    """Say which reference note was heard when.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        The references.
+    evidence : Evidence
+        Of the recording.
+    heard : Heard
+        The same recording, to tell the octave.
+    melody : int
+        The reference.
+    found : ndarray of int32, shape (5,)
+        Its row of `scan_heard`, with a score above 0.
+
+    Returns
+    -------
+    Listening
+    """
+    score, tempo, last, place, number = (int(value) for value in found)
+    lo, hi = int(corpus.start[melody]), int(corpus.start[melody + 1])
+    block, lane, step = evidence.blocks[number], place % CLASSES, evidence.step
+    stretch = MEDIAN_NOTES[tempo] / step / corpus.median_gap[melody]
+    move = _trace(
+        block,
+        evidence.pad,
+        corpus.pitch[lo:hi] % np.int16(CLASSES),
+        np.minimum(corpus.gap[lo:hi] * stretch, MAX_NOTE_SECONDS / step),
+        SHORTEST,
+        LONGEST,
+        int(SKIP_COST * QUANTUM),
+        (block.shape[1] - evidence.pad) // CLASSES - 1,
+        lane,
+        last,
+    )
+    rows = []
+    j, t = last + 1, place // CLASSES
+    while j > 0 and move[j, t]:
+        length = int(move[j, t])
+        rows.append((j - 1, t - abs(length), t, length > 0))
+        j, t = j - 1, t - abs(length)
+    note, begin, end, sung = (np.array(column) for column in zip(*rows[::-1], strict=True))
+    begin, end = ((time + evidence.starts[number]) * step for time in (begin, end))
+    pitch = corpus.pitch[lo:hi][note] + lane
+    return Listening(
+        score=score / QUANTUM,
+        note=note,
+        begin=begin,
+        end=end,
+        heard=sung.astype(bool),
+        first_pitch=lane + _octave(heard, pitch, begin, end, sung),
+        tempo_ratio=float(corpus.gap[lo:hi][note].sum()) / float(end[-1] - begin[0]),
+    )
+
+
+def _octave(
+    heard: Heard,
+    pitch: NDArray[np.int16],
+    begin: NDArray[np.float64],
+    end: NDArray[np.float64],
+    sung: NDArray[np.bool_],
+) -> int:
+    """Semitones (a multiple of 12) to add to pitches so that they are where the sound is.
+
+    Pitches are counted from the reference's first note as from a C; the result is a MIDI note number
+    offset.
+    """
+    best, offset = -1.0, 60
+    for shift in range(0, 121, 12):
+        columns = pitch.astype(np.int64) + shift - LOWEST_HEARD
+        total = 0.0
+        for column, a, b, counts in zip(columns, begin, end, sung, strict=True):
+            if counts and 0 <= column < heard.strength.shape[1]:
+                first, last = int(a / heard.frame), max(int(a / heard.frame) + 1, int(b / heard.frame))
+                total += float(heard.strength[first:last, column].mean()) * (b - a)
+        if total > best:
+            best, offset = total, shift
+    return offset

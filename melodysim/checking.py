@@ -1,0 +1,165 @@
+"""The verbs: check a track against a library, compare two works, transcribe.
+
+Each is a function from what was read to a report; what a report looks like is `melodysim.report`'s
+business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from melodysim.errors import ReadError
+from melodysim.library import Entry, Library, MemoryShelf, Reference
+from melodysim.matching import Match, find_matches
+from melodysim.melody import Melody, Piece
+from melodysim.rights import Rights
+from melodysim.verdict import Rates, Verdict, judge, judge_pair
+
+DEFAULT_TOP = 10
+
+
+@dataclass(frozen=True, eq=False)
+class TrackReport:
+    """What came of checking one track.
+
+    Attributes
+    ----------
+    source : str
+        The track.
+    piece : Piece or None
+        As it was read; None where it could not be.
+    verdict : Verdict or None
+        None where it could not be read.
+    matches : tuple of Match
+        Best first.
+    error : str or None
+        Why it could not be checked.
+    """
+
+    source: str
+    piece: Piece | None = None
+    verdict: Verdict | None = None
+    matches: tuple[Match, ...] = ()
+    error: str | None = None
+
+
+def check(
+    piece: Piece,
+    library: Library,
+    top: int = DEFAULT_TOP,
+    rates: Rates | None = None,
+    threads: int = 1,
+) -> TrackReport:
+    """Check a track against a library.
+
+    Parameters
+    ----------
+    piece : Piece
+        From `melodysim.read`, or made of notes.
+    library : Library
+    top : int, optional
+        Matches to report, significant or not.
+    rates : Rates, optional
+        Of false alarms.
+    threads : int, optional
+        Threads to use; the result does not depend on it.
+
+    Returns
+    -------
+    TrackReport
+
+    Raises
+    ------
+    ReadError
+        If the piece has no melody: silence is not "clear".
+    """
+    require_melody(piece)
+    matches = find_matches(piece, library, max(top, 1), threads)
+    verdict = judge(piece, matches, len(library), rates or Rates())
+    return TrackReport(piece.source, piece, verdict, tuple(matches[:top] if top else ()))
+
+
+def require_melody(piece: Piece) -> None:
+    """Raise `ReadError` if no melody was heard in a piece."""
+    if not piece.melodies:
+        raise ReadError(
+            f"{piece.source}: no melody was heard (silence, noise, or no pitched voice), so nothing "
+            "could be checked"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PairReport:
+    """What came of comparing two works.
+
+    Attributes
+    ----------
+    new, earlier : Piece
+        The works.
+    score : float
+        How much more alike they are than unrelated works; comparable between pairs.
+    verdict : Verdict
+        On the new work.
+    match : Match or None
+        The best passage of the new work that follows the earlier one.
+    """
+
+    new: Piece
+    earlier: Piece
+    score: float
+    verdict: Verdict
+    match: Match | None
+
+
+def compare(
+    new: Piece, earlier: Piece, library: Library, rates: Rates | None = None, threads: int = 1
+) -> PairReport:
+    """Compare two works, with a library as the background that says what chance does.
+
+    Parameters
+    ----------
+    new, earlier : Piece
+        The work in question, and the one that it may follow.
+    library : Library
+    rates : Rates, optional
+        Of false alarms among unrelated pairs.
+    threads : int, optional
+        Threads to use.
+
+    Returns
+    -------
+    PairReport
+        Its score is the mean of both directions: which work is called the new one changes the
+        passage that is shown, not the likeness.
+
+    Raises
+    ------
+    ReadError
+        If either has no melody.
+    """
+    require_melody(new)
+    require_melody(earlier)
+    background = library.background_melodies()
+    match = _best_passage(new, earlier, background, threads)
+    back = _best_passage(earlier, new, background, threads)
+    alike = [0.0 if m is None else m.standardised for m in (match, back)]
+    verdict = judge_pair(new, match, rates or Rates())
+    return PairReport(new, earlier, float(np.mean(alike)), verdict, match)
+
+
+def _best_passage(
+    query: Piece, work: Piece, background: list[Melody], threads: int
+) -> Match | None:
+    """Find the passage of a query that follows a work best."""
+    title = work.title or work.source
+    references = [
+        Reference(
+            Entry(f"{k}", title, work.creator, work.source, Rights("unknown"), melody.voice), melody
+        )
+        for k, melody in enumerate(work.melodies)
+    ]
+    shelf = MemoryShelf(references, background)
+    found = find_matches(query, shelf, 1, threads, only=np.arange(len(references)))
+    return found[0] if found else None

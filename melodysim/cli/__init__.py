@@ -1,0 +1,114 @@
+"""The command line: parsing, progress and exit codes, no logic.
+
+Exit status: 0 nothing at or above ``--fail-on``, 1 something was, 2 bad usage or input.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+
+import click
+
+import melodysim
+from melodysim.errors import MelodysimError
+
+COMMANDS = {
+    "check": "Does a track follow a melody that somebody owns?",
+    "compare": "How alike are two works, and where?",
+    "transcribe": "Write the melodies as heard to a MIDI file.",
+    "library": "Make, fill and look after the reference library.",
+    "doctor": "What is installed, and which formats work.",
+    "demo": "Check a fixture recording, from a fresh clone.",
+    "completion": "Print a script that completes commands in your shell.",
+}
+"""Subcommands, one a module of this folder; a module is imported when its command is run."""
+
+
+class _LazyGroup(click.Group):
+    """A group that imports a command's module when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give the names, in the order in which people need them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"melodysim.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(melodysim.__version__, "-V", "--version", prog_name="melodysim")
+def cli() -> None:
+    """Find out whether a track's melody already belongs to somebody.
+
+    \b
+    First:   melodysim library init          public-domain tunes, some 12,700
+             melodysim library import DIR    the melodies you are worried about
+    Then:    melodysim check song.mp3
+
+    melodysim compares melodies. It does not give legal advice.
+    """
+
+
+@contextlib.contextmanager
+def _native_silence() -> Iterator[None]:
+    """Keep decoders' own messages (libmpg123 writes to descriptor 2) off the terminal.
+
+    Python's standard error goes on where it went.
+    """
+    try:
+        saved = os.dup(2)
+    except OSError:
+        yield
+        return
+    before = sys.stderr
+    with os.fdopen(saved, "w", buffering=1, encoding="utf-8", errors="replace") as stderr:
+        sys.stderr = stderr
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        try:
+            yield
+        finally:
+            stderr.flush()
+            os.dup2(saved, 2)
+            sys.stderr = before
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    with _native_silence():
+        status = _run()
+    sys.exit(status)
+
+
+def _run() -> int:
+    try:
+        result = cli.main(standalone_mode=False, prog_name="melodysim")
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        print("melodysim: stopped", file=sys.stderr)  # noqa: T201
+        return 130
+    except MelodysimError as error:
+        print(f"melodysim: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141

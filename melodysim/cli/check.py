@@ -1,0 +1,88 @@
+"""``melodysim check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from melodysim.cli import shared
+
+
+@click.command()
+@click.argument("tracks", nargs=-1, required=True, type=shared.PATH)
+@shared.library_option
+@click.option(
+    "--top", type=click.IntRange(1, 10_000), default=10, show_default=True,
+    help="Matches to report for each track, significant or not.",
+)  # fmt: skip
+@shared.verdict_options
+@shared.output_options("text", "json", "csv")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    tracks: tuple[Path, ...],
+    library_path: Path | None,
+    top: int,
+    fail_on: str,
+    likely_rate: float,
+    review_rate: float,
+    form: str,
+    output: Path | None,
+    quiet: bool,
+) -> None:
+    """Say of each TRACK whether it follows a melody that somebody owns.
+
+    A track is a recording (wav, flac, ogg, mp3; m4a with an extra), a MIDI file, or a score
+    (MusicXML, ABC, kern). "clear", "review" or "likely" says whether a mechanical licence is likely
+    to be needed for a melody of the library.
+
+    \b
+    $ melodysim check song.mp3
+    song.mp3
+      LIKELY: a mechanical licence is likely to be needed  (probability 0.99…)
+        • 22 notes from 0:41 to 0:53 follow “…”, 3 semitones higher; …
+
+    Exit status: 0, or 1 if a track is at or above --fail-on, or 2 if one could not be read.
+    """
+    from melodysim.checking import TrackReport, check
+    from melodysim.errors import MelodysimError
+    from melodysim.library import Library
+    from melodysim.reading import read
+
+    rates = shared.make_rates(likely_rate, review_rate)
+    cores = shared.threads()
+    library = Library(shared.library_path_or_default(library_path))
+    reports: list[TrackReport] = []
+    with shared.progress("checking", len(tracks), quiet) as update:
+        for number, track in enumerate(tracks):
+            update(number, track.name)
+            try:
+                reports.append(check(read(track, cores), library, top, rates, cores))
+            except MelodysimError as error:
+                if len(tracks) == 1 and form == "text":
+                    raise
+                reports.append(TrackReport(str(track), error=str(error)))
+    shared.deliver(_written(reports, library, form, output), output)
+    if any(report.error for report in reports):
+        if form != "text":
+            for report in reports:
+                if report.error:
+                    click.echo(f"melodysim: {report.error}", err=True)
+        ctx.exit(2)
+    ctx.exit(int(shared.failed([r.verdict.level for r in reports if r.verdict], fail_on)))
+
+
+def _written(reports: list, library: object, form: str, output: Path | None) -> str:
+    """Write reports in the form that was asked for."""
+    if form == "json":
+        from melodysim.report.json import checks_json
+
+        return checks_json(reports, str(library.path), len(library))  # type: ignore[attr-defined,arg-type]
+    if form == "csv":
+        from melodysim.report.csv import checks_csv
+
+        return checks_csv(reports)
+    from melodysim.report.text import print_checks
+
+    return shared.rendered(lambda console: print_checks(console, reports), output)

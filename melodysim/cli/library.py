@@ -1,0 +1,313 @@
+"""``melodysim library``: the reference library."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from melodysim.cli import shared
+from melodysim.rights import STATUSES, Rights
+
+if TYPE_CHECKING:
+    from melodysim.library.importers import ImportResult
+
+
+@click.group()
+def command() -> None:
+    """Make, fill and look after the reference library.
+
+    The library is one file. `init` fills it with some 12,700 public-domain folk tunes, `import` adds
+    what you are worried about: the works you represent, chart melodies, a generator's training set.
+    Every melody has a rights status; only melodies in copyright or of unknown status raise a verdict.
+    """
+
+
+def _report(result: ImportResult, path: Path, form: str, output: Path | None) -> str:
+    if form == "json":
+        failed = [{"source": source, "error": error} for source, error in result.failed]
+        answer = {
+            "schema": 1,
+            "imported": result.imported,
+            "unchanged": result.unchanged,
+            "failed": failed,
+        }
+        return json.dumps(answer, ensure_ascii=False, indent=1) + "\n"
+    lines = [f"{result.imported:,} melodies imported into {path}"]
+    if result.unchanged:
+        lines.append(f"{result.unchanged:,} files were there already, unchanged")
+    lines += [f"failed: {error}" for _, error in result.failed]
+    return "\n".join(lines) + "\n"
+
+
+def _finish(
+    ctx: click.Context, result: ImportResult, path: Path, form: str, output: Path | None
+) -> None:
+    """Report an import; build what checks need, so that the first check does not wait for it."""
+    from melodysim.library import Library
+
+    if result.imported:
+        Library(path)
+    shared.deliver(_report(result, path, form, output), output)
+    if result.failed and not (result.imported or result.unchanged):
+        ctx.exit(2)
+
+
+@command.command()
+@shared.library_option
+@shared.output_options("text", "json")
+@click.pass_context
+def init(
+    ctx: click.Context, library_path: Path | None, form: str, output: Path | None, quiet: bool
+) -> None:
+    """Fill a library with the public-domain tunes that come with music21.
+
+    The Essen folk songs, O'Neill's, Ryan's and Aird's collections and the Nottingham tunes, some
+    12,700 in all: a background of what melodies have in common, and a first library to check with.
+    Running it again changes nothing.
+    """
+    from melodysim.library.importers import import_builtin
+    from melodysim.library.store import Store
+
+    path = shared.library_path_or_default(library_path)
+    with shared.progress("reading tune books", None, quiet) as update, Store(path, create=True) as store:
+        result = import_builtin(store, lambda done, total, name: update(done, name, total))  # type: ignore[call-arg]
+    _finish(ctx, result, path, form, output)
+
+
+@command.command("import")
+@click.argument("paths", nargs=-1, required=True, type=shared.PATH)
+@click.option(
+    "--rights",
+    type=click.Choice(STATUSES),
+    default="unknown",
+    show_default=True,
+    help="Rights status of the new melodies.",
+)
+@click.option("--title", help="Title, instead of what the files say.")
+@click.option("--creator", help="Composer or artist, instead of what the files say.")
+@click.option("--holder", help="Who holds the rights.")
+@click.option("--published", type=int, help="Year of first publication.")
+@shared.library_option
+@shared.output_options("text", "json")
+@click.pass_context
+def import_(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    rights: Any,
+    title: str | None,
+    creator: str | None,
+    holder: str | None,
+    published: int | None,
+    library_path: Path | None,
+    form: str,
+    output: Path | None,
+    quiet: bool,
+) -> None:
+    """Import melodies from files and folders: MIDI, MusicXML, ABC, kern, recordings.
+
+    A melody's id is its file's path relative to the folder that you name. Importing a file again
+    changes nothing unless its contents have changed. A file that cannot be read does not stop the
+    rest.
+
+    \b
+    $ melodysim library import catalogue/ --rights in-copyright --holder "My Music Ltd"
+    """
+    from melodysim.errors import ReadError
+    from melodysim.library.importers import import_paths
+    from melodysim.library.store import Store
+
+    path = shared.library_path_or_default(library_path)
+    missing = [p for p in paths if not p.exists()]
+    if missing:
+        raise ReadError(f"{missing[0]}: no such file or folder")
+    with shared.progress("importing", None, quiet) as update, Store(path, create=True) as store:
+        result = import_paths(
+            store,
+            paths,
+            Rights(rights, holder=holder, published=published),
+            title,
+            creator,
+            lambda done, total, name: update(done, name, total),  # type: ignore[call-arg]
+        )
+    _finish(ctx, result, path, form, output)
+
+
+def _entry_rows(entries: list) -> list[dict[str, Any]]:
+    from melodysim.report.json import entry_dict
+
+    return [entry_dict(entry) | {"notes": entry.notes} for entry in entries]
+
+
+@command.command("list")
+@click.argument("text", required=False)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
+@shared.library_option
+@shared.output_options("text", "json")
+def list_(
+    text: str | None,
+    limit: int,
+    library_path: Path | None,
+    form: str,
+    output: Path | None,
+    quiet: bool,
+) -> None:
+    """List melodies, or those with TEXT in their id, title or creator."""
+    from melodysim.library.store import Store
+
+    with Store(shared.library_path_or_default(library_path)) as store:
+        entries, total = store.entries(text, limit), store.count()
+    if form == "json":
+        answer = {"schema": 1, "melodies": total, "entries": _entry_rows(entries)}
+        shared.deliver(json.dumps(answer, ensure_ascii=False, indent=1) + "\n", output)
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("id", "title", "creator", "notes", "rights"):
+        table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=34)
+    for e in entries:
+        cells = (e.id, e.title, e.creator or "", str(e.notes), e.rights.status)
+        table.add_row(*map(escape, cells))
+    shared.deliver(shared.rendered(lambda console: console.print(table), output), output)
+    if len(entries) == limit and not quiet:
+        click.echo(f"the first {limit} of {total:,}; --limit shows more", err=True)
+
+
+@command.command()
+@click.argument("identity", metavar="ID")
+@shared.library_option
+@shared.output_options("text", "json")
+def show(
+    identity: str, library_path: Path | None, form: str, output: Path | None, quiet: bool
+) -> None:
+    """Show one melody: where it is from, whose it is, and its notes."""
+    from melodysim.errors import LibraryError
+    from melodysim.library.store import Store
+    from melodysim.report.text import note_name
+    from melodysim.sequence import estimate_key, semitones
+
+    path = shared.library_path_or_default(library_path)
+    with Store(path) as store:
+        melody = store.melody(identity)
+        entry = store.entries_by_id([identity]).get(identity)
+    if entry is None:
+        raise LibraryError(f"{path}: no melody with id {identity!r}")
+    row = _entry_rows([entry])[0] | {"key": estimate_key(melody)}
+    if form == "json":
+        row["melody"] = {
+            "onset": melody.onset.round(6).tolist(),
+            "duration": melody.duration.round(6).tolist(),
+            "pitch": melody.pitch.tolist(),
+        }
+        shared.deliver(json.dumps(row, ensure_ascii=False, indent=1) + "\n", output)
+        return
+    rights = row.pop("rights")
+    lines = [f"{name:<10}{value}" for name, value in row.items() if value is not None]
+    lines += [f"{'rights':<10}{entry.rights.meaning}"]
+    lines += [f"{'  ' + name:<10}{value}" for name, value in rights.items() if name != "status"]
+    names = [note_name(int(p)) for p in semitones(melody.pitch)]
+    lines += ["", *(" ".join(names[i : i + 16]) for i in range(0, len(names), 16))]
+    shared.deliver("\n".join(lines) + "\n", output)
+
+
+@command.command("rights")
+@click.argument("identities", metavar="ID...", nargs=-1, required=True)
+@click.option("--status", type=click.Choice(STATUSES), required=True, help="What holds from now on.")
+@click.option("--holder", help="Who holds the rights.")
+@click.option("--iswc", help="International Standard Musical Work Code.")
+@click.option("--published", type=int, help="Year of first publication.")
+@click.option("--note", help="Anything else, such as a licence number.")
+@shared.library_option
+def rights_(
+    identities: tuple[str, ...],
+    status: Any,
+    holder: str | None,
+    iswc: str | None,
+    published: int | None,
+    note: str | None,
+    library_path: Path | None,
+) -> None:
+    """Set the rights of melodies."""
+    from melodysim.library.store import Store
+
+    with Store(shared.library_path_or_default(library_path), writable=True) as store:
+        with store.transaction():
+            for identity in identities:
+                store.set_rights(identity, Rights(status, holder, iswc, published, note))
+    click.echo(f"{len(identities)} melodies are now {status}", err=True)
+
+
+@command.command()
+@click.argument("identities", metavar="ID...", nargs=-1, required=True)
+@shared.library_option
+def remove(identities: tuple[str, ...], library_path: Path | None) -> None:
+    """Take melodies out of the library."""
+    from melodysim.library.store import Store
+
+    with Store(shared.library_path_or_default(library_path), writable=True) as store:
+        with store.transaction():
+            for identity in identities:
+                store.remove(identity)
+    click.echo(f"{len(identities)} melodies removed", err=True)
+
+
+@command.command()
+@click.argument("folder", type=shared.PATH)
+@click.option("--text", help="Only melodies with this in their id, title or creator.")
+@shared.library_option
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks.")
+def export(folder: Path, text: str | None, library_path: Path | None, quiet: bool) -> None:
+    """Write melodies to FOLDER: a MIDI and a CSV file each, and index.csv over all."""
+    import csv
+    import io
+    import re
+
+    from melodysim.library.store import Store
+    from melodysim.writing import csv_text, midi_bytes
+
+    with Store(shared.library_path_or_default(library_path)) as store:
+        entries = store.entries(text)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise click.UsageError(f"{folder}: cannot be made ({error.strerror})") from error
+        out = io.StringIO()
+        index = csv.writer(out, lineterminator="\n")
+        index.writerow(["file", "id", "title", "creator", "rights", "source"])
+        with shared.progress("exporting", len(entries), quiet) as update:
+            for number, entry in enumerate(entries):
+                update(number, entry.title)
+                name = f"{number:06d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', entry.id)[:80]}"
+                melody = store.melody(entry.id)
+                shared.write_whole(folder / f"{name}.mid", midi_bytes([melody]))
+                shared.write_whole(folder / f"{name}.csv", csv_text(melody).encode())
+                index.writerow(
+                    [name, entry.id, entry.title, entry.creator, entry.rights.status, entry.source]
+                )
+        shared.write_whole(folder / "index.csv", out.getvalue().encode())
+    if not quiet:
+        click.echo(f"{len(entries):,} melodies written to {folder}", err=True)
+
+
+@command.command()
+@shared.library_option
+@shared.output_options("text", "json")
+def stats(library_path: Path | None, form: str, output: Path | None, quiet: bool) -> None:
+    """Say what the library holds: melodies, notes, rights, collections."""
+    from melodysim.library.store import Store
+
+    path = shared.library_path_or_default(library_path)
+    with Store(path) as store:
+        numbers = store.statistics()
+    if form == "json":
+        answer = {"schema": 1, "path": str(path), **numbers}
+        shared.deliver(json.dumps(answer, ensure_ascii=False, indent=1) + "\n", output)
+        return
+    lines = [str(path)]
+    for group, counts in numbers.items():
+        lines += ["", group, *(f"  {count:>9,}  {name}" for name, count in counts.items())]
+    shared.deliver("\n".join(lines) + "\n", output)

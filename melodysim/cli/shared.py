@@ -1,0 +1,164 @@
+"""What commands share: options, consoles, and writing results without tearing files."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from melodysim.errors import MelodysimError
+from melodysim.library import default_library_path
+from melodysim.verdict import LEVELS, LIKELY_RATE, REVIEW_RATE, Rates
+
+PATH = click.Path(path_type=Path)
+
+
+def library_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--library``."""
+    return click.option(
+        "--library",
+        "library_path",
+        type=PATH,
+        envvar="MELODYSIM_LIBRARY",
+        help="Reference library. Default: MELODYSIM_LIBRARY, or a file in your data folder.",
+    )(command)
+
+
+def output_options(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add ``--format``, ``--output`` and ``--quiet``."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        command = click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks.")(command)
+        command = click.option(
+            "-o", "--output", type=PATH, help="Write the result to this file instead."
+        )(command)
+        return click.option(
+            "--format",
+            "form",
+            type=click.Choice(formats),
+            default=formats[0],
+            show_default=True,
+            help="How to write the result.",
+        )(command)
+
+    return add
+
+
+def verdict_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--fail-on``, ``--likely-rate`` and ``--review-rate``."""
+    rate = click.FloatRange(0, 1, min_open=True, max_open=True)
+    for name, default, level in (
+        ("--review-rate", REVIEW_RATE, "review"),
+        ("--likely-rate", LIKELY_RATE, "likely"),
+    ):
+        command = click.option(
+            name,
+            type=rate,
+            default=default,
+            show_default=True,
+            help=f"Share of unrelated tracks that may be called {level} by chance.",
+        )(command)
+    return click.option(
+        "--fail-on",
+        type=click.Choice([*LEVELS[1:], "never"]),
+        default="likely",
+        show_default=True,
+        help="Exit with status 1 from this level on.",
+    )(command)
+
+
+def make_rates(likely: float, review: float) -> Rates:
+    """Check the two rates against each other."""
+    if likely > review:
+        raise click.UsageError("--likely-rate must not be above --review-rate")
+    return Rates(likely, review)
+
+
+def failed(levels: list[str], fail_on: str) -> bool:
+    """Say whether a verdict is at or above the level to fail on."""
+    return fail_on != "never" and any(
+        LEVELS.index(level) >= LEVELS.index(fail_on) for level in levels if level in LEVELS
+    )
+
+
+def library_path_or_default(path: Path | None) -> Path:
+    """Path that was given, or the user's own library."""
+    return path if path is not None else default_library_path()
+
+
+def threads() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def stderr_console() -> Console:
+    """Console for progress and remarks: standard output holds results only."""
+    return Console(stderr=True, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def progress(description: str, total: int | None, quiet: bool) -> Iterator[Callable[[int, str], None]]:
+    """Show a bar on standard error; gives a function of (done, what is at hand)."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("[dim]{task.fields[item]}", markup=True),
+        console=stderr_console(),
+        transient=True,
+        disable=quiet or not sys.stderr.isatty(),
+    )
+    with bar:
+        task = bar.add_task(description, total=total, item="")
+
+        def update(done: int, item: str, total: int | None = None) -> None:
+            from rich.markup import escape
+
+            fields: dict[str, Any] = {} if total is None else {"total": total}
+            bar.update(task, completed=done, item=escape(item[:40]), **fields)
+
+        yield update
+
+
+def deliver(text: str, output: Path | None) -> None:
+    """Write a result to standard output, or whole to a file."""
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    write_whole(output, text.encode())
+
+
+def write_whole(output: Path, content: bytes) -> None:
+    """Write a file under a temporary name and rename it."""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(output)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise MelodysimError(f"{output}: cannot be written ({error.strerror})") from error
+
+
+def rendered(show: Callable[[Console], None], output: Path | None) -> str:
+    """Render text as rich prints it: with colour on a terminal only."""
+    if output is None and sys.stdout.isatty():
+        show(Console())
+        return ""
+    buffer = io.StringIO()
+    show(Console(file=buffer, width=100, no_color=True, force_terminal=False))
+    return buffer.getvalue()

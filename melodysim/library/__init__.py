@@ -1,0 +1,107 @@
+"""The reference library: what melodies are compared with, and who owns them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.library.index import Index, load_index
+from melodysim.library.shelf import MemoryShelf, Shelf
+from melodysim.library.store import Entry, Reference, Store
+from melodysim.melody import Melody
+from melodysim.significance import sample_references
+
+__all__ = [
+    "Entry",
+    "Index",
+    "Library",
+    "MemoryShelf",
+    "Reference",
+    "Shelf",
+    "Store",
+    "default_library_path",
+]
+
+
+def default_library_path() -> Path:
+    """Path of the user's library: ``MELODYSIM_LIBRARY``, or a file in the user's data folder."""
+    named = os.environ.get("MELODYSIM_LIBRARY")
+    if named:
+        return Path(named)
+    from platformdirs import user_data_path
+
+    return user_data_path("melodysim", appauthor=False) / "library.db"
+
+
+class Library:
+    """A reference library opened for checking; safe to share between threads.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        The SQLite file; by default the user's own library.
+
+    Raises
+    ------
+    LibraryError
+        If it cannot be opened.
+    """
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self.path = Path(path) if path is not None else default_library_path()
+        with Store(self.path) as store:
+            self._index = load_index(store)
+            protected = store.protected()
+        ids = self._index.ids
+        self._protected = np.array([identity in protected for identity in ids], dtype=bool)
+        self._backgrounds = tuple(
+            sample_references(ids, among) for among in (~self._protected, self._protected)
+        )
+
+    @property
+    def index(self) -> Index:
+        """The packed melodies, as they were when the library was opened."""
+        return self._index
+
+    @property
+    def protected(self) -> NDArray[np.bool_]:
+        """Whether each reference of the index is in copyright, or not known to be free."""
+        return self._protected
+
+    @property
+    def backgrounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """References that make the background of a query: of the free and of the protected ones.
+
+        Two, because protected references are mostly of the query's own time and style, and score
+        higher by chance than folk tunes do.
+        """
+        return self._backgrounds
+
+    @property
+    def comparisons(self) -> int:
+        """With how many references a query is compared: all of them."""
+        return len(self._index)
+
+    def __len__(self) -> int:
+        """Give the number of references."""
+        return len(self._index)
+
+    def background_melodies(self) -> list[Melody]:
+        """Load the references that stand for the rest of the world when two works are compared."""
+        with Store(self.path) as store:
+            return [
+                store.melody(self._index.ids[k]) for sample in self._backgrounds for k in sample
+            ]
+
+    def entries(self, ids: list[str]) -> dict[str, Entry]:
+        """Look up what the library says of some references."""
+        with Store(self.path) as store:
+            return store.entries_by_id(ids)
+
+    def melody(self, identity: str) -> Melody:
+        """Load the notes of a reference."""
+        with Store(self.path) as store:
+            return store.melody(identity)

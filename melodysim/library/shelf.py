@@ -1,0 +1,97 @@
+"""What matching asks of a library, and a library of a few melodies in memory.
+
+`Shelf` is the one idea; `melodysim.library.Library` (a file) and `MemoryShelf` are its bodies.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.align.corpus import build_corpus
+from melodysim.align.scan import lay_in_lanes
+from melodysim.library.index import Index
+from melodysim.library.store import Entry, Reference
+from melodysim.melody import Melody
+from melodysim.sequence import normalise
+
+
+class Shelf(Protocol):
+    """References to match with."""
+
+    @property
+    def index(self) -> Index:
+        """The packed melodies."""
+
+    @property
+    def protected(self) -> NDArray[np.bool_]:
+        """Whether each reference is in copyright, or not known to be free."""
+
+    @property
+    def backgrounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """References that make the background of a query: of the free and of the protected ones."""
+
+    @property
+    def comparisons(self) -> int:
+        """With how many references a query is compared, for E-values."""
+
+    def entries(self, ids: list[str]) -> dict[str, Entry]:
+        """Look up what is known of some references."""
+
+    def melody(self, identity: str) -> Melody:
+        """Load the notes of a reference."""
+
+
+class MemoryShelf:
+    """The melodies of one work, before the background of others.
+
+    Parameters
+    ----------
+    work : list of Reference
+        What is to be matched with; all of it counts as protected.
+    background : list of Melody
+        Unrelated melodies to measure chance on.
+    """
+
+    def __init__(self, work: list[Reference], background: list[Melody]) -> None:
+        melodies = [reference.melody for reference in work] + background
+        corpus = build_corpus([normalise(melody) for melody in melodies])
+        # Ids of the background sort after those of the work and are never shown.
+        ids = [reference.entry.id for reference in work]
+        ids += [f"\uffff{number}" for number in range(len(background))]
+        first = np.array([melody.pitch[0] for melody in melodies], np.float32)
+        self._index = Index(ids, corpus, lay_in_lanes(corpus), first)
+        self._work = {reference.entry.id: reference for reference in work}
+        self._protected = np.ones(len(melodies), bool)
+        others = np.arange(len(work), len(melodies), dtype=np.int64)
+        self._backgrounds = (np.zeros(0, np.int64), others)
+
+    @property
+    def index(self) -> Index:
+        """The packed melodies."""
+        return self._index
+
+    @property
+    def protected(self) -> NDArray[np.bool_]:
+        """All of them."""
+        return self._protected
+
+    @property
+    def backgrounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Nothing, and the unrelated melodies."""
+        return self._backgrounds
+
+    @property
+    def comparisons(self) -> int:
+        """One: the work."""
+        return 1
+
+    def entries(self, ids: list[str]) -> dict[str, Entry]:
+        """Look up melodies of the work."""
+        return {identity: self._work[identity].entry for identity in ids}
+
+    def melody(self, identity: str) -> Melody:
+        """Give the notes of a melody of the work."""
+        return self._work[identity].melody

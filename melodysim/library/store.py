@@ -1,0 +1,412 @@
+"""The reference library on disk: one SQLite file, its schema and its migrations.
+
+Write-ahead logging lets checks read while an import writes; every import is a transaction, so that a
+program killed at any moment loses nothing that was reported as stored. Notes are little-endian
+arrays in blobs: onset and beat float64, duration and pitch float32.
+
+Conventions: `user_version` is the schema's version; `content` in `meta` counts the transactions that
+changed a melody, so that what is derived from the library knows when it is stale.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from melodysim.errors import LibraryError
+from melodysim.melody import Melody
+from melodysim.rights import Rights
+
+BUSY_SECONDS = 10.0
+"""How long to wait for another process that is writing."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE source (
+        id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, sha256 TEXT NOT NULL
+    );
+    CREATE TABLE melody (
+        id TEXT PRIMARY KEY,
+        source INTEGER NOT NULL REFERENCES source (id) ON DELETE CASCADE,
+        title TEXT NOT NULL, creator TEXT, voice TEXT NOT NULL, notes INTEGER NOT NULL,
+        onset BLOB NOT NULL, duration BLOB NOT NULL, pitch BLOB NOT NULL, beat BLOB
+    );
+    CREATE INDEX melody_source ON melody (source);
+    CREATE TABLE rights (
+        melody TEXT PRIMARY KEY REFERENCES melody (id) ON DELETE CASCADE,
+        status TEXT NOT NULL
+            CHECK (status IN ('in-copyright', 'public-domain', 'licensed', 'own', 'unknown')),
+        holder TEXT, iswc TEXT, published INTEGER, note TEXT
+    );
+    INSERT INTO meta VALUES ('content', '0'), ('identity', lower(hex(randomblob(8))));
+    """,
+)
+"""Statements that lead from each schema version to the next; only ever appended to."""
+SCHEMA = len(MIGRATIONS)
+
+_COLUMNS = (
+    "melody.id, melody.title, melody.creator, source.path, melody.voice, melody.notes, "
+    "rights.status, rights.holder, rights.iswc, rights.published, rights.note"
+)
+_TABLES = (
+    "melody JOIN source ON source.id = melody.source JOIN rights ON rights.melody = melody.id"
+)
+_NOTES = "melody.onset, melody.duration, melody.pitch, melody.beat, melody.voice"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the library says of a reference, without its notes.
+
+    Attributes
+    ----------
+    id : str
+        Unique in the library.
+    title : str
+        Never empty.
+    creator : str or None
+        Composer, collector or artist.
+    source : str
+        Path of the file it was read from.
+    rights : Rights
+        In the composition.
+    voice : str
+        Part of the source that the melody is.
+    notes : int
+        Length.
+    """
+
+    id: str
+    title: str
+    creator: str | None
+    source: str
+    rights: Rights
+    voice: str = ""
+    notes: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A library entry with its melody."""
+
+    entry: Entry
+    melody: Melody
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into one line that says what to do."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        text = str(error)
+        if "not a database" in text or "malformed" in text:
+            reason = "not a melodysim library, or damaged; give another path with --library"
+        elif "locked" in text or "busy" in text:
+            reason = "locked by another process; try again when it has finished"
+        elif "readonly" in text or "read-only" in text:
+            reason = "read-only; make it writable, or give another path with --library"
+        elif "full" in text:
+            reason = "the disk is full; nothing was changed"
+        elif "unable to open" in text:
+            reason = "cannot be opened; check the folder and its permissions"
+        else:
+            reason = f"cannot be used ({text})"
+        raise LibraryError(f"{path}: {reason}") from error
+
+
+class Store:
+    """An open library file. One a thread; close it, or use it in a ``with`` statement.
+
+    Parameters
+    ----------
+    path : Path
+        Of the SQLite file.
+    writable : bool, optional
+        Whether to open it for writing.
+    create : bool, optional
+        Whether to make it if it does not exist.
+
+    Raises
+    ------
+    LibraryError
+        If it does not exist, is a folder, not a library, from a newer version, locked or read-only.
+    """
+
+    def __init__(self, path: Path, *, writable: bool = False, create: bool = False) -> None:
+        self.path = path
+        if path.is_dir():
+            raise LibraryError(f"{path}: is a folder; name a file in it, such as {path / 'library.db'}")
+        if not path.exists() and not create:
+            raise LibraryError(
+                f"{path}: no library there; make one with `melodysim library init --library {path}`"
+            )
+        if create:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LibraryError(f"{path}: cannot be created ({error.strerror})") from error
+        with _explained(path):
+            self._connection = self._connect(writable or create)
+            try:
+                self._prepare(writable or create)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _connect(self, writable: bool) -> sqlite3.Connection:
+        name = self.path.absolute().as_uri()
+        modes = ["mode=rwc"] if writable else ["mode=ro", "immutable=1"]
+        for mode in modes:
+            connection = sqlite3.connect(
+                f"{name}?{mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+            )
+            try:
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            except sqlite3.OperationalError as error:
+                # A write-ahead log needs a writable folder; a library on a read-only medium has none.
+                connection.close()
+                if mode == modes[-1] or "locked" in str(error):
+                    raise
+                continue
+            return connection
+        raise AssertionError("unreachable")
+
+    def _prepare(self, writable: bool) -> None:
+        db = self._connection
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
+        if version > SCHEMA:
+            raise LibraryError(
+                f"{self.path}: made by a newer melodysim (schema {version}, this one knows {SCHEMA}); "
+                "update melodysim"
+            )
+        if version == 0 and tables:
+            raise LibraryError(f"{self.path}: a database, but not a melodysim library")
+        db.execute("PRAGMA foreign_keys = ON")
+        if not writable:
+            if version == 0:
+                raise LibraryError(f"{self.path}: empty; fill it with `melodysim library init`")
+            return
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        for number in range(version, SCHEMA):
+            db.executescript(
+                f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
+            )
+
+    def __enter__(self) -> Store:
+        """Give the store itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; closing twice does nothing."""
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Group changes: all of them are stored, or none."""
+        db = self._connection
+        with _explained(self.path):
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                before = db.total_changes
+                yield
+                if db.total_changes > before:
+                    db.execute(
+                        "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'content'"
+                    )
+                db.execute("COMMIT")
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+
+    def put(self, references: Iterable[Reference], path: str, sha256: str) -> int:
+        """Store the melodies of one source, in place of what it held before; within a transaction.
+
+        Rights that a person has set for a melody that stays are kept.
+
+        Returns
+        -------
+        int
+            Number of melodies.
+        """
+        db, count = self._connection, 0
+        kept = {
+            row[0]: row[1:]
+            for row in db.execute(
+                "SELECT rights.* FROM rights JOIN melody ON melody.id = rights.melody "
+                "JOIN source ON source.id = melody.source WHERE source.path = ?",
+                (path,),
+            )
+        }
+        db.execute("DELETE FROM source WHERE path = ?", (path,))
+        source = db.execute(
+            "INSERT INTO source (path, sha256) VALUES (?, ?)", (path, sha256)
+        ).lastrowid
+        for reference in references:
+            entry, melody = reference.entry, reference.melody
+            beat = None if melody.beat is None else melody.beat.astype("<f8").tobytes()
+            db.execute(
+                "INSERT OR REPLACE INTO melody VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    entry.id,
+                    source,
+                    entry.title,
+                    entry.creator,
+                    melody.voice,
+                    len(melody),
+                    melody.onset.astype("<f8").tobytes(),
+                    melody.duration.astype("<f4").tobytes(),
+                    melody.pitch.astype("<f4").tobytes(),
+                    beat,
+                ),
+            )
+            r = entry.rights
+            rights = kept.get(entry.id, (r.status, r.holder, r.iswc, r.published, r.note))
+            db.execute("INSERT OR REPLACE INTO rights VALUES (?, ?, ?, ?, ?, ?)", (entry.id, *rights))
+            count += 1
+        return count
+
+    def source_digests(self) -> dict[str, str]:
+        """Checksum of every source, by path."""
+        with _explained(self.path):
+            return dict(self._connection.execute("SELECT path, sha256 FROM source"))
+
+    def entries(self, pattern: str | None = None, limit: int = -1) -> list[Entry]:
+        """List entries whose id, title or creator contains a text, by id."""
+        like = "%" if pattern is None else "%" + pattern.replace("%", "").replace("_", "\\_") + "%"
+        with _explained(self.path):
+            rows = self._connection.execute(
+                f"SELECT {_COLUMNS} FROM {_TABLES} WHERE melody.id LIKE ?1 ESCAPE '\\' "
+                "OR melody.title LIKE ?1 ESCAPE '\\' OR melody.creator LIKE ?1 ESCAPE '\\' "
+                "ORDER BY melody.id LIMIT ?2",
+                (like, limit),
+            ).fetchall()
+        return [_entry(row) for row in rows]
+
+    def entries_by_id(self, ids: Iterable[str]) -> dict[str, Entry]:
+        """Look up entries; ids that are not there are left out."""
+        found = {}
+        with _explained(self.path):
+            for identity in ids:
+                row = self._connection.execute(
+                    f"SELECT {_COLUMNS} FROM {_TABLES} WHERE melody.id = ?", (identity,)
+                ).fetchone()
+                if row:
+                    found[identity] = _entry(row)
+        return found
+
+    def melody(self, identity: str) -> Melody:
+        """Load the notes of one reference.
+
+        Raises
+        ------
+        LibraryError
+            If there is none with this id.
+        """
+        with _explained(self.path):
+            row = self._connection.execute(
+                f"SELECT {_NOTES} FROM melody WHERE id = ?", (identity,)
+            ).fetchone()
+        if row is None:
+            raise LibraryError(
+                f"{self.path}: no melody with id {identity!r}; `melodysim library list TEXT` finds ids"
+            )
+        return _melody(row)
+
+    def melodies(self) -> Iterator[tuple[str, Melody]]:
+        """Load all melodies, by id."""
+        with _explained(self.path):
+            for identity, *row in self._connection.execute(
+                f"SELECT melody.id, {_NOTES} FROM melody ORDER BY melody.id"
+            ):
+                yield identity, _melody(row)
+
+    def set_rights(self, identity: str, rights: Rights) -> None:
+        """Change the rights of one reference, within a transaction."""
+        changed = self._connection.execute(
+            "UPDATE rights SET status = ?, holder = ?, iswc = ?, published = ?, note = ? "
+            "WHERE melody = ?",
+            (
+                rights.status,
+                rights.holder,
+                rights.iswc,
+                rights.published,
+                rights.note,
+                identity,
+            ),
+        ).rowcount
+        if not changed:
+            raise LibraryError(f"{self.path}: no melody with id {identity!r}")
+
+    def remove(self, identity: str) -> None:
+        """Take one reference out, within a transaction."""
+        if not self._connection.execute("DELETE FROM melody WHERE id = ?", (identity,)).rowcount:
+            raise LibraryError(f"{self.path}: no melody with id {identity!r}")
+        self._connection.execute(
+            "DELETE FROM source WHERE id NOT IN (SELECT source FROM melody)"
+        )
+
+    def protected(self) -> set[str]:
+        """Ids of the references whose use may need a licence."""
+        with _explained(self.path):
+            rows = self._connection.execute("SELECT melody, status FROM rights").fetchall()
+        return {identity for identity, status in rows if Rights(status).protected}
+
+    def count(self) -> int:
+        """Give the number of melodies."""
+        with _explained(self.path):
+            return int(self._connection.execute("SELECT count(*) FROM melody").fetchone()[0])
+
+    def version(self) -> str:
+        """Name this content: differs whenever a melody or a right may have changed."""
+        with _explained(self.path):
+            return "-".join(
+                row[0] for row in self._connection.execute("SELECT value FROM meta ORDER BY name")
+            )
+
+    def statistics(self) -> dict[str, dict[str, int]]:
+        """Count melodies and notes, by rights status and by folder of the source."""
+        with _explained(self.path):
+            rights = self._connection.execute(
+                "SELECT status, count(*) FROM rights GROUP BY status ORDER BY 2 DESC"
+            ).fetchall()
+            totals = self._connection.execute(
+                "SELECT count(*), coalesce(sum(notes), 0) FROM melody"
+            ).fetchone()
+            collections = self._connection.execute(
+                "SELECT substr(id, 1, instr(id || '/', '/') - 1) AS folder, count(*) "
+                "FROM melody GROUP BY folder ORDER BY 2 DESC LIMIT 20"
+            ).fetchall()
+        return {
+            "totals": {"melodies": totals[0], "notes": totals[1]},
+            "rights": dict(rights),
+            "collections": dict(collections),
+        }
+
+
+def _entry(row: tuple) -> Entry:
+    identity, title, creator, path, voice, notes, *rights = row
+    return Entry(identity, title, creator, path, Rights(*rights), voice, notes)
+
+
+def _melody(row: Iterable) -> Melody:
+    onset, duration, pitch, beat, voice = row
+    return Melody.from_notes(
+        np.frombuffer(onset, "<f8"),
+        np.frombuffer(duration, "<f4"),
+        np.frombuffer(pitch, "<f4"),
+        voice=voice,
+        beat=None if beat is None else np.frombuffer(beat, "<f8"),
+    )

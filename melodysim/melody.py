@@ -1,0 +1,238 @@
+"""Melodies as arrays of notes, and pieces made of melodies.
+
+Conventions
+-----------
+Times are seconds from the beginning of the source. Pitch is a MIDI note number (69 = A4 = 440 Hz);
+fractions are allowed, as a singer needs them. One array entry is one note, in order of onset, and
+onsets are strictly increasing: a melody has one voice. Rests are where a note ends before the next
+begins. Arrays are read-only, so a melody can be shared between threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from melodysim.errors import InvalidNotesError
+
+Kind = Literal["audio", "midi", "score", "notes"]
+
+PITCH_RANGE = (0.0, 127.0)
+"""MIDI note numbers that a pitch may have."""
+
+
+def _frozen(values: ArrayLike, dtype: type) -> NDArray:
+    """Copy to a read-only array of the given dtype."""
+    array = np.array(values, dtype=dtype)
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Melody:
+    """One voice, note by note.
+
+    Attributes
+    ----------
+    onset : ndarray of float64, shape (n,)
+        Beginnings in seconds, strictly increasing.
+    duration : ndarray of float64, shape (n,)
+        Lengths in seconds, above 0.
+    pitch : ndarray of float32, shape (n,)
+        MIDI note numbers, fractions allowed.
+    confidence : ndarray of float32, shape (n,)
+        How sure the source is of each note, 0..1; 1 for notated music.
+    voice : str
+        Which part, or which melody tracker, the notes come from.
+    beat : ndarray of float64, shape (n,), or None
+        Onsets in quarter notes, where the source has them.
+    """
+
+    onset: NDArray[np.float64]
+    duration: NDArray[np.float64]
+    pitch: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    voice: str = ""
+    beat: NDArray[np.float64] | None = None
+
+    @classmethod
+    def from_notes(
+        cls,
+        onset: ArrayLike,
+        duration: ArrayLike,
+        pitch: ArrayLike,
+        confidence: ArrayLike | None = None,
+        voice: str = "",
+        beat: ArrayLike | None = None,
+    ) -> Melody:
+        """Make a melody from anything array-like, and check it.
+
+        Parameters
+        ----------
+        onset, duration, pitch : array_like, shape (n,)
+            As in the class; n may be 0.
+        confidence : array_like, shape (n,), optional
+            1 for every note if left out.
+        voice : str, optional
+            As in the class.
+        beat : array_like, shape (n,), optional
+            As in the class.
+
+        Returns
+        -------
+        Melody
+            With read-only copies of the arrays.
+
+        Raises
+        ------
+        InvalidNotesError
+            If lengths differ, a value is not finite, onsets do not increase strictly, a duration is
+            not above 0, a pitch lies outside 0..127 or a confidence outside 0..1.
+
+        Examples
+        --------
+        >>> tune = Melody.from_notes([0, 0.5, 1.0], [0.5, 0.5, 1.0], [60, 62, 64])
+        >>> len(tune)
+        3
+        """
+        try:
+            onsets, durations = _frozen(onset, np.float64), _frozen(duration, np.float64)
+            pitches = _frozen(pitch, np.float32)
+            sure = _frozen(np.ones(onsets.shape) if confidence is None else confidence, np.float32)
+            beats = None if beat is None else _frozen(beat, np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidNotesError(f"notes are not numbers: {error}") from error
+        _check_notes(onsets, durations, pitches, sure, beats)
+        return cls(onsets, durations, pitches, sure, voice, beats)
+
+    def __len__(self) -> int:
+        """Give the number of notes."""
+        return len(self.pitch)
+
+    @property
+    def end(self) -> float:
+        """Time at which the last note has ended, in seconds; 0 without notes."""
+        return float((self.onset + self.duration).max()) if len(self) else 0.0
+
+
+def _check_notes(
+    onset: NDArray, duration: NDArray, pitch: NDArray, confidence: NDArray, beat: NDArray | None
+) -> None:
+    """Raise `InvalidNotesError` where arrays break the conventions of `Melody`."""
+    arrays = [onset, duration, pitch, confidence] + ([] if beat is None else [beat])
+    if any(a.ndim != 1 or a.shape != onset.shape for a in arrays):
+        shapes = ", ".join(str(a.shape) for a in arrays)
+        raise InvalidNotesError(f"a melody needs arrays of one length and one dimension, got {shapes}")
+    if not all(np.isfinite(a).all() for a in arrays):
+        raise InvalidNotesError("a melody may not hold NaN or infinite values")
+    if (np.diff(onset) <= 0).any():
+        first = int(np.flatnonzero(np.diff(onset) <= 0)[0]) + 1
+        raise InvalidNotesError(
+            f"onsets must increase strictly, but note {first} does not begin after the one before "
+            "it; for chords, keep the top note"
+        )
+    if (duration <= 0).any():
+        raise InvalidNotesError("every note needs a duration above 0 seconds")
+    if len(pitch) and (pitch.min() < PITCH_RANGE[0] or pitch.max() > PITCH_RANGE[1]):
+        raise InvalidNotesError("pitches are MIDI note numbers and lie between 0 and 127")
+    if len(confidence) and (confidence.min() < 0 or confidence.max() > 1):
+        raise InvalidNotesError("confidence lies between 0 and 1")
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What was heard of a recording before any note was decided on.
+
+    A reference melody can be aligned straight to this, so that what a melody tracker gets wrong does
+    not hide a match.
+
+    Attributes
+    ----------
+    strength : ndarray of float32, shape (frames, 88)
+        How strongly each semitone from `LOWEST_HEARD` sounds or begins, 0 or more.
+    frame : float
+        Seconds from one row to the next; the first row begins at 0.
+    """
+
+    strength: NDArray[np.float32]
+    frame: float
+
+
+LOWEST_HEARD = 21
+"""MIDI note number of the first column of `Heard.strength`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A track or a score as it was read: its candidate melodies, and where they come from.
+
+    Attributes
+    ----------
+    source : str
+        Path of the file as it was given, or another name for where the notes are from.
+    kind : {"audio", "midi", "score", "notes"}
+        What it was read from.
+    melodies : tuple of Melody
+        Candidate melodies, the likeliest to be the tune first; empty if none was heard.
+    duration : float
+        Length of the whole source in seconds, silence included.
+    title, creator : str or None
+        As the source names them.
+    sha256 : str
+        Of the file's bytes, in hexadecimal; empty for notes handed in.
+    heard : Heard or None
+        The salience behind the melodies, for recordings.
+    """
+
+    source: str
+    kind: Kind
+    melodies: tuple[Melody, ...]
+    duration: float
+    title: str | None = None
+    creator: str | None = None
+    sha256: str = ""
+    heard: Heard | None = None
+
+
+def top_line(
+    onset: NDArray[np.float64],
+    duration: NDArray[np.float64],
+    pitch: NDArray[np.float64],
+    simultaneous: float = 0.03,
+) -> NDArray[np.intp]:
+    """Choose the notes of the highest voice of polyphonic music (the "skyline").
+
+    A note belongs to the line unless a higher note begins with it, or is held over its beginning for
+    longer than both notes' onsets could differ by chance. Uitdenbogerd & Zobel (1999), "Melodic
+    matching techniques for large music databases", found this the best simple choice.
+
+    Parameters
+    ----------
+    onset, duration, pitch : ndarray, shape (n,)
+        Notes in any order.
+    simultaneous : float, optional
+        Onsets closer than this, in the unit of `onset`, are one moment.
+
+    Returns
+    -------
+    ndarray of intp, shape (m,)
+        Indices of the chosen notes, in order of onset, their onsets strictly increasing.
+    """
+    order = np.lexsort((-pitch, onset))
+    chosen: list[int] = []
+    for i in order:
+        sounding_end, sounding_pitch = -np.inf, -np.inf
+        if chosen:
+            last = chosen[-1]
+            sounding_end, sounding_pitch = onset[last] + duration[last], pitch[last]
+            if onset[i] - onset[last] <= simultaneous:
+                if pitch[i] <= sounding_pitch:
+                    continue
+                chosen.pop()  # began a hair earlier, but lower: the same chord
+        if pitch[i] < sounding_pitch and onset[i] < sounding_end - simultaneous:
+            continue
+        chosen.append(int(i))
+    return np.array(chosen, dtype=np.intp)

@@ -1,0 +1,105 @@
+"""How much a turn of a melody says: its surprisal under a model of melodies.
+
+A scale run that thousands of tunes share proves nothing; a leap that none of them has says much. The
+model is an interpolated n-gram model of intervals (Witten & Bell 1991, "The zero-frequency problem";
+for melodies: Pearce & Wiggins 2004, "Improved methods for statistical modelling of monophonic
+music"), fitted on the reference library itself and started from what folk tunes have in common, so
+that a library of ten tunes is not a law of its own.
+
+Conventions: surprisal is in bits; an interval's surprisal is that of arriving at its second note;
+the first note of a melody has none.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.sequence import Sequence
+
+ORDER = 2
+"""Intervals of context."""
+MAX_SURPRISAL = 7.0
+"""Bits; what the model has hardly ever seen is not proven to be any rarer."""
+_REACH = 12
+_SYMBOLS = 2 * _REACH + 1
+PRIOR_WEIGHT = 1000.0
+"""Notes that the prior counts for against the library's own."""
+PRIOR = np.array(
+    [3, 0, 2, 3, 5, 13, 1, 27, 43, 85, 197, 73, 151, 66, 154, 60, 36, 45, 1, 14, 5, 7, 4, 0, 6],
+    dtype=np.float64,
+)
+"""Intervals of -12..12 semitones per thousand in 12,764 folk tunes (music21's corpora)."""
+DISPLACEMENT_REACH = 36
+
+
+def _symbols(sequence: Sequence) -> NDArray[np.int64]:
+    return np.clip(sequence.interval.astype(np.int64), -_REACH, _REACH) + _REACH
+
+
+def surprisal(sequences: list[Sequence]) -> list[NDArray[np.float32]]:
+    """Surprisal of every note of every melody, under the model that all of them together give.
+
+    Parameters
+    ----------
+    sequences : list of Sequence
+        The reference library.
+
+    Returns
+    -------
+    list of ndarray of float32, shape (n,)
+        One a melody, one value a note, in bits, at most `MAX_SURPRISAL`; the first is 0.
+    """
+    if not sequences:
+        return []
+    symbols = [_symbols(sequence) for sequence in sequences]
+    lengths = np.array([len(s) for s in symbols])
+    text = np.concatenate(symbols)
+    position = np.concatenate([np.arange(n) for n in lengths]) if len(text) else text
+    probability = (PRIOR + 0.5)[text] / (PRIOR + 0.5).sum()
+    for order in range(ORDER + 1):
+        context = np.zeros(len(text), np.int64)
+        for back in range(order, 0, -1):
+            context = context * _SYMBOLS + np.roll(text, back)
+        known = position >= order
+        code = context * _SYMBOLS + text
+        counts = np.bincount(code[known], minlength=_SYMBOLS ** (order + 1)).astype(np.float64)
+        table = counts.reshape(-1, _SYMBOLS)
+        seen, kinds = table.sum(axis=1), np.count_nonzero(table, axis=1).astype(np.float64)
+        escape = kinds + (PRIOR_WEIGHT if order == 0 else 1e-9)
+        mixed = (counts[code] + escape[context] * probability) / (seen + escape)[context]
+        probability = np.where(known, mixed, probability)
+    bits = np.minimum(-np.log2(np.maximum(probability, 1e-12)), MAX_SURPRISAL).astype(np.float32)
+    pieces = np.split(bits, np.cumsum(lengths)[:-1])
+    return [np.concatenate([[np.float32(0)], piece])[: len(s)] for piece, s in zip(pieces, sequences, strict=True)]
+
+
+def displacement_surprisal(sequences: list[Sequence], furthest: int = 3) -> NDArray[np.float32]:
+    """Surprisal of arriving at a pitch some notes later, whatever lies between.
+
+    Parameters
+    ----------
+    sequences : list of Sequence
+        The reference library.
+    furthest : int, optional
+        Most notes later.
+
+    Returns
+    -------
+    ndarray of float32, shape (furthest + 1, 2 * DISPLACEMENT_REACH + 1)
+        Row k, column d + `DISPLACEMENT_REACH`: bits of being d semitones away after k notes. Row 0
+        is not used.
+    """
+    table = np.zeros((furthest + 1, 2 * DISPLACEMENT_REACH + 1), np.float32)
+    spread = np.arange(-DISPLACEMENT_REACH, DISPLACEMENT_REACH + 1)
+    for k in range(1, furthest + 1):
+        counts = PRIOR_WEIGHT * np.exp(-((spread / (3.0 * k**0.5)) ** 2) / 2) / (7.5 * k**0.5)
+        moves = [s.pitch[k:] - s.pitch[:-k] for s in sequences if len(s) > k]
+        if moves:
+            joined = np.clip(np.concatenate(moves), -DISPLACEMENT_REACH, DISPLACEMENT_REACH)
+            counts = counts + np.bincount(
+                joined.astype(np.int64) + DISPLACEMENT_REACH, minlength=len(spread)
+            )
+        share = (counts + 1e-3) / (counts + 1e-3).sum()
+        table[k] = np.minimum(-np.log2(share), MAX_SURPRISAL)
+    return table

@@ -1,0 +1,322 @@
+"""Melodies from ABC notation, fast enough for whole tune books.
+
+Follows the ABC standard 2.1 (abcnotation.com/wiki/abc:standard:v2.1, sections 3 and 4) as far as the
+notes of a melody go: key and metre, accidentals that last to the bar line, ties, tuplets, broken
+rhythm, chords (their top note), several voices, inline fields. Left out, because they do not change
+which notes a melody has: grace notes, decorations, chord names, words, slurs and layout. Repeats are
+read once, as they are written.
+
+Conventions: onsets and durations are exact fractions of a quarter note until the very end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from melodysim.melody import Melody
+
+DEFAULT_TEMPO = 120.0
+"""Quarter notes a minute where a tune has no Q: field."""
+MAX_TUNE_QUARTERS = 100_000
+"""A tune that claims to be longer is damaged."""
+
+_STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_SHARPS, _FLATS = "FCGDAEB", "BEADGCF"
+_TONIC_FIFTHS = {"C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5, "F": -1, "H": 5}
+_MODE_FIFTHS = {"ion": 0, "maj": 0, "mix": -1, "dor": -2, "aeo": -3, "min": -3, "m": -3}
+_MODE_FIFTHS |= {"phr": -4, "loc": -5, "lyd": 1}
+_ACCIDENTALS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
+_TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # the standard's default q for (p; else 2, or 3 in 6/8
+
+_TOKEN = re.compile(
+    r"""
+    (?P<text>"[^"]*"|![^!\s]*!|\+[^+\s]*\+)      # annotations and decorations
+  | (?P<grace>\{[^}]*\})
+  | (?P<field>\[[A-Za-z]:[^\]]*\])
+  | (?P<tuplet>\((?P<p>[2-9])(?::(?P<q>\d*))?(?::(?P<r>\d*))?)
+  | (?P<chord>\[(?P<inside>[^\]|:]*[A-Ga-g][^\]|:]*)\](?P<chordlen>\d*/*\d*))
+  | (?P<note>(?P<acc>\^\^|\^|__|_|=)?(?P<letter>[A-Ga-g])(?P<oct>[,']*)(?P<len>\d*/*\d*))
+  | (?P<rest>[zx](?P<restlen>\d*/*\d*))
+  | (?P<barrest>[ZX](?P<bars>\d*))
+  | (?P<tie>-)
+  | (?P<broken>[<>]+)
+  | (?P<bar>\|:|:\||::|\|\]|\[\||\|\||\||:)
+    """,
+    re.VERBOSE,
+)
+_NOTE = re.compile(r"(\^\^|\^|__|_|=)?([A-Ga-g])([,']*)(\d*/*\d*)")
+_FRACTION = re.compile(r"(\d+)\s*/\s*(\d+)")
+
+
+@dataclass(frozen=True)
+class Tune:
+    """One tune of a tune book.
+
+    Attributes
+    ----------
+    number : str
+        The X: field.
+    title, creator, origin : str or None
+        The first T:, C: and O: fields.
+    melodies : tuple of Melody
+        One a voice that has notes, in the order of the tune.
+    """
+
+    number: str
+    title: str | None
+    creator: str | None
+    origin: str | None
+    melodies: tuple[Melody, ...]
+
+
+@dataclass
+class _Voice:
+    """What a voice has sounded so far, and what is pending for its next note."""
+
+    now: Fraction = Fraction(0)
+    notes: list[list] = field(default_factory=list)  # [onset, duration, pitch]
+    bar: dict[str, int] = field(default_factory=dict)  # accidentals in force, in all octaves
+    tied: bool = False
+    last: list | None = None  # [onset, duration, is_note] of the last note or rest
+    broken: Fraction | None = None  # factor for the next note
+    tuplet: tuple[Fraction, int] | None = None  # factor, notes left
+
+
+@dataclass
+class _State:
+    """Fields of the tune that change how notes are read."""
+
+    unit: Fraction | None = None  # L:, as a fraction of a whole note
+    metre: Fraction | None = Fraction(1)
+    compound: bool = False
+    key: dict[str, int] = field(default_factory=dict)
+    tempo: float = DEFAULT_TEMPO
+
+    @property
+    def quarters(self) -> Fraction:
+        """Length of the unit note in quarter notes."""
+        if self.unit is not None:
+            return self.unit * 4
+        short = self.metre is not None and self.metre < Fraction(3, 4)
+        return Fraction(1, 16 if short else 8) * 4
+
+
+def tunes(text: str) -> Iterator[Tune]:
+    """Read every tune of an ABC file.
+
+    Parameters
+    ----------
+    text : str
+        Contents of the file. What stands before the first X: field is the file header; its fields
+        hold for all tunes.
+
+    Yields
+    ------
+    Tune
+        Also when it has no notes.
+    """
+    parts = re.split(r"(?m)^(?=X\s*:)", text.replace("\r\n", "\n").replace("\r", "\n"))
+    header = parts[0] if not parts[0].lstrip().startswith("X") else ""
+    shared = [line for line in header.split("\n") if re.match(r"[LMQCO]:", line)]
+    bodies = parts[1:] if header or not parts[0] else parts
+    for body in bodies:
+        yield _tune(shared + body.split("\n"))
+
+
+def _tune(lines: list[str]) -> Tune:
+    """Read one tune from its lines."""
+    state, voices = _State(), {"1": _Voice()}
+    current, in_body = "1", False
+    texts: dict[str, str] = {}
+    for line in lines:
+        line = re.sub(r"(?<!\\)%.*", "", line).rstrip()
+        name = line[:1] if re.match(r"[A-Za-z]:(?![|:])", line) else ""
+        if name:
+            value = line[2:].strip()
+            if name in "XTCO":
+                texts.setdefault(name, value)
+            elif name == "V" and in_body:
+                current = (value.split() or ["1"])[0]
+                voices.setdefault(current, _Voice())
+            else:
+                _apply_field(state, name, value)
+            in_body = in_body or name == "K"
+        elif in_body and line:
+            current = _music(line, state, voices, current)
+            if any(v.now > MAX_TUNE_QUARTERS for v in voices.values()):
+                break
+    melodies = tuple(
+        _melody(voice, state.tempo, name) for name, voice in voices.items() if voice.notes
+    )
+    return Tune(
+        texts.get("X", ""),
+        texts.get("T") or None,
+        texts.get("C") or None,
+        texts.get("O") or None,
+        melodies,
+    )
+
+
+def _melody(voice: _Voice, tempo: float, name: str) -> Melody:
+    """Freeze the notes of a voice, in seconds at the tune's tempo."""
+    onset, duration, pitch = (np.array(column, dtype=float) for column in zip(*voice.notes, strict=True))
+    second = 60.0 / tempo
+    return Melody.from_notes(
+        onset * second, duration * second, np.clip(pitch, 0, 127), voice=name, beat=onset
+    )
+
+
+def _apply_field(state: _State, name: str, value: str) -> None:
+    """Let an information field change how the following notes are read."""
+    if name == "L":
+        found = _FRACTION.search(value)
+        if found and int(found[2]):
+            state.unit = Fraction(int(found[1]), int(found[2]))
+        elif value.strip() == "1":
+            state.unit = Fraction(1)
+    elif name == "M":
+        found = _FRACTION.search(value)
+        if found and int(found[2]) and int(found[1]):
+            state.metre = Fraction(int(found[1]), int(found[2]))
+            state.compound = int(found[1]) in (6, 9, 12)
+        else:
+            state.metre = None if "none" in value.lower() else Fraction(1)
+            state.compound = False
+    elif name == "K":
+        state.key = _key(value)
+    elif name == "Q":
+        state.tempo = _tempo(value, state) or state.tempo
+
+
+def _tempo(value: str, state: _State) -> float | None:
+    """Quarter notes a minute from a Q: field, or None if it says nothing usable."""
+    value = re.sub(r'"[^"]*"', "", value)
+    found = re.search(r"(.*?)=\s*(\d+(?:\.\d+)?)", value)
+    if found:
+        beat = sum(Fraction(int(a), int(b)) for a, b in _FRACTION.findall(found[1]) if int(b))
+        speed = float(found[2]) * float(beat or Fraction(1, 4)) * 4
+    elif re.fullmatch(r"\s*\d+\s*", value):
+        speed = float(value) * float(state.quarters)
+    else:
+        return None
+    return speed if 5 <= speed <= 1000 else None
+
+
+def _key(value: str) -> dict[str, int]:
+    """Accidentals of a key signature, by letter, from a K: field."""
+    if re.match(r"\s*(none|Hp|HP)\b", value):
+        return {"F": 1, "C": 1} if "H" in value else {}
+    found = re.match(r"\s*([A-H])([#b]?)\s*([A-Za-z]*)", value)
+    if not found:
+        return {}
+    tonic, sign, mode = found.groups()
+    mode = mode.lower() if mode not in ("M",) else ""
+    fifths = _TONIC_FIFTHS[tonic] + {"#": 7, "b": -7, "": 0}[sign]
+    fifths += _MODE_FIFTHS.get(mode[:3], _MODE_FIFTHS["m"] if mode == "m" else 0)
+    letters = _SHARPS[: max(0, fifths)] if fifths > 0 else _FLATS[: max(0, -fifths)]
+    key = dict.fromkeys(letters, 1 if fifths > 0 else -1)
+    for accidental, letter in re.findall(r"(\^\^|\^|__|_|=)([A-Ga-g])", value[found.end() :]):
+        key[letter.upper()] = _ACCIDENTALS[accidental]
+    return key
+
+
+def _length(text: str) -> Fraction:
+    """Multiplier of the unit note from a length such as ``3``, ``/``, ``3/2`` or ``//``."""
+    top, slashes, bottom = re.fullmatch(r"(\d*)(/*)(\d*)", text).groups()  # type: ignore[union-attr]
+    numerator = int(top) if top else 1
+    if not slashes:
+        return Fraction(numerator)
+    denominator = int(bottom) if bottom else 2 ** len(slashes)
+    return Fraction(numerator, denominator or 1)
+
+
+def _pitch(accidental: str | None, letter: str, octave: str, state: _State, voice: _Voice) -> int:
+    """MIDI note number of a note, minding the key and the accidentals of the bar."""
+    step = letter.upper()
+    height = 60 + (12 if letter.islower() else 0) + 12 * (octave.count("'") - octave.count(","))
+    if accidental:
+        voice.bar[step] = _ACCIDENTALS[accidental]
+    return height + _STEPS[step] + voice.bar.get(step, state.key.get(step, 0))
+
+
+def _sound(voice: _Voice, duration: Fraction, pitch: int | None) -> None:
+    """Append a note, or a rest where pitch is None, and move on in time."""
+    if voice.tuplet:
+        factor, left = voice.tuplet
+        duration *= factor
+        voice.tuplet = (factor, left - 1) if left > 1 else None
+    if voice.broken:
+        duration, voice.broken = duration * voice.broken, None
+    if duration <= 0:
+        return
+    if pitch is not None and voice.tied and voice.notes and voice.notes[-1][2] == pitch:
+        voice.notes[-1][1] += duration
+        voice.last = [voice.notes[-1], duration]
+    elif pitch is not None:
+        voice.notes.append([voice.now, duration, pitch])
+        voice.last = [voice.notes[-1], duration]
+    else:
+        voice.last = [None, duration]
+    voice.tied = False
+    voice.now += duration
+
+
+def _break_rhythm(voice: _Voice, marks: str) -> None:
+    """Lengthen (``>``) or shorten (``<``) the last note, and owe the difference to the next."""
+    if voice.last is None:
+        return
+    half = Fraction(1, 2 ** len(marks))
+    factor, voice.broken = (2 - half, half) if marks[0] == ">" else (half, 2 - half)
+    note, duration = voice.last
+    change = duration * (factor - 1)
+    if note is not None:
+        note[1] += change
+    voice.now += change
+
+
+def _music(line: str, state: _State, voices: dict[str, _Voice], current: str) -> str:
+    """Read one line of music; gives the voice that is current at its end."""
+    voice = voices[current]
+    for token in _TOKEN.finditer(line.replace("`", "").replace("y", "")):
+        kind = token.lastgroup
+        if token["note"]:
+            pitch = _pitch(token["acc"], token["letter"], token["oct"], state, voice)
+            _sound(voice, _length(token["len"]) * state.quarters, pitch)
+        elif token["chord"]:
+            found = _NOTE.findall(token["inside"])
+            pitches = [_pitch(a or None, b, c, state, voice) for a, b, c, _ in found]
+            length = _length(found[0][3]) * _length(token["chordlen"])
+            _sound(voice, length * state.quarters, max(pitches))
+        elif token["rest"]:
+            _sound(voice, _length(token["restlen"]) * state.quarters, None)
+        elif token["barrest"]:
+            bars = int(token["bars"] or 1)
+            _sound(voice, min(bars, 1000) * (state.metre or Fraction(1)) * 4, None)
+        elif token["bar"]:
+            voice.bar.clear()
+        elif token["tie"]:
+            voice.tied = bool(voice.notes) and voice.last is not None and voice.last[0] is not None
+        elif token["broken"]:
+            _break_rhythm(voice, token["broken"])
+        elif token["tuplet"]:
+            voice.tuplet = _tuplet(token["p"], token["q"], token["r"], state)
+        elif kind == "field" or token["field"]:
+            name, value = token["field"][1], token["field"][3:-1].strip()
+            if name == "V":
+                current = (value.split() or ["1"])[0]
+                voice = voices.setdefault(current, _Voice())
+            else:
+                _apply_field(state, name, value)
+    return current
+
+
+def _tuplet(p: str, q: str | None, r: str | None, state: _State) -> tuple[Fraction, int]:
+    """Factor and number of notes of a tuplet ``(p:q:r``."""
+    notes = int(p)
+    time = int(q) if q else _TUPLET_TIME.get(notes, 3 if state.compound else 2)
+    return Fraction(time or 1, notes), int(r) if r and int(r) else notes

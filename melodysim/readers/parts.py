@@ -1,0 +1,81 @@
+"""What a symbolic file holds: parts, each a set of notes that may sound together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.melody import Melody, top_line
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The notes of one track, staff or voice, in order of onset.
+
+    Attributes
+    ----------
+    name : str
+        As the file names it; empty if it does not.
+    onset, duration : ndarray of float64, shape (n,)
+        Seconds.
+    pitch : ndarray of float64, shape (n,)
+        MIDI note numbers.
+    beat : ndarray of float64, shape (n,)
+        Onsets in quarter notes.
+    """
+
+    name: str
+    onset: NDArray[np.float64]
+    duration: NDArray[np.float64]
+    pitch: NDArray[np.float64]
+    beat: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """Give the number of notes."""
+        return len(self.pitch)
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """All parts of a symbolic file.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+        Those that have notes; drums are left out.
+    title, creator : str or None
+        As the file names them.
+    """
+
+    parts: tuple[Part, ...]
+    title: str | None = None
+    creator: str | None = None
+
+    @property
+    def duration(self) -> float:
+        """Time at which the last note has ended, in seconds."""
+        return max((float((p.onset + p.duration).max()) for p in self.parts), default=0.0)
+
+
+def part_melody(part: Part) -> Melody:
+    """Give the top line of a part as a melody, clipped where its notes overlap."""
+    chosen = top_line(part.onset, part.duration, part.pitch)
+    onset, beat = part.onset[chosen], part.beat[chosen]
+    distinct = np.concatenate([[True], np.diff(onset) > 0])[: len(onset)]
+    chosen, onset, beat = chosen[distinct], onset[distinct], beat[distinct]
+    duration = part.duration[chosen].copy()
+    duration[:-1] = np.minimum(duration[:-1], np.diff(onset))
+    return Melody.from_notes(onset, duration, part.pitch[chosen], voice=part.name, beat=beat)
+
+
+def joined(parts: tuple[Part, ...], name: str) -> Part:
+    """Put all parts into one."""
+    columns = [
+        np.concatenate([getattr(part, field) for part in parts])
+        for field in ("onset", "duration", "pitch", "beat")
+    ]
+    order = np.argsort(columns[0], kind="stable")
+    onset, duration, pitch, beat = (column[order] for column in columns)
+    return Part(name, onset, duration, pitch, beat)

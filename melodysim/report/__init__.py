@@ -1,0 +1,1 @@
+"""What people and programs read: text for the terminal, JSON and CSV for programs."""

@@ -1,0 +1,51 @@
+"""Checks as comma-separated values: one line a match, for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from melodysim.checking import TrackReport
+
+COLUMNS = (
+    "source", "verdict", "probability", "rank", "reference_id", "title", "creator", "rights",
+    "e_value", "score", "notes", "identity", "transposition", "tempo_ratio", "track_begin",
+    "track_end", "reference_begin", "reference_end", "evidence", "error",
+)  # fmt: skip
+
+
+def checks_csv(reports: list[TrackReport]) -> str:
+    """Write a header and one line a match; a track without matches gets one line of its own."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for report in reports:
+        row: dict[str, object] = {"source": report.source, "error": report.error}
+        if report.verdict is not None:
+            row["verdict"] = report.verdict.level
+            row["probability"] = f"{report.verdict.probability:.4f}"
+        if not report.matches:
+            writer.writerow(row)
+        for rank, match in enumerate(report.matches, 1):
+            writer.writerow(
+                row
+                | {
+                    "rank": rank,
+                    "reference_id": match.reference.id,
+                    "title": match.reference.title,
+                    "creator": match.reference.creator,
+                    "rights": match.reference.rights.status,
+                    "e_value": f"{match.e_value:.4g}",
+                    "score": f"{match.score:.2f}",
+                    "notes": match.notes,
+                    "identity": f"{match.identity:.4f}",
+                    "transposition": match.transposition,
+                    "tempo_ratio": f"{match.tempo_ratio:.4f}",
+                    "track_begin": f"{match.query.seconds[0]:.3f}",
+                    "track_end": f"{match.query.seconds[1]:.3f}",
+                    "reference_begin": f"{match.reference_span.seconds[0]:.3f}",
+                    "reference_end": f"{match.reference_span.seconds[1]:.3f}",
+                    "evidence": match.evidence,
+                }
+            )
+    return out.getvalue()

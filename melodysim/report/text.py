@@ -1,0 +1,155 @@
+"""Reports for the terminal, with rich: the verdict first, then the passages, then their notes."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from melodysim.checking import PairReport, TrackReport
+from melodysim.matching import Match
+from melodysim.melody import Melody, Piece
+from melodysim.sequence import estimate_key, semitones
+from melodysim.verdict import Verdict, clock
+
+STYLES = {"clear": "bold green", "review": "bold yellow", "likely": "bold red"}
+HEADLINES = {
+    "clear": "CLEAR: no protected melody in the library is followed",
+    "review": "REVIEW: listen to the passage below before you release",
+    "likely": "LIKELY: a mechanical licence is likely to be needed",
+}
+_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+_PICTURED = 3
+"""Matches whose notes are drawn."""
+_MOST_COLUMNS = 48
+_INDENT = 13
+
+
+def note_name(pitch: int) -> str:
+    """Name a MIDI note number.
+
+    Examples
+    --------
+    >>> note_name(69), note_name(60)
+    ('A4', 'C4')
+    """
+    return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"
+
+
+def print_checks(console: Console, reports: list[TrackReport]) -> None:
+    """Print what came of checking tracks."""
+    for report in reports:
+        console.print(Text(report.source, style="bold"))
+        if report.verdict is None or report.piece is None:
+            console.print(Text(f"  ERROR: {report.error}", style="red"))
+        else:
+            console.print(_track(report.piece, report.verdict, report.matches, console.width))
+        console.print()
+
+
+def print_pair(console: Console, report: PairReport) -> None:
+    """Print what came of comparing two works."""
+    console.print(Text(f"{report.new.source}  ~  {report.earlier.source}", style="bold"))
+    matches = () if report.match is None else (report.match,)
+    console.print(_track(report.new, report.verdict, matches, console.width))
+    console.print(Text(f"  likeness {report.score:.1f} (unrelated works: about 0 to 5)\n"))
+
+
+def _track(
+    piece: Piece, verdict: Verdict, matches: tuple[Match, ...], width: int
+) -> RenderableType:
+    parts: list[RenderableType] = [
+        Text.assemble(
+            ("  " + HEADLINES[verdict.level], STYLES[verdict.level]),
+            f"  (probability {verdict.probability:.3f})",
+        )
+    ]
+    parts += [Padding(Text("• " + reason), (0, 2, 0, 4)) for reason in verdict.reasons]
+    key = estimate_key(piece.melodies[0])
+    parts.append(
+        Padding(
+            Text(f"{piece.kind}, {clock(piece.duration)}" + (f", about {key}" if key else ""), "dim"),
+            (0, 2, 0, 4),
+        )
+    )
+    if matches:
+        parts.append(Padding(_table(matches), (1, 0, 0, 2)))
+        for rank, match in enumerate(matches[:_PICTURED], 1):
+            picture = _picture(piece, match, width)
+            if picture is not None:
+                title = Text(f"{rank}  {match.reference.title}", style="bold")
+                parts.append(Padding(Group(title, picture), (1, 0, 0, 2)))
+    return Group(*parts)
+
+
+def _table(matches: tuple[Match, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("", justify="right")
+    table.add_column("reference", max_width=30, no_wrap=True, overflow="ellipsis")
+    table.add_column("rights", no_wrap=True)
+    table.add_column("track", justify="right", no_wrap=True)
+    table.add_column("notes", justify="right")
+    table.add_column("same", justify="right")
+    table.add_column("by chance", justify="right", no_wrap=True)
+    for rank, match in enumerate(matches, 1):
+        begin, end = match.query.seconds
+        table.add_row(
+            str(rank),
+            escape(match.reference.title),
+            match.reference.rights.status,
+            f"{clock(begin)}-{clock(end)}",
+            str(match.notes),
+            f"{match.identity:.0%}",
+            _odds(match.e_value),
+            style="" if match.e_value < 0.05 else "dim",
+        )
+    return table
+
+
+def _odds(e_value: float) -> str:
+    """Give an E-value in the width of a table cell."""
+    if e_value >= 0.5:
+        return f"{e_value:,.0f} a track"
+    exponent = f"{1 / e_value:.0e}".replace("e+0", "e").replace("e+", "e") if e_value > 0 else "∞"
+    return f"1 in {1 / e_value:,.0f}" if e_value > 1e-5 else f"1 in {exponent}"
+
+
+def _picture(piece: Piece, match: Match, width: int) -> Table | None:
+    """Draw the aligned notes in two rows, the reference moved to the track's pitch."""
+    melody = next((m for m in piece.melodies if m.voice == match.voice), piece.melodies[0])
+    columns = _columns(melody, match.reference_melody, match)
+    if not columns:
+        return None
+    room = max(8, min(_MOST_COLUMNS, (width - _INDENT - 4) // 4))
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for _ in range(room + 1):
+        table.add_column(no_wrap=True)
+    shown = columns[:room]
+    more = [Text(f"… {len(columns) - room} more", "dim")] if len(columns) > room else []
+    if more:
+        shown = shown[: room - 3]
+    rows = (("track", [c[0] for c in shown]), ("reference", [c[1] for c in shown]))
+    for name, cells in rows:
+        styled = [
+            Text(cell, "" if mine == theirs else "yellow" if cell != "·" else "dim")
+            for cell, (mine, theirs) in zip(cells, shown, strict=True)
+        ]
+        table.add_row(Text(name, "dim"), *styled, *(more if name == "track" else []))
+    return table
+
+
+def _columns(melody: Melody, reference: Melody, match: Match) -> list[tuple[str, str]]:
+    """Note names of the track and the reference side by side; · where one has no note."""
+    mine = [note_name(int(p)) for p in semitones(melody.pitch)]
+    theirs = [note_name(int(p)) for p in semitones(reference.pitch) + match.transposition]
+    columns: list[tuple[str, str]] = []
+    before: tuple[int, int] | None = None
+    for i, j in match.path.tolist():
+        if before is not None:
+            columns += [(mine[k], "·") for k in range(before[0] + 1, i)]
+            columns += [("·", theirs[k]) for k in range(before[1] + 1, j)]
+        columns.append((mine[i], theirs[j]))
+        before = (i, j)
+    return columns

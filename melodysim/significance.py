@@ -1,0 +1,127 @@
+"""How often a score like this happens by chance.
+
+Scores of local alignments of unrelated sequences follow an extreme-value (Gumbel) distribution whose
+mode grows with the logarithm of the lengths (Karlin & Altschul 1990; for fitting on the search
+itself, as here: Pearson 1998, "Empirical statistical estimates for sequence similarity searches").
+The background of a query is the library: nearly all of its melodies are unrelated to any query, and
+what is not shows as outliers, which the fit leaves out. So the composition of the query, repetitive
+or rich, is in the fit without being modelled.
+
+Conventions: an E-value is the number of references in the library that would score at least so high
+if none were related to the query, times the number of hypotheses that were tried.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+SAMPLE = 300
+"""References whose scores make the background of a melody."""
+SMALLEST_BACKGROUND = 100
+"""References below which a library is too small for a background of its own."""
+_FITTED = (0.30, 0.98)
+"""Quantiles between which the Gumbel line is fitted; above may be related melodies."""
+
+
+@dataclass(frozen=True)
+class Background:
+    """Distribution of the scores of one query against unrelated references.
+
+    Attributes
+    ----------
+    mode : float
+        Of the score against a reference of one note.
+    per_log_length : float
+        What the mode gains per e-fold of the reference's length.
+    scale : float
+        Of the Gumbel distribution.
+    measured : bool
+        False where the library was too small, and typical values stand in.
+    """
+
+    mode: float
+    per_log_length: float
+    scale: float
+    measured: bool = True
+
+    def standardised(self, score: ArrayLike, length: ArrayLike) -> NDArray[np.float64]:
+        """Scores less their mode, in units of the scale; comparable between references."""
+        expected = self.mode + self.per_log_length * np.log(np.maximum(length, 1))
+        return (np.asarray(score, np.float64) - expected) / self.scale
+
+    def p_value(self, score: ArrayLike, length: ArrayLike) -> NDArray[np.float64]:
+        """Probability that one unrelated reference of this length scores at least so high."""
+        return -np.expm1(-np.exp(-self.standardised(score, length)))
+
+    def e_value(
+        self, score: ArrayLike, length: ArrayLike, references: int, tries: int
+    ) -> NDArray[np.float64]:
+        """Give the expected number of unrelated references with such a score."""
+        return self.p_value(score, length) * max(references, 1) * max(tries, 1)
+
+
+def fit_background(
+    score: NDArray[np.floating], length: NDArray[np.integer], typical: Background
+) -> Background:
+    """Fit the distribution of unrelated scores.
+
+    Parameters
+    ----------
+    score : ndarray of float, shape (n,)
+        Of one query against a sample of references.
+    length : ndarray of int, shape (n,)
+        Notes of those references.
+    typical : Background
+        Stands in where n is below `SMALLEST_BACKGROUND`, or all scores are alike.
+
+    Returns
+    -------
+    Background
+    """
+    if len(score) < SMALLEST_BACKGROUND:
+        return typical
+    log_length = np.log(np.maximum(length, 1))
+    keep = np.ones(len(score), bool)
+    slope = 0.0
+    for _ in range(2):  # once with everything, once without what may be related
+        design = np.stack([np.ones(keep.sum()), log_length[keep]], axis=1)
+        (_, slope), *_ = np.linalg.lstsq(design, score[keep].astype(np.float64), rcond=None)
+        slope = max(0.0, float(slope))
+        residual = score - slope * log_length
+        keep = residual <= np.quantile(residual, _FITTED[1])
+    # Gumbel quantiles are linear in -log(-log p).
+    rank = (np.arange(len(score)) + 0.5) / len(score)
+    fitted = (rank >= _FITTED[0]) & (rank <= _FITTED[1])
+    reduced = -np.log(-np.log(rank[fitted]))
+    scale, mode = np.polyfit(reduced, np.sort(residual)[fitted], 1)
+    if scale <= 1e-6:
+        return typical
+    return Background(float(mode), slope, float(scale))
+
+
+def sample_references(
+    ids: list[str], among: NDArray[np.bool_], size: int = SAMPLE
+) -> NDArray[np.int64]:
+    """Choose references for a background: the same ones whatever their order or the time.
+
+    Parameters
+    ----------
+    ids : list of str
+        Of all references.
+    among : ndarray of bool, shape (references,)
+        Which of them to choose from.
+    size : int, optional
+        How many at most.
+
+    Returns
+    -------
+    ndarray of int64
+        Positions in `ids`, increasing.
+    """
+    eligible = np.flatnonzero(among)
+    keys = np.array([zlib.crc32(ids[k].encode()) for k in eligible], np.int64)
+    return np.sort(eligible[np.argsort(keys, kind="stable")[:size]]).astype(np.int64)

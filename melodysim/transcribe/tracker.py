@@ -1,0 +1,294 @@
+"""Melody lines from salience.
+
+Two hypotheses are made of a recording. The *tracked line* is the best path through the contour
+salience, found by Viterbi's algorithm with costs for gliding, for jumping and for beginning or
+ending to sing; it follows a voice that is not the loudest note of the mix. The *top line* is the
+highest of the notes that the model hears begin and sound; it is exact where the texture is thin.
+
+After Ryynänen & Klapuri (2008), "Automatic transcription of melody, bass line, and chords in
+polyphonic music", and Bosch, Bittner, Salamon & Gómez (2016), "A comparison of melody extraction
+methods based on source-filter modelling" (salience, then a pitch path, then voicing).
+
+Conventions: path costs are in units of the standard deviation of the emission; pitches are MIDI note
+numbers; unvoiced frames hold NaN.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from melodysim.melody import Melody, top_line
+from melodysim.transcribe.salience import (
+    BINS_PER_SEMITONE,
+    FRAME_SECONDS,
+    LOWEST_PITCH,
+    SEMITONES,
+    Salience,
+)
+
+# Tuned on half of 28 real recordings (docs/how-it-works.md); plateaus, not peaks.
+TRACKED_RANGE = (40, 88)
+"""MIDI note numbers between which a sung or played tune is looked for."""
+NOTE_WEIGHT = 0.3
+"""Share of note salience in the emission; the rest is contour salience."""
+COMPRESSION = 0.5
+"""Exponent of the salience: faint voices count for more than in proportion."""
+REGISTER = (64.0, 14.0)
+"""Centre and width, in semitones, of a weak preference for the middle register."""
+REGISTER_WEIGHT = 0.3
+VOICING_QUANTILE = 0.2
+"""Share of frames in which even the strongest pitch is taken for silence."""
+GLIDE_COST, JUMP_COST, OCTAVE_COST = 0.6, 6.0, 4.5
+"""Per third of a semitone; for a jump of any size; for a jump of exactly an octave."""
+VOICE_COST, UNVOICE_COST = 6.0, 1.0
+
+SHORTEST_NOTE_FRAMES = 8
+"""92 ms: what is shorter belongs to the glide into its neighbour."""
+ONSET_SALIENCE = 0.4
+"""Onset salience above which a held pitch begins anew."""
+NOTE_SALIENCE, TOP_LINE_ONSET = 0.35, 0.5
+"""Note and onset salience of the events of the top line; the model's published thresholds are 0.3
+and 0.5."""
+TOP_LINE_LOWEST = 48
+"""The top line drops below this only where bass notes sound alone, which is not the tune."""
+
+
+@njit(nogil=True, cache=True)
+def _viterbi(  # pragma: no cover - compiled
+    emission: NDArray[np.float32],
+    glide: float,
+    jump: float,
+    octave: float,
+    octave_bins: int,
+    voice: float,
+    unvoice: float,
+) -> NDArray[np.int16]:
+    """Best path through emission [frames, bins] and one silent state; -1 is silent."""
+    frames, bins = emission.shape
+    score = np.empty(bins + 1, np.float32)
+    following = np.empty(bins + 1, np.float32)
+    back = np.empty((frames, bins + 1), np.int16)
+    for k in range(bins):
+        score[k] = emission[0, k] - voice
+    score[bins] = 0.0
+    for t in range(1, frames):
+        loudest = 0
+        for k in range(1, bins):
+            if score[k] > score[loudest]:
+                loudest = k
+        # Linear glide costs: a distance transform, one sweep up and one down.
+        best, origin = np.float32(-1e30), 0
+        for k in range(bins):
+            best -= glide
+            if score[k] > best:
+                best, origin = score[k], k
+            following[k] = best
+            back[t, k] = origin
+        best, origin = np.float32(-1e30), 0
+        for k in range(bins - 1, -1, -1):
+            best -= glide
+            if score[k] > best:
+                best, origin = score[k], k
+            if best > following[k]:
+                following[k] = best
+                back[t, k] = origin
+        for k in range(bins):
+            if score[loudest] - jump > following[k]:
+                following[k] = score[loudest] - jump
+                back[t, k] = loudest
+            for other in (k - octave_bins, k + octave_bins):
+                if 0 <= other < bins and score[other] - octave > following[k]:
+                    following[k] = score[other] - octave
+                    back[t, k] = other
+            if score[bins] - voice > following[k]:
+                following[k] = score[bins] - voice
+                back[t, k] = bins
+        following[bins] = score[bins]
+        back[t, bins] = bins
+        if score[loudest] - unvoice > following[bins]:
+            following[bins] = score[loudest] - unvoice
+            back[t, bins] = loudest
+        for k in range(bins):
+            score[k] = following[k] + emission[t, k]
+        score[bins] = following[bins]
+    path = np.empty(frames, np.int16)
+    state = int(np.argmax(score))
+    for t in range(frames - 1, -1, -1):
+        path[t] = state if state < bins else -1
+        if t > 0:
+            state = back[t, state]
+    return path
+
+
+def _emission(heard: Salience) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """How well each pitch explains each frame, against silence; and the pitches."""
+    first = (TRACKED_RANGE[0] - LOWEST_PITCH) * BINS_PER_SEMITONE
+    last = (TRACKED_RANGE[1] - LOWEST_PITCH) * BINS_PER_SEMITONE
+    pitch = LOWEST_PITCH + np.arange(first, last) / BINS_PER_SEMITONE
+    note = np.repeat(heard.note, BINS_PER_SEMITONE, axis=1)[:, first:last]
+    mixed = (1 - NOTE_WEIGHT) * heard.contour[:, first:last] + NOTE_WEIGHT * note
+    emission = mixed**COMPRESSION
+    away = (pitch - REGISTER[0]) / REGISTER[1]
+    emission -= REGISTER_WEIGHT * 2.0 * emission.mean() * away**2
+    emission /= max(float(emission.std()), 1e-6)
+    silence = np.quantile(emission.max(axis=1), VOICING_QUANTILE)
+    return (emission - silence).astype(np.float32), pitch
+
+
+def track_pitch(heard: Salience) -> NDArray[np.float64]:
+    """Follow one melody line through the salience.
+
+    Parameters
+    ----------
+    heard : Salience
+        Of one block, with at least one frame.
+
+    Returns
+    -------
+    ndarray of float64, shape (frames,)
+        MIDI note number in each frame, NaN where nothing sings.
+    """
+    emission, pitch = _emission(heard)
+    path = _viterbi(
+        emission,
+        GLIDE_COST,
+        JUMP_COST,
+        OCTAVE_COST,
+        12 * BINS_PER_SEMITONE,
+        VOICE_COST,
+        UNVOICE_COST,
+    )
+    return np.where(path >= 0, pitch[path], np.nan)
+
+
+def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Begin and end of each run of true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def _settle(pitch: NDArray[np.float64]) -> list[list[int]]:
+    """Cut a voiced stretch into [begin, end, semitone]; a vibrato stays one note.
+
+    A new note begins where the pitch leaves the present one by more than 0.7 semitones: rounding
+    with hysteresis. What is shorter than a note is a glide and goes to the note before it.
+    """
+    width = min(11, len(pitch))
+    padded = np.pad(pitch, (width // 2, (width - 1) // 2), mode="edge")
+    smooth = np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1)
+    pieces: list[list[int]] = []
+    current = round(float(smooth[0]))
+    begin = 0
+    for k, value in enumerate(smooth):
+        if abs(value - current) > 0.7:
+            pieces.append([begin, k, current])
+            begin, current = k, round(float(value))
+    pieces.append([begin, len(smooth), current])
+    notes: list[list[int]] = []
+    for piece in pieces:
+        joins = bool(notes) and notes[-1][1] == piece[0]
+        if piece[1] - piece[0] < SHORTEST_NOTE_FRAMES:
+            if joins:
+                notes[-1][1] = piece[1]
+        elif joins and notes[-1][2] == piece[2]:
+            notes[-1][1] = piece[1]
+        else:
+            notes.append(piece)
+    return notes
+
+
+def _reattacks(onset: NDArray[np.float32]) -> list[int]:
+    """Frames within a held pitch at which it is struck or sung again."""
+    frames = []
+    for k in range(SHORTEST_NOTE_FRAMES, len(onset) - SHORTEST_NOTE_FRAMES):
+        peak = onset[max(0, k - 4) : k + 5].max()
+        far_enough = not frames or k - frames[-1] >= SHORTEST_NOTE_FRAMES
+        if onset[k] >= ONSET_SALIENCE and onset[k] == peak and far_enough:
+            frames.append(k)
+    return frames
+
+
+def tracked_line(heard: Salience) -> Melody:
+    """Transcribe the tracked line to notes.
+
+    Parameters
+    ----------
+    heard : Salience
+        Of one block.
+
+    Returns
+    -------
+    Melody
+        Voice "tracked line"; times in seconds of the recording; confidence is the mean salience of
+        the note along the line.
+    """
+    pitch = track_pitch(heard)
+    voiced = ~np.isnan(pitch)
+    tuning = 0.0
+    if voiced.any():
+        tuning = float(np.angle(np.exp(2j * np.pi * pitch[voiced]).mean()) / (2 * np.pi))
+    rows: list[tuple[int, int, float, float]] = []
+    for begin, end in _runs(voiced):
+        for first, last, semitone in _settle(pitch[begin:end] - tuning):
+            column = int(np.clip(round(semitone + tuning) - LOWEST_PITCH, 0, SEMITONES - 1))
+            span = slice(begin + first, begin + last)
+            near = slice(max(0, column - 1), column + 2)
+            cuts = [0, *_reattacks(heard.onset[span, near].max(axis=1)), last - first]
+            for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+                part = slice(span.start + a, span.start + b)
+                sure = float(heard.note[part, near].max(axis=1).mean())
+                rows.append((part.start, part.stop, float(semitone), sure))
+    return _notes(rows, heard.start, "tracked line")
+
+
+def top_line_of_events(heard: Salience) -> Melody:
+    """Transcribe the highest line of the note events.
+
+    Parameters
+    ----------
+    heard : Salience
+        Of one block.
+
+    Returns
+    -------
+    Melody
+        Voice "top line".
+    """
+    rows = []
+    for column in range(TOP_LINE_LOWEST - LOWEST_PITCH, SEMITONES):
+        for begin, end in _runs(heard.note[:, column] > NOTE_SALIENCE):
+            onset = heard.onset[begin:end, column]
+            peaks = np.flatnonzero(
+                (onset > TOP_LINE_ONSET)
+                & (onset >= np.concatenate([onset[:1], onset[:-1]]))
+                & (onset > np.concatenate([onset[1:], [0.0]]))
+            )
+            cuts = sorted({0, *(int(p) for p in peaks if p >= SHORTEST_NOTE_FRAMES), end - begin})
+            for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+                if b - a >= SHORTEST_NOTE_FRAMES:
+                    sure = float(heard.note[begin + a : begin + b, column].mean())
+                    rows.append((begin + a, begin + b, float(LOWEST_PITCH + column), sure))
+    if not rows:
+        return _notes([], heard.start, "top line")
+    table = np.array(rows)
+    chosen = top_line(
+        table[:, 0] * FRAME_SECONDS, (table[:, 1] - table[:, 0]) * FRAME_SECONDS, table[:, 2]
+    )
+    return _notes([rows[i] for i in chosen], heard.start, "top line")
+
+
+def _notes(rows: list[tuple[int, int, float, float]], start: float, voice: str) -> Melody:
+    """Make a melody of (begin frame, end frame, pitch, confidence), clipped where notes overlap."""
+    begin, end, pitch, sure = (np.array(column, float) for column in zip(*rows, strict=True)) if rows else np.zeros((4, 0))
+    keep = np.concatenate([[True], np.diff(begin) > 0])[: len(begin)]
+    begin, end, pitch, sure = begin[keep], end[keep], pitch[keep], sure[keep]
+    end[:-1] = np.minimum(end[:-1], begin[1:])
+    return Melody.from_notes(
+        start + begin * FRAME_SECONDS,
+        (end - begin) * FRAME_SECONDS,
+        pitch,
+        np.clip(sure, 0, 1),
+        voice,
+    )
