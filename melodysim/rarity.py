@@ -65,9 +65,12 @@ def surprisal(sequences: list[Sequence]) -> list[NDArray[np.float32]]:
         code = context * _SYMBOLS + text
         counts = np.bincount(code[known], minlength=_SYMBOLS ** (order + 1)).astype(np.float64)
         table = counts.reshape(-1, _SYMBOLS)
-        seen, kinds = table.sum(axis=1), np.count_nonzero(table, axis=1).astype(np.float64)
-        escape = kinds + (PRIOR_WEIGHT if order == 0 else 1e-9)
-        mixed = (counts[code] + escape[context] * probability) / (seen + escape)[context]
+        # Without the occurrence at hand: a turn that occurs once must not predict itself.
+        others = counts[code] - 1
+        seen = table.sum(axis=1)[context] - 1
+        kinds = np.count_nonzero(table, axis=1)[context] - (others == 0)
+        escape = np.maximum(kinds, 1.0) if order else PRIOR_WEIGHT
+        mixed = (others + escape * probability) / np.maximum(seen + escape, 1.0)
         probability = np.where(known, mixed, probability)
     bits = np.minimum(-np.log2(np.maximum(probability, 1e-12)), MAX_SURPRISAL).astype(np.float32)
     pieces = np.split(bits, np.cumsum(lengths)[:-1])

@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import multiprocessing
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -221,7 +222,7 @@ def _single(job: _Job) -> Reference:
 
 def _tune_book(job: _Job, content: bytes) -> Iterator[Reference]:
     """Read every tune of an ABC file; several get ids with the tune's number."""
-    several = len(decode(content).split("\nX:")) > 2
+    several = len(re.findall(r"(?m)^X\s*:", decode(content))) > 1
     taken: set[str] = set()
     for position, (tune, score) in enumerate(read_abc(job.path, content), 1):
         melodies = candidate_melodies(score)

@@ -1,0 +1,74 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from melodysim.library import Library
+from melodysim.library.importers import import_builtin, import_paths
+from melodysim.library.store import Store
+from melodysim.melody import Melody
+from melodysim.rights import Rights
+
+ROOT = Path(__file__).resolve().parent.parent
+FIXTURES = ROOT / "fixtures"
+
+
+@pytest.fixture(scope="session")
+def fixtures():
+    return FIXTURES
+
+
+@pytest.fixture(scope="session")
+def library_path(tmp_path_factory):
+    """The built-in tunes, and one song that is somebody's."""
+    path = tmp_path_factory.mktemp("library") / "library.db"
+    with Store(path, create=True) as store:
+        import_builtin(store)
+        import_paths(
+            store, [FIXTURES / "paper-lanterns.mid"], Rights("in-copyright"), title="Paper Lanterns"
+        )
+    Library(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def library(library_path):
+    return Library(library_path)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The real command, as a user runs it: (arguments) -> completed process."""
+
+    def command(*args, **env):
+        return subprocess.run(
+            [sys.executable, "-c", "from melodysim.cli import main; main()", *map(str, args)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "MELODYSIM_LIBRARY": str(tmp_path / "none.db"), **env},
+            timeout=300,
+            check=False,
+        )
+
+    return command
+
+
+def tune(pitches, lengths=None, start=0.0, voice=""):
+    """A melody without rests."""
+    lengths = np.ones(len(pitches)) if lengths is None else np.asarray(lengths, float)
+    onset = start + np.concatenate([[0.0], np.cumsum(lengths)])[: len(lengths)]
+    return Melody.from_notes(onset, lengths, pitches, voice=voice)
+
+
+def random_tune(rng, notes, low=55, high=80):
+    """A wandering melody with plain rhythms."""
+    steps = rng.choice([-7, -5, -4, -3, -2, -2, -1, 0, 0, 1, 2, 2, 3, 4, 5, 7], notes)
+    pitch = [65]
+    for step in steps[1:]:
+        nxt = pitch[-1] + int(step)
+        pitch.append(nxt if low <= nxt <= high else pitch[-1] - int(step))
+    return tune(pitch, rng.choice([0.5, 0.5, 1.0, 1.0, 1.5, 2.0], notes))

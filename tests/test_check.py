@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+from conftest import random_tune
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import melodysim
+from melodysim.checking import check, compare
+from melodysim.errors import ReadError
+from melodysim.melody import Melody, Piece
+from melodysim.reading import read
+
+SLOW = settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def piece(*melodies):
+    return Piece("notes", "notes", melodies, max(m.end for m in melodies))
+
+
+@pytest.fixture(scope="module")
+def lanterns(fixtures):
+    return read(fixtures / "paper-lanterns.mid").melodies[0]
+
+
+def borrowed(lanterns, rng, begin=4, notes=20, shift=0, stretch=1.0):
+    """Other music with a passage of the song in it."""
+    host = random_tune(rng, 24)
+    cut = slice(begin, begin + notes)
+    onset = (lanterns.onset[cut] - lanterns.onset[begin]) * stretch + host.end
+    tail = random_tune(rng, 24)
+    after = onset[-1] + lanterns.duration[cut][-1] * stretch
+    return Melody.from_notes(
+        np.concatenate([host.onset, onset, tail.onset + after]),
+        np.concatenate([host.duration, lanterns.duration[cut] * stretch, tail.duration]),
+        np.concatenate([host.pitch, lanterns.pitch[cut] + shift, tail.pitch]),
+    ), (float(onset[0]), float(after))
+
+
+@SLOW
+@given(st.integers(0, 1000), st.integers(-6, 6), st.sampled_from([0.7, 1.0, 1.4]))
+def test_a_borrowed_passage_is_found_where_it_is(library, lanterns, seed, shift, stretch):
+    melody, (begin, end) = borrowed(lanterns, np.random.default_rng(seed), shift=shift, stretch=stretch)
+    report = check(piece(melody), library, top=3)
+    best = report.matches[0]
+    assert best.reference.title == "Paper Lanterns"
+    assert report.verdict.level == "likely"
+    assert best.transposition == shift
+    assert best.tempo_ratio == pytest.approx(1 / stretch, rel=0.1)
+    found = best.query.seconds
+    common = min(found[1], end) - max(found[0], begin)
+    assert common / (max(found[1], end) - min(found[0], begin)) > 0.7
+    assert (np.diff(best.path, axis=0) > 0).all()
+
+
+@SLOW
+@given(st.integers(0, 1000), st.integers(-12, 12), st.sampled_from([0.5, 0.9, 1.6]))
+def test_transposing_and_stretching_change_no_verdict(library, lanterns, seed, shift, stretch):
+    rng = np.random.default_rng(seed)
+    a = borrowed(lanterns, rng, notes=int(rng.integers(8, 20)))[0]
+    b = Melody.from_notes(a.onset * stretch, a.duration * stretch, a.pitch + shift)
+    one, two = (check(piece(m), library, top=5) for m in (a, b))
+    assert one.verdict.level == two.verdict.level
+    assert one.verdict.probability == pytest.approx(two.verdict.probability, abs=1e-3)
+    assert [m.reference.id for m in one.matches[:2]] == [m.reference.id for m in two.matches[:2]]
+
+
+def test_number_of_threads_changes_nothing(library, lanterns):
+    melody = borrowed(lanterns, np.random.default_rng(1))[0]
+    one, two = (check(piece(melody), library, threads=n) for n in (1, 3))
+    assert [(m.reference.id, m.e_value) for m in one.matches] == [
+        (m.reference.id, m.e_value) for m in two.matches
+    ]
+
+
+def test_own_work_never_raises_the_level(library, fixtures):
+    # A public-domain tune of the library is followed, reported and no reason for a licence.
+    theirs = library.melody("oneills1850/0001-0050#1")
+    report = check(piece(theirs), library)
+    assert report.matches[0].reference.id == "oneills1850/0001-0050#1"
+    assert report.matches[0].identity == 1
+    assert report.verdict.level == "clear"
+    assert "public domain" in " ".join(report.verdict.reasons)
+
+
+def test_unrelated_tunes_are_clear(library):
+    rng = np.random.default_rng(7)
+    levels = [check(piece(random_tune(rng, 60)), library, top=1).verdict.level for _ in range(20)]
+    assert levels.count("clear") >= 19
+    assert "likely" not in levels
+
+
+def test_the_rates_move_the_levels(library, lanterns):
+    from melodysim.verdict import Rates
+
+    melody = borrowed(lanterns, np.random.default_rng(2), notes=20)[0]
+    strict = check(piece(melody), library, rates=Rates(1e-300, 1e-299))
+    assert strict.verdict.level == "clear"
+
+
+def test_a_piece_without_melody_is_not_clear(library):
+    with pytest.raises(ReadError, match="no melody was heard"):
+        check(Piece("x.wav", "audio", (), 3.0), library)
+
+
+def test_recordings_are_heard(library, fixtures):
+    report = check(read(fixtures / "copies-paper-lanterns.mp3"), library, threads=2)
+    best = report.matches[0]
+    assert best.reference.title == "Paper Lanterns"
+    assert best.transposition == 3
+    assert best.tempo_ratio == pytest.approx(1.18, rel=0.1)
+    # The passage begins after 6.5 quarters of another tune at 118 a minute.
+    assert best.query.seconds[0] == pytest.approx(6.5 * 60 / 118, abs=1.0)
+    assert best.query.seconds[1] == pytest.approx(15.5, abs=1.5)
+    assert report.verdict.level in ("review", "likely")
+
+
+def test_a_recording_that_copies_nothing_is_clear(library, fixtures):
+    assert check(read(fixtures / "copies-nothing.flac"), library, threads=2).verdict.level == "clear"
+
+
+def test_comparing_works(library, lanterns):
+    rng = np.random.default_rng(3)
+    copy = borrowed(lanterns, rng)[0]
+    alike = compare(piece(copy), piece(lanterns), library)
+    turned = compare(piece(lanterns), piece(copy), library)
+    unlike = compare(piece(random_tune(rng, 60)), piece(lanterns), library)
+    assert alike.score == pytest.approx(turned.score)
+    assert alike.score > unlike.score + 5
+    assert alike.verdict.level == "likely"
+    assert unlike.verdict.level == "clear"
+    assert alike.match.reference.source == "notes"
+
+
+def test_an_empty_library_is_clear_of_nothing(tmp_path):
+    from melodysim.library.store import Store
+
+    Store(tmp_path / "empty.db", create=True).close()
+    empty = melodysim.Library(tmp_path / "empty.db")
+    report = check(piece(random_tune(np.random.default_rng(0), 30)), empty)
+    assert report.matches == ()
+    assert report.verdict.level == "clear"
+    assert "0 melodies" in " ".join(report.verdict.reasons)

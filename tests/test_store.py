@@ -1,0 +1,164 @@
+import sqlite3
+import threading
+
+import numpy as np
+import pytest
+from conftest import random_tune
+
+from melodysim.errors import LibraryError
+from melodysim.library import Library
+from melodysim.library.store import SCHEMA, Entry, Reference, Store
+from melodysim.rights import Rights
+
+RNG = np.random.default_rng(0)
+
+
+def reference(name, status="unknown"):
+    melody = random_tune(RNG, 12)
+    return Reference(Entry(name, name.title(), None, "x.mid", Rights(status)), melody)
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "lib é.db"
+    with Store(path, create=True) as store, store.transaction():
+        store.put([reference("a"), reference("b", "own")], "x.mid", "digest")
+    return path
+
+
+def test_what_goes_in_comes_out(path):
+    stored = reference("c", "in-copyright")
+    with Store(path, writable=True) as store:
+        with store.transaction():
+            store.put([stored], "y.mid", "other")
+        assert store.count() == 3
+        melody = store.melody("c")
+        assert melody.pitch.tolist() == stored.melody.pitch.tolist()
+        assert melody.onset.tolist() == stored.melody.onset.tolist()
+        assert [e.id for e in store.entries()] == ["a", "b", "c"]
+        assert [e.id for e in store.entries("C")] == ["c"]
+        assert store.protected() == {"a", "c"}
+        assert store.source_digests() == {"x.mid": "digest", "y.mid": "other"}
+
+
+def test_a_failed_transaction_leaves_nothing(path):
+    with Store(path, writable=True) as store:
+        before = store.version()
+        with pytest.raises(RuntimeError), store.transaction():
+            store.put([reference("c")], "y.mid", "d")
+            raise RuntimeError
+        assert store.count() == 2
+        assert store.version() == before
+
+
+def test_the_version_changes_with_the_content_only(path):
+    with Store(path, writable=True) as store:
+        first = store.version()
+        with store.transaction():
+            pass
+        assert store.version() == first
+        with store.transaction():
+            store.remove("a")
+        assert store.version() != first
+
+
+def test_importing_again_keeps_the_rights_that_somebody_set(path):
+    with Store(path, writable=True) as store:
+        with store.transaction():
+            store.set_rights("a", Rights("licensed", holder="me", published=1999))
+        with store.transaction():
+            store.put([reference("a")], "x.mid", "new digest")
+        rights = store.entries_by_id(["a"])["a"].rights
+        assert (rights.status, rights.holder, rights.published) == ("licensed", "me", 1999)
+        assert store.count() == 1  # "b" is no longer in its source
+
+
+def test_unknown_ids_say_so(path):
+    with Store(path, writable=True) as store:
+        with pytest.raises(LibraryError, match="no melody with id 'zz'"):
+            store.melody("zz")
+        with pytest.raises(LibraryError, match="zz"), store.transaction():
+            store.remove("zz")
+
+
+def test_the_index_follows_the_library(path):
+    assert len(Library(path)) == 2
+    with Store(path, writable=True) as store, store.transaction():
+        store.put([reference("c")], "y.mid", "d")
+    assert Library(path).index.ids == ["a", "b", "c"]
+    assert Library(path).protected.tolist() == [True, False, True]
+
+
+def test_a_damaged_index_is_made_again(path):
+    Library(path)
+    cache = path.with_name(path.name + ".index.npz")
+    assert cache.exists()
+    cache.write_bytes(cache.read_bytes()[:500])
+    assert len(Library(path)) == 2
+
+
+@pytest.mark.parametrize("content", [b"not a database at all " * 100, b"", b"SQLite format 3\0" + bytes(50)])
+def test_files_that_are_no_library(tmp_path, content):
+    bad = tmp_path / "bad.db"
+    bad.write_bytes(content)
+    with pytest.raises(LibraryError, match=r"bad\.db"):
+        Library(bad)
+
+
+def test_other_databases_are_left_alone(tmp_path):
+    other = tmp_path / "other.db"
+    with sqlite3.connect(other) as db:
+        db.execute("CREATE TABLE mine (x)")
+    db.close()
+    before = other.read_bytes()
+    with pytest.raises(LibraryError, match="not a melodysim library"):
+        Store(other, create=True)
+    assert other.read_bytes() == before
+
+
+def test_libraries_of_a_newer_version_are_left_alone(path):
+    with sqlite3.connect(path) as db:
+        db.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+    db.close()
+    with pytest.raises(LibraryError, match="newer melodysim"):
+        Store(path)
+    with pytest.raises(LibraryError, match="newer melodysim"):
+        Store(path, writable=True)
+
+
+def test_folders_and_missing_files(tmp_path):
+    with pytest.raises(LibraryError, match="is a folder"):
+        Store(tmp_path)
+    with pytest.raises(LibraryError, match="library init"):
+        Store(tmp_path / "none.db")
+
+
+def test_a_locked_library_says_so(path, monkeypatch):
+    monkeypatch.setattr("melodysim.library.store.BUSY_SECONDS", 0.1)
+    with Store(path, writable=True) as store, store.transaction():
+        with Store(path, writable=True) as second:
+            with pytest.raises(LibraryError, match="locked by another process"), second.transaction():
+                pass
+        with Store(path) as reader:  # reading goes on meanwhile
+            assert reader.count() == 2
+
+
+def test_reading_needs_no_write_permission(path):
+    with Store(path) as store:
+        with pytest.raises(LibraryError, match="read-only"), store.transaction():
+            store.remove("a")
+        assert store.count() == 2
+
+
+def test_threads_share_a_library(path):
+    library, found = Library(path), []
+    threads = [
+        threading.Thread(target=lambda: found.append(library.melody("a").pitch.tolist()))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert all(notes == found[0] for notes in found)
