@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.sequence import Sequence
+from melodysim.sequence import MAX_RATIO, Sequence
 
 ORDER = 2
 """Intervals of context."""
@@ -30,11 +30,65 @@ PRIOR = np.array(
     dtype=np.float64,
 )
 """Intervals of -12..12 semitones per thousand in 12,764 folk tunes (music21's corpora)."""
+OWN_PRIOR_WEIGHT = 20.0
+"""Notes that the prior counts for against a single melody's own."""
+MAX_TIMING_SURPRISAL = 3.0
 DISPLACEMENT_REACH = 36
 
 
 def _symbols(sequence: Sequence) -> NDArray[np.int64]:
     return np.clip(sequence.interval.astype(np.int64), -_REACH, _REACH) + _REACH
+
+
+def _predicted(
+    texts: list[NDArray[np.int64]], symbols: int, prior: NDArray[np.float64]
+) -> list[NDArray[np.float64]]:
+    """Probability of each symbol of each text given the ones before it, learnt from all the others.
+
+    The occurrence at hand is left out of the counts: a turn that occurs once must not predict itself.
+    """
+    lengths = np.array([len(text) for text in texts])
+    text = np.concatenate(texts)
+    position = np.concatenate([np.arange(n) for n in lengths])
+    probability = prior[text] / prior.sum()
+    for order in range(ORDER + 1):
+        context = np.zeros(len(text), np.int64)
+        for back in range(order, 0, -1):
+            context = context * symbols + np.roll(text, back)
+        known = position >= order
+        code = context * symbols + text
+        counts = np.bincount(code[known], minlength=symbols ** (order + 1)).astype(np.float64)
+        table = counts.reshape(-1, symbols)
+        others = counts[code] - 1
+        seen = table.sum(axis=1)[context] - 1
+        kinds = np.count_nonzero(table, axis=1)[context] - (others == 0)
+        escape = np.maximum(kinds, 1.0) if order else PRIOR_WEIGHT
+        mixed = (others + escape * probability) / np.maximum(seen + escape, 1.0)
+        probability = np.where(known, mixed, probability)
+    return np.split(probability, np.cumsum(lengths)[:-1])
+
+
+def own_surprisal(sequence: Sequence) -> NDArray[np.float32]:
+    """Surprisal of every note under the melody's own stock of intervals.
+
+    A voice that does little but repeat one note, or rock between two, says little by doing so once
+    more, however rare that is elsewhere: what search for protein sequences calls low complexity
+    (Wootton & Federhen 1993).
+
+    Parameters
+    ----------
+    sequence : Sequence
+
+    Returns
+    -------
+    ndarray of float32, shape (n,)
+        Bits; the first is 0.
+    """
+    text = _symbols(sequence)
+    prior = PRIOR + 0.5
+    counts = np.bincount(text, minlength=_SYMBOLS) + OWN_PRIOR_WEIGHT * prior / prior.sum()
+    bits = -np.log2(counts[text] / counts.sum())
+    return np.concatenate([[0.0], bits])[: len(sequence)].astype(np.float32)
 
 
 def surprisal(sequences: list[Sequence]) -> list[NDArray[np.float32]]:
@@ -48,33 +102,47 @@ def surprisal(sequences: list[Sequence]) -> list[NDArray[np.float32]]:
     Returns
     -------
     list of ndarray of float32, shape (n,)
-        One a melody, one value a note, in bits, at most `MAX_SURPRISAL`; the first is 0.
+        One a melody, one value a note, in bits: under the library's model or under the melody's own
+        stock of intervals, whichever is less, and at most `MAX_SURPRISAL`. The first note's is 0.
     """
     if not sequences:
         return []
-    symbols = [_symbols(sequence) for sequence in sequences]
-    lengths = np.array([len(s) for s in symbols])
-    text = np.concatenate(symbols)
-    position = np.concatenate([np.arange(n) for n in lengths]) if len(text) else text
-    probability = (PRIOR + 0.5)[text] / (PRIOR + 0.5).sum()
-    for order in range(ORDER + 1):
-        context = np.zeros(len(text), np.int64)
-        for back in range(order, 0, -1):
-            context = context * _SYMBOLS + np.roll(text, back)
-        known = position >= order
-        code = context * _SYMBOLS + text
-        counts = np.bincount(code[known], minlength=_SYMBOLS ** (order + 1)).astype(np.float64)
-        table = counts.reshape(-1, _SYMBOLS)
-        # Without the occurrence at hand: a turn that occurs once must not predict itself.
-        others = counts[code] - 1
-        seen = table.sum(axis=1)[context] - 1
-        kinds = np.count_nonzero(table, axis=1)[context] - (others == 0)
-        escape = np.maximum(kinds, 1.0) if order else PRIOR_WEIGHT
-        mixed = (others + escape * probability) / np.maximum(seen + escape, 1.0)
-        probability = np.where(known, mixed, probability)
-    bits = np.minimum(-np.log2(np.maximum(probability, 1e-12)), MAX_SURPRISAL).astype(np.float32)
-    pieces = np.split(bits, np.cumsum(lengths)[:-1])
-    return [np.concatenate([[np.float32(0)], piece])[: len(s)] for piece, s in zip(pieces, sequences, strict=True)]
+    predicted = _predicted([_symbols(s) for s in sequences], _SYMBOLS, PRIOR + 0.5)
+    result = []
+    for probability, sequence in zip(predicted, sequences, strict=True):
+        bits = -np.log2(np.maximum(probability, 1e-12))
+        bits = np.concatenate([[0.0], bits])[: len(sequence)]
+        bits = np.minimum(np.minimum(bits, own_surprisal(sequence)), MAX_SURPRISAL)
+        result.append(bits.astype(np.float32))
+    return result
+
+
+def timing_surprisal(sequences: list[Sequence]) -> list[NDArray[np.float32]]:
+    """Surprisal of the timing of every note: of its ratio of inter-onset intervals.
+
+    Even notes go on evenly and say next to nothing; a syncopation says something.
+
+    Parameters
+    ----------
+    sequences : list of Sequence
+        The reference library.
+
+    Returns
+    -------
+    list of ndarray of float32, shape (n,)
+        Bits, at most `MAX_TIMING_SURPRISAL`; those of the first two notes, which have no ratio, are
+        0.
+    """
+    if not sequences:
+        return []
+    symbols = 2 * MAX_RATIO + 1
+    texts = [s.ratio[1:].astype(np.int64) + MAX_RATIO for s in sequences]
+    prior = np.exp(-np.abs(np.arange(symbols) - MAX_RATIO))
+    result = []
+    for probability, sequence in zip(_predicted(texts, symbols, prior), sequences, strict=True):
+        bits = np.minimum(-np.log2(np.maximum(probability, 1e-12)), MAX_TIMING_SURPRISAL)
+        result.append(np.concatenate([[0.0, 0.0], bits])[: len(sequence)].astype(np.float32))
+    return result
 
 
 def displacement_surprisal(sequences: list[Sequence], furthest: int = 3) -> NDArray[np.float32]:

@@ -141,6 +141,29 @@ def normalise(melody: Melody) -> Sequence:
     )
 
 
+def retrograde(sequence: Sequence) -> Sequence:
+    """Give a sequence backwards: the same stock of intervals and rhythms, another tune.
+
+    Parameters
+    ----------
+    sequence : Sequence
+
+    Returns
+    -------
+    Sequence
+        Its `note` counts the same notes of the melody, from the last to the first.
+    """
+    pitch = sequence.pitch[::-1] - (sequence.pitch[-1] if len(sequence) else 0)
+    time = -sequence.time[::-1]
+    return Sequence(
+        interval=-sequence.interval[::-1],
+        ratio=time_ratio(time),
+        pitch=pitch.astype(np.int16),
+        time=np.ascontiguousarray(time),
+        note=sequence.note[::-1],
+    )
+
+
 def estimate_key(melody: Melody) -> str | None:
     """Name the key that fits a melody best, for people to read; never needed for a match.
 

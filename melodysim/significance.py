@@ -23,8 +23,12 @@ SAMPLE = 300
 """References whose scores make the background of a melody."""
 SMALLEST_BACKGROUND = 100
 """References below which a library is too small for a background of its own."""
-_FITTED = (0.30, 0.98)
-"""Quantiles between which the Gumbel line is fitted; above may be related melodies."""
+FITTED_SAMPLE = (0.30, 0.98)
+"""Quantiles between which the Gumbel line is fitted to a sample; above may be related melodies."""
+FITTED_ALL = (0.90, 0.997)
+"""The same where every reference has a score: there are enough to go by the tail alone."""
+SMALLEST_SCALE = 0.5
+"""Of the fit, in the score's own unit: queries of one repeated note have no spread to speak of."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,11 @@ class Background:
 
     def standardised(self, score: ArrayLike, length: ArrayLike) -> NDArray[np.float64]:
         """Scores less their mode, in units of the scale; comparable between references."""
-        expected = self.mode + self.per_log_length * np.log(np.maximum(length, 1))
-        return (np.asarray(score, np.float64) - expected) / self.scale
+        return (np.asarray(score, np.float64) - self.expected(length)) / self.scale
+
+    def expected(self, length: ArrayLike) -> NDArray[np.float64]:
+        """Most frequent score against unrelated references of these lengths."""
+        return self.mode + self.per_log_length * np.log(np.maximum(length, 1))
 
     def p_value(self, score: ArrayLike, length: ArrayLike) -> NDArray[np.float64]:
         """Probability that one unrelated reference of this length scores at least so high."""
@@ -65,7 +72,10 @@ class Background:
 
 
 def fit_background(
-    score: NDArray[np.floating], length: NDArray[np.integer], typical: Background
+    score: NDArray[np.floating],
+    length: NDArray[np.integer],
+    typical: Background,
+    fitted: tuple[float, float] = FITTED_SAMPLE,
 ) -> Background:
     """Fit the distribution of unrelated scores.
 
@@ -76,7 +86,9 @@ def fit_background(
     length : ndarray of int, shape (n,)
         Notes of those references.
     typical : Background
-        Stands in where n is below `SMALLEST_BACKGROUND`, or all scores are alike.
+        Stands in where n is below `SMALLEST_BACKGROUND`.
+    fitted : (float, float), optional
+        Quantiles between which to fit.
 
     Returns
     -------
@@ -92,15 +104,13 @@ def fit_background(
         (_, slope), *_ = np.linalg.lstsq(design, score[keep].astype(np.float64), rcond=None)
         slope = max(0.0, float(slope))
         residual = score - slope * log_length
-        keep = residual <= np.quantile(residual, _FITTED[1])
+        keep = residual <= np.quantile(residual, fitted[1])
     # Gumbel quantiles are linear in -log(-log p).
     rank = (np.arange(len(score)) + 0.5) / len(score)
-    fitted = (rank >= _FITTED[0]) & (rank <= _FITTED[1])
-    reduced = -np.log(-np.log(rank[fitted]))
-    scale, mode = np.polyfit(reduced, np.sort(residual)[fitted], 1)
-    if scale <= 1e-6:
-        return typical
-    return Background(float(mode), slope, float(scale))
+    used = (rank >= fitted[0]) & (rank <= fitted[1])
+    reduced = -np.log(-np.log(rank[used]))
+    scale, mode = np.polyfit(reduced, np.sort(residual)[used], 1)
+    return Background(float(mode), slope, max(float(scale), SMALLEST_SCALE))
 
 
 def sample_references(

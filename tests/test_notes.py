@@ -8,14 +8,15 @@ from melodysim.align import notes
 from melodysim.align.corpus import build_corpus
 from melodysim.align.notes import align_path, align_scores
 from melodysim.melody import Melody
+from melodysim.rarity import own_surprisal
 from melodysim.sequence import normalise
 
 
-def move_bits(query, reference, corpus, i, j, a, b, running):
+def move_bits(query, own, reference, corpus, i, j, a, b, running):
     """Bits of the move that ends at (i, j) over a and b notes, or None if there is no such move."""
     mine = int(query.pitch[i]) - int(query.pitch[i - a])
     theirs = int(reference.pitch[j]) - int(reference.pitch[j - b])
-    rare = float(corpus.surprisal[j])
+    rare = min(float(corpus.surprisal[j]), float(own[i]))
     if mine == theirs:
         repeated = (
             lambda s, k: s.pitch[k - 1] == s.pitch[k] or s.pitch[k - 1] == s.pitch[k - 2]
@@ -42,13 +43,14 @@ def move_bits(query, reference, corpus, i, j, a, b, running):
     if running is None:
         return float(bits), faster
     away = faster - running
-    bits += max(notes.TIMING_GAIN - notes.TIMING_SLOPE * abs(away), -notes.TIMING_LOSS)
+    gain = notes.TIMING_SHARE * float(corpus.timing[j])
+    bits += max(gain - notes.TIMING_SLOPE * abs(away), -notes.TIMING_LOSS)
     return float(bits), running + notes.TEMPO_DRIFT * float(np.clip(away, -1, 1))
 
 
 def slow_align(query, reference, corpus):
     """The recurrence, cell by cell, with a dictionary of states."""
-    state, best = {}, 0.0
+    state, best, own = {}, 0.0, own_surprisal(query)
     for i in range(1, len(query)):
         for j in range(1, len(reference)):
             options = []
@@ -61,7 +63,7 @@ def slow_align(query, reference, corpus):
                         != reference.pitch[j] - reference.pitch[j - 1]
                     ):
                         continue
-                    move = move_bits(query, reference, corpus, i, j, a, b, running)
+                    move = move_bits(query, own, reference, corpus, i, j, a, b, running)
                     if move is not None and before + move[0] > 0:
                         options.append((before + move[0], move[1]))
             if options:

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from melodysim.significance import Background, fit_background, sample_references
+from melodysim.significance import (
+    SMALLEST_SCALE,
+    Background,
+    fit_background,
+    sample_references,
+)
 
 TYPICAL = Background(1.0, 1.0, 1.0, measured=False)
 
@@ -48,9 +53,10 @@ def test_higher_scores_are_rarer_and_tries_cost():
     assert fit.e_value(20.0, 50, 2000, 1) == pytest.approx(2 * e[1])
 
 
-def test_small_libraries_and_equal_scores_get_the_typical_background():
+def test_small_libraries_get_the_typical_background_and_equal_scores_a_spread():
     assert fit_background(*simulated(50), TYPICAL) is TYPICAL
-    assert fit_background(np.zeros(500), np.full(500, 20), TYPICAL) is TYPICAL
+    flat = fit_background(np.zeros(500), np.full(500, 20), TYPICAL)
+    assert flat.scale == SMALLEST_SCALE
 
 
 def test_the_sample_does_not_depend_on_order():

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.rarity import displacement_surprisal, surprisal
+from melodysim.rarity import displacement_surprisal, surprisal, timing_surprisal
 from melodysim.sequence import Sequence
 
 
@@ -31,8 +31,8 @@ class Corpus:
         Onsets.
     interval, ratio : ndarray of int8, shape (notes,)
         As in `Sequence`, with one 0 added at the end of each melody.
-    surprisal : ndarray of float32, shape (notes,)
-        Bits that each note says.
+    surprisal, timing : ndarray of float32, shape (notes,)
+        Bits that each note's pitch and its timing say.
     displacement : ndarray of float32, shape (4, 73)
         Bits that a move over several notes says (`melodysim.rarity`).
     gap : ndarray of float64, shape (notes,)
@@ -47,6 +47,7 @@ class Corpus:
     interval: NDArray[np.int8]
     ratio: NDArray[np.int8]
     surprisal: NDArray[np.float32]
+    timing: NDArray[np.float32]
     displacement: NDArray[np.float32]
     gap: NDArray[np.float64]
     median_gap: NDArray[np.float64]
@@ -86,6 +87,7 @@ def build_corpus(sequences: list[Sequence]) -> Corpus:
         interval=joined([np.concatenate([s.interval, zero])[: len(s)] for s in sequences], np.int8),
         ratio=joined([np.concatenate([s.ratio, zero])[: len(s)] for s in sequences], np.int8),
         surprisal=joined(surprisal(sequences), np.float32),
+        timing=joined(timing_surprisal(sequences), np.float32),
         displacement=displacement_surprisal(sequences),
         gap=joined([_gaps(s.time) for s in sequences], np.float64),
         median_gap=np.array([_gaps(s.time)[-1] for s in sequences], np.float64),

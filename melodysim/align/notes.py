@@ -6,8 +6,8 @@ the same number of semitones. So one changed note costs one move over two interv
 sum, not two broken intervals; an ornament or a left-out note is a move of two intervals against one.
 Mongeau & Sankoff (1990) call these fragmentation and consolidation.
 
-The score is a sum of bits: what a note of the reference says (`melodysim.rarity`), less what the move
-costs. The timing is compared with the tempo ratio that the alignment has followed so far, which may
+The score is a sum of bits: what a note says (`melodysim.rarity`; in the reference or in the query,
+whichever is less), less what the move costs. The timing is compared with the tempo ratio that the alignment has followed so far, which may
 drift: a lengthened note breaks one comparison, not two.
 
 Conventions: query note i against reference note j; `path` holds the pairs at which a move ends, and
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from melodysim.align.corpus import Corpus, in_threads
 from melodysim.rarity import DISPLACEMENT_REACH
+from melodysim.rarity import own_surprisal
 from melodysim.sequence import Sequence
 
 # Bits; set by hand and compared on half of the pop and court data (docs/how-it-works.md). Learning
@@ -44,8 +45,9 @@ MISTUNED = -3.0
 """A semitone off in the same direction; nothing is earned."""
 DIFFERENT = -6.0
 """Any other interval: the transposition changes."""
-TIMING_GAIN, TIMING_SLOPE, TIMING_LOSS = 1.0, 3.0, 3.0
-"""Bits for timing as expected; bits lost per octave of deviation; most bits lost."""
+TIMING_SHARE, TIMING_SLOPE, TIMING_LOSS = 0.7, 3.0, 3.0
+"""Share of the timing's surprisal that is earned where it is as expected; bits lost per octave of
+deviation; most bits lost."""
 TEMPO_DRIFT = 0.3
 """Share of a deviation that the tempo ratio follows."""
 _FURTHEST = 3
@@ -62,7 +64,7 @@ def _move_costs() -> NDArray[np.float32]:
 
 _MOVE_COSTS = _move_costs()
 _COSTS = np.array(
-    [REPETITION, OCTAVE, MISTUNED, DIFFERENT, TIMING_GAIN, TIMING_SLOPE, TIMING_LOSS, TEMPO_DRIFT],
+    [REPETITION, OCTAVE, MISTUNED, DIFFERENT, TIMING_SHARE, TIMING_SLOPE, TIMING_LOSS, TEMPO_DRIFT],
     np.float32,
 )
 
@@ -95,7 +97,8 @@ def _log_gaps(time):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # 
 
 @njit(nogil=True, cache=True)
 def _align(  # type: ignore[no-untyped-def]  # noqa: ANN202  # pragma: no cover
-    query, query_gap, reference, reference_gap, surprisal, displacement, moves, costs,  # noqa: ANN001
+    query, query_gap, query_bits, reference, reference_gap, surprisal, timing,  # noqa: ANN001
+    displacement, moves, costs,  # noqa: ANN001
     score, tempo, move, keep_moves,  # noqa: ANN001
 ):
     """Fill score, tempo (and move) [n, m]; give the best score and where it is.
@@ -104,7 +107,7 @@ def _align(  # type: ignore[no-untyped-def]  # noqa: ANN202  # pragma: no cover
     only one that may begin an alignment or change the transposition.
     """
     repetition, octave, mistuned, different = costs[0], costs[1], costs[2], costs[3]
-    gain, slope, loss, drift = costs[4], costs[5], costs[6], costs[7]
+    share, slope, loss, drift = costs[4], costs[5], costs[6], costs[7]
     n, m = query.shape[0], reference.shape[0]
     zero, one = np.float32(0), np.float32(1)
     best, best_i, best_j = zero, 0, 0
@@ -118,14 +121,16 @@ def _align(  # type: ignore[no-untyped-def]  # noqa: ANN202  # pragma: no cover
         for j in range(1, m):
             top, top_tempo, top_move = zero, zero, 0
             here = reference[j]
+            said = min(surprisal[j], query_bits[i])
+            gain = share * timing[j]
             before, earned, allowed = score[i - 1, j - 1], different, True
             off = by_one - (here - reference[j - 1])
             if off == 0:
-                earned = surprisal[j] + moves[1, 1]
+                earned = said + moves[1, 1]
             elif before <= zero:
                 allowed = False
             elif off == 12 or off == -12:
-                earned = surprisal[j] + octave
+                earned = said + octave
             elif (off == 1 or off == -1) and by_one * (here - reference[j - 1]) > 0:
                 earned = mistuned
             if allowed and before + earned + gain > zero:
@@ -152,7 +157,7 @@ def _align(  # type: ignore[no-untyped-def]  # noqa: ANN202  # pragma: no cover
                         continue
                     reach = min(max(reference_move + 36, 0), 72)
                     if a == 2 and b == 1 and query_repeats:
-                        earned = surprisal[j] + repetition
+                        earned = said + repetition
                     elif a == 1 and b == 2 and (
                         reference[j - 1] == here or reference[j - 1] == reference[j - 2]
                     ):
@@ -177,7 +182,8 @@ def _align(  # type: ignore[no-untyped-def]  # noqa: ANN202  # pragma: no cover
 
 @njit(nogil=True, cache=True)
 def _align_many(  # type: ignore[no-untyped-def]  # noqa: ANN202  # pragma: no cover
-    query, query_time, pitch, time, surprisal, start, displacement, moves, costs, melodies, out  # noqa: ANN001
+    query, query_time, query_bits, pitch, time, surprisal, timing, start,  # noqa: ANN001
+    displacement, moves, costs, melodies, out,  # noqa: ANN001
 ):
     longest = 0
     for k in melodies:
@@ -189,8 +195,8 @@ def _align_many(  # type: ignore[no-untyped-def]  # noqa: ANN202  # pragma: no c
     for k in range(melodies.shape[0]):
         lo, hi = start[melodies[k]], start[melodies[k] + 1]
         out[k] = _align(
-            query, gaps, pitch[lo:hi], _log_gaps(time[lo:hi]), surprisal[lo:hi],
-            displacement, moves, costs, score, tempo, none, False,
+            query, gaps, query_bits, pitch[lo:hi], _log_gaps(time[lo:hi]), surprisal[lo:hi],
+            timing[lo:hi], displacement, moves, costs, score, tempo, none, False,
         )[0]
 
 
@@ -216,14 +222,18 @@ def align_scores(
     if len(query) < 2:
         return np.zeros(len(melodies), np.float32)
 
+    own = own_surprisal(query)
+
     def work(share: NDArray[np.int64]) -> NDArray[np.float32]:
         out = np.zeros(len(share), np.float32)
         _align_many(
             query.pitch,
             query.time,
+            own,
             corpus.pitch,
             corpus.time,
             corpus.surprisal,
+            corpus.timing,
             corpus.start,
             corpus.displacement,
             _MOVE_COSTS,
@@ -260,9 +270,11 @@ def align_path(query: Sequence, corpus: Corpus, melody: int) -> NoteAlignment:
     best, i, j = _align(
         query.pitch,
         _log_gaps(query.time),
+        own_surprisal(query),
         corpus.pitch[lo:hi],
         _log_gaps(corpus.time[lo:hi]),
         corpus.surprisal[lo:hi],
+        corpus.timing[lo:hi],
         corpus.displacement,
         _MOVE_COSTS,
         _COSTS,
