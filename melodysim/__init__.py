@@ -1,4 +1,4 @@
-"""melodysim: does a track's melody already belong to somebody?
+"""Find out whether a track's melody already belongs to somebody.
 
 Notes or recordings in, matches with a library of reference melodies out::
 

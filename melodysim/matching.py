@@ -146,6 +146,7 @@ def find_matches(
     top: int,
     threads: int = 1,
     only: NDArray[np.int64] | None = None,
+    timing: bool = True,
 ) -> list[Match]:
     """Match a piece against a library.
 
@@ -160,6 +161,9 @@ def find_matches(
         Threads to use; the result does not depend on it.
     only : ndarray of int64, optional
         References to report; the others are background.
+    timing : bool, optional
+        Whether rhythm counts. Without it there is no backwards control either: a work that has been
+        picked to be compared is not one of thousands that might be alike by their repetitions.
 
     Returns
     -------
@@ -170,16 +174,17 @@ def find_matches(
     if not len(library.index):
         return []
     sequences = [normalise(melody) for melody in piece.melodies]
-    tries = _tries(len(sequences)) * (1 if only is None else len(only))
+    always = np.zeros(0, np.int64) if only is None else only
+    tries = _tries(len(sequences)) * max(1, len(always))
     first = [scan(s, library.index.lanes, len(library.index), threads) for s in sequences]
     readings = [
-        _read_notes(sequence, k, coarse, library, tries[k], threads)
+        _read_notes(sequence, k, coarse, library, tries[k], threads, timing, always)
         for k, (sequence, coarse) in enumerate(zip(sequences, first, strict=True))
     ]
     evidence = None
     if piece.heard is not None:
         evidence = prepare_evidence(piece.heard)
-        works = 1 if only is None else len(only)
+        works = max(1, len(always))
         readings = [_read_salience(evidence, first, readings, library, works, threads)]
     best = _best_reading(readings, len(library.index))
     order = _ranking(readings, best)
@@ -199,14 +204,14 @@ def find_matches(
             match = _match_heard(piece, library, evidence, reading, place, entry)
         else:
             sequence = sequences[reading.melody]
-            match = _match_notes(piece, library, sequence, reading, place, entry)
+            match = _match_notes(piece, library, sequence, reading, place, entry, timing)
         if match is not None:
             matches.append(match)
     return matches
 
 
 def _tries(melodies: int) -> NDArray[np.float64]:
-    """What each melody's E-values are multiplied with: a weighted Bonferroni correction."""
+    """Give what each melody's E-values are multiplied with: a weighted Bonferroni correction."""
     if melodies == 1:
         return np.ones(1)
     shares = np.full(melodies, (1 - FIRST_MELODY_SHARE) / (melodies - 1))
@@ -240,7 +245,7 @@ def _e_values(
     backgrounds: tuple[Background, Background],
     tries: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """E-values and standardised scores."""
+    """Give E-values and standardised scores."""
     lengths = library.index.corpus.lengths[references]
     e_value, standardised = np.empty(len(references)), np.empty(len(references))
     for kind, background in enumerate(backgrounds):
@@ -252,18 +257,30 @@ def _e_values(
 
 
 def _read_notes(
-    sequence: Sequence, melody: int, coarse: NDArray[np.int8], library: Shelf, tries: float, threads: int
+    sequence: Sequence,
+    melody: int,
+    coarse: NDArray[np.int8],
+    library: Shelf,
+    tries: float,
+    threads: int,
+    timing: bool,
+    always: NDArray[np.int64],
 ) -> _Hypothesis:
-    """Second pass of one melody hypothesis: the best candidates and the background."""
+    """Second pass of one melody hypothesis: the best candidates and the background.
+
+    References in `always` are scored whatever the first pass says of them.
+    """
     corpus = library.index.corpus
     ranked = np.argsort(-coarse.astype(np.int64), kind="stable")
     kinds = library.protected[ranked]
     # The verdict hangs on protected references: they are not crowded out by a large folk library.
-    chosen = [ranked[:CANDIDATES], ranked[kinds][:CANDIDATES], *library.backgrounds]
+    chosen = [always, ranked[:CANDIDATES], ranked[kinds][:CANDIDATES], *library.backgrounds]
     references = np.unique(np.concatenate(chosen))
-    score = align_scores(sequence, corpus, references, threads).astype(np.float64)
+    score = align_scores(sequence, corpus, references, threads, timing).astype(np.float64)
     fits = _backgrounds(score, references, library)
     e_value, standardised = _e_values(score, references, library, fits, tries)
+    if not timing:
+        return _Hypothesis(references, score, e_value, standardised, fits, melody)
     # What the same notes score backwards is composition, not tune: repeated notes, ostinati, scales
     # (Karplus et al. 2005, "What is the value added by human intervention", the reverse null model).
     best = np.argsort(e_value, kind="stable")[:CONTROLLED]
@@ -323,7 +340,7 @@ def _best_reading(readings: list[_Hypothesis], references: int) -> NDArray[np.in
 
 
 def _ranking(readings: list[_Hypothesis], best: NDArray[np.int64]) -> NDArray[np.int64]:
-    """References by E-value; where that is 0 to machine precision, by standardised score."""
+    """Order references by E-value; where that is 0 to machine precision, by standardised score."""
     scored = np.flatnonzero(best[:, 0] >= 0)
     e = np.array([readings[r].e_value[p] for r, p in best[scored]], np.float64)
     z = np.array([readings[r].standardised[p] for r, p in best[scored]], np.float64)
@@ -331,12 +348,18 @@ def _ranking(readings: list[_Hypothesis], best: NDArray[np.int64]) -> NDArray[np
 
 
 def _match_notes(
-    piece: Piece, library: Shelf, sequence: Sequence, reading: _Hypothesis, place: int, entry: Entry
+    piece: Piece,
+    library: Shelf,
+    sequence: Sequence,
+    reading: _Hypothesis,
+    place: int,
+    entry: Entry,
+    timing: bool,
 ) -> Match | None:
     """Trace a match of notes with notes."""
     reference = int(reading.references[place])
     melody, theirs = piece.melodies[reading.melody or 0], library.melody(entry.id)
-    path = align_path(sequence, library.index.corpus, reference).path
+    path = align_path(sequence, library.index.corpus, reference, timing).path
     if not len(path):
         return None
     mine, other = path[:, 0], path[:, 1]
@@ -365,16 +388,19 @@ def _match_notes(
 
 
 def _match_heard(
-    piece: Piece, library: Shelf, evidence: Evidence | None, reading: _Hypothesis, place: int, entry: Entry
+    piece: Piece,
+    library: Shelf,
+    evidence: Evidence | None,
+    reading: _Hypothesis,
+    place: int,
+    entry: Entry,
 ) -> Match | None:
     """Trace a reference that was heard, and find the notes of the tracked line that go with it."""
     if evidence is None or piece.heard is None or reading.found is None:
         return None
     reference = int(reading.references[place])
     theirs, melody = library.melody(entry.id), piece.melodies[0]
-    heard = trace_heard(
-        library.index.corpus, evidence, piece.heard, reference, reading.found[place]
-    )
+    heard = trace_heard(library.index.corpus, evidence, piece.heard, reference, reading.found[place])
     path = _pair_notes(melody, heard)
     seconds = (float(heard.begin[0]), float(heard.end[-1]))
     first, last = np.searchsorted(melody.onset, seconds)

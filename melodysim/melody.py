@@ -26,7 +26,7 @@ PITCH_RANGE = (0.0, 127.0)
 
 def _frozen(values: ArrayLike, dtype: type) -> NDArray:
     """Copy to a read-only array of the given dtype."""
-    array = np.array(values, dtype=dtype)
+    array: NDArray = np.array(values, dtype=dtype)
     array.flags.writeable = False
     return array
 

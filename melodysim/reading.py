@@ -71,7 +71,9 @@ def file_bytes(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise ReadError(f"{path}: no such file") from error
     except IsADirectoryError as error:
-        raise ReadError(f"{path}: is a folder; name the files in it, or import it into a library") from error
+        raise ReadError(
+            f"{path}: is a folder; name the files in it, or import it into a library"
+        ) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ReadError(f"{path}: cannot be read ({reason})") from error
@@ -129,6 +131,4 @@ def _read_recording(path: Path, digest: str, threads: int) -> Piece:
         and len(line) >= SHORTEST_LINE
         and float(line.confidence.mean()) >= AUDIBLE_CONFIDENCE
     )
-    return Piece(
-        str(path), "audio", audible, duration, sha256=digest, heard=heard if audible else None
-    )
+    return Piece(str(path), "audio", audible, duration, sha256=digest, heard=heard if audible else None)

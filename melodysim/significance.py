@@ -65,7 +65,7 @@ class Background:
         return -np.expm1(-np.exp(-self.standardised(score, length)))
 
     def e_value(
-        self, score: ArrayLike, length: ArrayLike, references: int, tries: int
+        self, score: ArrayLike, length: ArrayLike, references: int, tries: float
     ) -> NDArray[np.float64]:
         """Give the expected number of unrelated references with such a score."""
         return self.p_value(score, length) * max(references, 1) * max(tries, 1)

@@ -152,8 +152,8 @@ def describe(match: Match, unrelated: str = "tracks") -> str:
     by = f" by {match.reference.creator}" if match.reference.creator else ""
     verb = "follow" if match.evidence == "notes" else "are heard as in"
     return (
-        f"{match.notes} notes from {clock(begin)} to {clock(end)} {verb} “{match.reference.title}”{by}, "
-        f"{transposed(match.transposition)}; {chance(match.e_value, unrelated)}."
+        f"{match.notes} notes from {clock(begin)} to {clock(end)} {verb} “{match.reference.title}”{by}"
+        f", {transposed(match.transposition)}; {chance(match.e_value, unrelated)}."
     )
 
 
@@ -224,4 +224,4 @@ def chance(e_value: float, unrelated: str = "tracks") -> str:
 def _rounded(value: float) -> int:
     """Round to two digits."""
     digits = max(0, int(np.floor(np.log10(value))) - 1)
-    return int(round(value / 10**digits)) * 10**digits
+    return round(value / 10**digits) * 10**digits

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from typing import Any
 
 from melodysim.melody import Melody
 from melodysim.sequence import semitones
@@ -29,10 +30,10 @@ def midi_bytes(melodies: Sequence[Melody]) -> bytes:
     """
     import symusic
 
-    score = symusic.Score(_TICKS)
+    score: Any = symusic.Score(_TICKS)
     score.tempos.append(symusic.Tempo(0, qpm=120))
     for melody in melodies:
-        track = symusic.Track(melody.voice, _PROGRAM, False)
+        track: Any = symusic.Track(melody.voice, _PROGRAM, False)
         for onset, duration, pitch, sure in zip(
             melody.onset, melody.duration, semitones(melody.pitch), melody.confidence, strict=True
         ):

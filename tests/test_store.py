@@ -97,7 +97,9 @@ def test_a_damaged_index_is_made_again(path):
     assert len(Library(path)) == 2
 
 
-@pytest.mark.parametrize("content", [b"not a database at all " * 100, b"", b"SQLite format 3\0" + bytes(50)])
+@pytest.mark.parametrize(
+    "content", [b"not a database at all " * 100, b"", b"SQLite format 3\0" + bytes(50)]
+)
 def test_files_that_are_no_library(tmp_path, content):
     bad = tmp_path / "bad.db"
     bad.write_bytes(content)
@@ -136,9 +138,12 @@ def test_folders_and_missing_files(tmp_path):
 def test_a_locked_library_says_so(path, monkeypatch):
     monkeypatch.setattr("melodysim.library.store.BUSY_SECONDS", 0.1)
     with Store(path, writable=True) as store, store.transaction():
-        with Store(path, writable=True) as second:
-            with pytest.raises(LibraryError, match="locked by another process"), second.transaction():
-                pass
+        with (
+            Store(path, writable=True) as second,
+            pytest.raises(LibraryError, match="locked by another process"),
+            second.transaction(),
+        ):
+            pass
         with Store(path) as reader:  # reading goes on meanwhile
             assert reader.count() == 2
 

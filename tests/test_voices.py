@@ -7,7 +7,13 @@ from melodysim.transcribe.voices import candidate_melodies
 
 def part(name, onset, duration, pitch):
     onset = np.asarray(onset, float)
-    return Part(name, onset, np.broadcast_to(duration, onset.shape).astype(float), np.asarray(pitch, float), onset)
+    return Part(
+        name,
+        onset,
+        np.broadcast_to(duration, onset.shape).astype(float),
+        np.asarray(pitch, float),
+        onset,
+    )
 
 
 def lead(name="", shift=0):

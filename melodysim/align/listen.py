@@ -174,7 +174,7 @@ def _cumulative(odds: NDArray[np.float64], pad: int) -> NDArray[np.int16]:
 
 
 @njit(nogil=True, cache=True)
-def _lengths(nominal, shortest, longest):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # pragma: no cover
+def _lengths(nominal, shortest, longest):  # pragma: no cover
     """Four lengths, in steps, that a note may take, and the nominal one."""
     first = max(1, int(np.floor(nominal * shortest + 0.5)))
     last = max(first, int(np.floor(nominal * longest + 0.5)))
@@ -184,7 +184,7 @@ def _lengths(nominal, shortest, longest):  # type: ignore[no-untyped-def]  # noq
 
 
 @njit(nogil=True, cache=True)
-def _advance(e0, e1, e2, e3, total, before, skip, next_total, out, free):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # pragma: no cover
+def _advance(e0, e1, e2, e3, total, before, skip, next_total, out, free):  # pragma: no cover
     """One reference note, all times and transpositions; gives the best score.
 
     `free` is the score with the next note's evidence so far taken off, so that adding the evidence
@@ -203,7 +203,7 @@ def _advance(e0, e1, e2, e3, total, before, skip, next_total, out, free):  # typ
 
 
 @njit(nogil=True, cache=True)
-def _listen(block, pad, pitch_class, nominal, shortest, longest, skip, score, free):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # pragma: no cover
+def _listen(block, pad, pitch_class, nominal, shortest, longest, skip, score, free):  # pragma: no cover
     """Best local alignment of one reference at one tempo: score, last note, place in the block.
 
     `score` and `free` are [2, entries]: before and after the note at hand, in turn.
@@ -243,8 +243,20 @@ def _listen(block, pad, pitch_class, nominal, shortest, longest, skip, score, fr
 
 
 @njit(nogil=True, cache=True)
-def _listen_many(  # type: ignore[no-untyped-def]  # noqa: ANN202  # pragma: no cover
-    block, pad, pitch_class, gap, start, melodies, median, tempi, cap, shortest, longest, skip, out  # noqa: ANN001
+def _listen_many(  # pragma: no cover
+    block,
+    pad,
+    pitch_class,
+    gap,
+    start,
+    melodies,
+    median,
+    tempi,
+    cap,
+    shortest,
+    longest,
+    skip,
+    out,
 ):
     """Fill out [melodies, 4] with score, tempo, last note and place of the best alignment."""
     size = block.shape[1]
@@ -263,8 +275,10 @@ def _listen_many(  # type: ignore[no-untyped-def]  # noqa: ANN202  # pragma: no 
 
 
 @njit(nogil=True, cache=True)
-def _trace(block, pad, pitch_class, nominal, shortest, longest, skip, steps, lane, last):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # pragma: no cover
-    """Moves [notes + 1, steps + 1] of one transposition: 0 nothing, +d heard, -d passed over."""
+def _trace(
+    block, pad, pitch_class, nominal, shortest, longest, skip, steps, lane, last
+):  # pragma: no cover
+    """Give moves [notes + 1, steps + 1] of one transposition: 0 none, +d heard, -d passed over."""
     notes = last + 1
     score = np.zeros((notes + 1, steps + 1), np.int32)
     move = np.zeros((notes + 1, steps + 1), np.int16)
@@ -417,7 +431,10 @@ def _octave(
         total = 0.0
         for column, a, b, counts in zip(columns, begin, end, sung, strict=True):
             if counts and 0 <= column < heard.strength.shape[1]:
-                first, last = int(a / heard.frame), max(int(a / heard.frame) + 1, int(b / heard.frame))
+                first, last = (
+                    int(a / heard.frame),
+                    max(int(a / heard.frame) + 1, int(b / heard.frame)),
+                )
                 total += float(heard.strength[first:last, column].mean()) * (b - a)
         if total > best:
             best, offset = total, shift

@@ -7,8 +7,8 @@ sum, not two broken intervals; an ornament or a left-out note is a move of two i
 Mongeau & Sankoff (1990) call these fragmentation and consolidation.
 
 The score is a sum of bits: what a note says (`melodysim.rarity`; in the reference or in the query,
-whichever is less), less what the move costs. The timing is compared with the tempo ratio that the alignment has followed so far, which may
-drift: a lengthened note breaks one comparison, not two.
+whichever is less), less what the move costs. The timing is compared with the tempo ratio that the
+alignment has followed so far, which may drift: a lengthened note breaks one comparison, not two.
 
 Conventions: query note i against reference note j; `path` holds the pairs at which a move ends, and
 the pair at which the alignment begins.
@@ -23,7 +23,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from melodysim.align.corpus import Corpus, in_threads
-from melodysim.rarity import DISPLACEMENT_REACH
 from melodysim.rarity import own_surprisal
 from melodysim.sequence import Sequence
 
@@ -67,6 +66,8 @@ _COSTS = np.array(
     [REPETITION, OCTAVE, MISTUNED, DIFFERENT, TIMING_SHARE, TIMING_SLOPE, TIMING_LOSS, TEMPO_DRIFT],
     np.float32,
 )
+_PITCH_ONLY_COSTS = np.where(np.isin(np.arange(len(_COSTS)), (4, 5, 6)), 0, _COSTS).astype(np.float32)
+"""The same, with nothing earned or lost by timing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +87,7 @@ class NoteAlignment:
 
 
 @njit(nogil=True, cache=True)
-def _log_gaps(time):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # pragma: no cover
+def _log_gaps(time):  # pragma: no cover
     """log2 of the time from note i - a to note i, at [a, i]."""
     out = np.zeros((4, time.shape[0]), np.float32)
     for a in range(1, 4):
@@ -96,10 +97,21 @@ def _log_gaps(time):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # 
 
 
 @njit(nogil=True, cache=True)
-def _align(  # type: ignore[no-untyped-def]  # noqa: ANN202  # pragma: no cover
-    query, query_gap, query_bits, reference, reference_gap, surprisal, timing,  # noqa: ANN001
-    displacement, moves, costs,  # noqa: ANN001
-    score, tempo, move, keep_moves,  # noqa: ANN001
+def _align(  # pragma: no cover
+    query,
+    query_gap,
+    query_bits,
+    reference,
+    reference_gap,
+    surprisal,
+    timing,
+    displacement,
+    moves,
+    costs,
+    score,
+    tempo,
+    move,
+    keep_moves,
 ):
     """Fill score, tempo (and move) [n, m]; give the best score and where it is.
 
@@ -158,8 +170,10 @@ def _align(  # type: ignore[no-untyped-def]  # noqa: ANN202  # pragma: no cover
                     reach = min(max(reference_move + 36, 0), 72)
                     if a == 2 and b == 1 and query_repeats:
                         earned = said + repetition
-                    elif a == 1 and b == 2 and (
-                        reference[j - 1] == here or reference[j - 1] == reference[j - 2]
+                    elif (
+                        a == 1
+                        and b == 2
+                        and (reference[j - 1] == here or reference[j - 1] == reference[j - 2])
                     ):
                         earned = displacement[1, reach] + repetition
                     else:
@@ -181,9 +195,20 @@ def _align(  # type: ignore[no-untyped-def]  # noqa: ANN202  # pragma: no cover
 
 
 @njit(nogil=True, cache=True)
-def _align_many(  # type: ignore[no-untyped-def]  # noqa: ANN202  # pragma: no cover
-    query, query_time, query_bits, pitch, time, surprisal, timing, start,  # noqa: ANN001
-    displacement, moves, costs, melodies, out,  # noqa: ANN001
+def _align_many(  # pragma: no cover
+    query,
+    query_time,
+    query_bits,
+    pitch,
+    time,
+    surprisal,
+    timing,
+    start,
+    displacement,
+    moves,
+    costs,
+    melodies,
+    out,
 ):
     longest = 0
     for k in melodies:
@@ -195,13 +220,29 @@ def _align_many(  # type: ignore[no-untyped-def]  # noqa: ANN202  # pragma: no c
     for k in range(melodies.shape[0]):
         lo, hi = start[melodies[k]], start[melodies[k] + 1]
         out[k] = _align(
-            query, gaps, query_bits, pitch[lo:hi], _log_gaps(time[lo:hi]), surprisal[lo:hi],
-            timing[lo:hi], displacement, moves, costs, score, tempo, none, False,
+            query,
+            gaps,
+            query_bits,
+            pitch[lo:hi],
+            _log_gaps(time[lo:hi]),
+            surprisal[lo:hi],
+            timing[lo:hi],
+            displacement,
+            moves,
+            costs,
+            score,
+            tempo,
+            none,
+            False,
         )[0]
 
 
 def align_scores(
-    query: Sequence, corpus: Corpus, melodies: NDArray[np.int64], threads: int = 1
+    query: Sequence,
+    corpus: Corpus,
+    melodies: NDArray[np.int64],
+    threads: int = 1,
+    timing: bool = True,
 ) -> NDArray[np.float32]:
     """Score the best passage of a query in each of some references.
 
@@ -213,6 +254,8 @@ def align_scores(
         Which references.
     threads : int, optional
         Threads to use.
+    timing : bool, optional
+        Whether timing counts, or pitch alone.
 
     Returns
     -------
@@ -223,6 +266,7 @@ def align_scores(
         return np.zeros(len(melodies), np.float32)
 
     own = own_surprisal(query)
+    costs = _COSTS if timing else _PITCH_ONLY_COSTS
 
     def work(share: NDArray[np.int64]) -> NDArray[np.float32]:
         out = np.zeros(len(share), np.float32)
@@ -237,7 +281,7 @@ def align_scores(
             corpus.start,
             corpus.displacement,
             _MOVE_COSTS,
-            _COSTS,
+            costs,
             share,
             out,
         )
@@ -246,7 +290,7 @@ def align_scores(
     return in_threads(work, melodies, threads)
 
 
-def align_path(query: Sequence, corpus: Corpus, melody: int) -> NoteAlignment:
+def align_path(query: Sequence, corpus: Corpus, melody: int, timing: bool = True) -> NoteAlignment:
     """Align a query with one reference and say which note went with which.
 
     Parameters
@@ -255,6 +299,8 @@ def align_path(query: Sequence, corpus: Corpus, melody: int) -> NoteAlignment:
     corpus : Corpus
     melody : int
         The reference.
+    timing : bool, optional
+        As in `align_scores`.
 
     Returns
     -------
@@ -266,7 +312,11 @@ def align_path(query: Sequence, corpus: Corpus, melody: int) -> NoteAlignment:
     empty = np.zeros((0, 2), np.int64)
     if min(shape) < 2:
         return NoteAlignment(0.0, empty)
-    score, tempo, move = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.int8)
+    score, tempo, move = (
+        np.zeros(shape, np.float32),
+        np.zeros(shape, np.float32),
+        np.zeros(shape, np.int8),
+    )
     best, i, j = _align(
         query.pitch,
         _log_gaps(query.time),
@@ -277,7 +327,7 @@ def align_path(query: Sequence, corpus: Corpus, melody: int) -> NoteAlignment:
         corpus.timing[lo:hi],
         corpus.displacement,
         _MOVE_COSTS,
-        _COSTS,
+        _COSTS if timing else _PITCH_ONLY_COSTS,
         score,
         tempo,
         move,

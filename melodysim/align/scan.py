@@ -76,9 +76,7 @@ def lay_in_lanes(corpus: Corpus) -> Lanes:
     blocks = -(-len(lengths) // LANES)
     order = np.full(blocks * LANES, -1, np.int64)
     order[: len(lengths)] = np.argsort(lengths, kind="stable")
-    heights = [
-        int(lengths[block[block >= 0]].max(initial=0)) for block in order.reshape(blocks, LANES)
-    ]
+    heights = [int(lengths[block[block >= 0]].max(initial=0)) for block in order.reshape(blocks, LANES)]
     begin = np.concatenate([[0], np.cumsum(heights)]).astype(np.int64)
     interval = np.full((begin[-1], LANES), _PAD, np.uint8)
     ratio = np.full((begin[-1], LANES), MAX_RATIO, np.uint8)
@@ -113,9 +111,17 @@ def ratio_scores() -> NDArray[np.int8]:
 
 
 @njit(nogil=True, cache=True)
-def _scan_block(  # type: ignore[no-untyped-def]  # noqa: ANN202  # pragma: no cover
-    query_interval, query_ratio, interval, ratio, interval_table, ratio_table,  # noqa: ANN001
-    gap_open, gap_extend, ceiling, best,  # noqa: ANN001
+def _scan_block(  # pragma: no cover
+    query_interval,
+    query_ratio,
+    interval,
+    ratio,
+    interval_table,
+    ratio_table,
+    gap_open,
+    gap_extend,
+    ceiling,
+    best,
 ):
     """Best local score of the query in each lane of one block."""
     notes, lanes = query_interval.shape[0], interval.shape[1]

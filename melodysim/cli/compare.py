@@ -44,12 +44,12 @@ def command(
     cores = shared.threads()
     library = Library(shared.library_path_or_default(library_path))
     with shared.progress("comparing", 3, quiet) as update:
-        pieces = []
-        for number, path in enumerate((new, earlier)):
-            update(number, path.name)
-            pieces.append(read(path, cores))
+        update(0, new.name)
+        first = read(new, cores)
+        update(1, earlier.name)
+        second = read(earlier, cores)
         update(2, "aligning")
-        report = compare(*pieces, library, rates, cores)
+        report = compare(first, second, library, rates, cores)
     if form == "json":
         from melodysim.report.json import pair_json
 

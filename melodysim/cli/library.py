@@ -72,7 +72,10 @@ def init(
     from melodysim.library.store import Store
 
     path = shared.library_path_or_default(library_path)
-    with shared.progress("reading tune books", None, quiet) as update, Store(path, create=True) as store:
+    with (
+        shared.progress("reading tune books", None, quiet) as update,
+        Store(path, create=True) as store,
+    ):
         result = import_builtin(store, lambda done, total, name: update(done, name, total))  # type: ignore[call-arg]
     _finish(ctx, result, path, form, output)
 
@@ -181,9 +184,7 @@ def list_(
 @click.argument("identity", metavar="ID")
 @shared.library_option
 @shared.output_options("text", "json")
-def show(
-    identity: str, library_path: Path | None, form: str, output: Path | None, quiet: bool
-) -> None:
+def show(identity: str, library_path: Path | None, form: str, output: Path | None, quiet: bool) -> None:
     """Show one melody: where it is from, whose it is, and its notes."""
     from melodysim.errors import LibraryError
     from melodysim.library.store import Store
@@ -234,10 +235,10 @@ def rights_(
     """Set the rights of melodies."""
     from melodysim.library.store import Store
 
-    with Store(shared.library_path_or_default(library_path), writable=True) as store:
-        with store.transaction():
-            for identity in identities:
-                store.set_rights(identity, Rights(status, holder, iswc, published, note))
+    path = shared.library_path_or_default(library_path)
+    with Store(path, writable=True) as store, store.transaction():
+        for identity in identities:
+            store.set_rights(identity, Rights(status, holder, iswc, published, note))
     click.echo(f"{len(identities)} melodies are now {status}", err=True)
 
 
@@ -248,10 +249,10 @@ def remove(identities: tuple[str, ...], library_path: Path | None) -> None:
     """Take melodies out of the library."""
     from melodysim.library.store import Store
 
-    with Store(shared.library_path_or_default(library_path), writable=True) as store:
-        with store.transaction():
-            for identity in identities:
-                store.remove(identity)
+    path = shared.library_path_or_default(library_path)
+    with Store(path, writable=True) as store, store.transaction():
+        for identity in identities:
+            store.remove(identity)
     click.echo(f"{len(identities)} melodies removed", err=True)
 
 

@@ -57,8 +57,9 @@ class Library:
             protected = store.protected()
         ids = self._index.ids
         self._protected = np.array([identity in protected for identity in ids], dtype=bool)
-        self._backgrounds = tuple(
-            sample_references(ids, among) for among in (~self._protected, self._protected)
+        self._backgrounds = (
+            sample_references(ids, ~self._protected),
+            sample_references(ids, self._protected),
         )
 
     @property
@@ -92,9 +93,7 @@ class Library:
     def background_melodies(self) -> list[Melody]:
         """Load the references that stand for the rest of the world when two works are compared."""
         with Store(self.path) as store:
-            return [
-                store.melody(self._index.ids[k]) for sample in self._backgrounds for k in sample
-            ]
+            return [store.melody(self._index.ids[k]) for sample in self._backgrounds for k in sample]
 
     def entries(self, ids: list[str]) -> dict[str, Entry]:
         """Look up what the library says of some references."""

@@ -96,7 +96,10 @@ def _places(path: Path) -> Iterator[Path]:
     yield path.with_name(path.name + ".index.npz")
     from platformdirs import user_cache_path
 
-    yield user_cache_path("melodysim") / f"{path.stem}-{zlib.crc32(str(path.absolute()).encode()):08x}.index.npz"
+    yield (
+        user_cache_path("melodysim")
+        / f"{path.stem}-{zlib.crc32(str(path.absolute()).encode()):08x}.index.npz"
+    )
 
 
 def _save(place: Path, name: str, index: Index) -> bool:

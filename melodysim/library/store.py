@@ -54,9 +54,7 @@ _COLUMNS = (
     "melody.id, melody.title, melody.creator, source.path, melody.voice, melody.notes, "
     "rights.status, rights.holder, rights.iswc, rights.published, rights.note"
 )
-_TABLES = (
-    "melody JOIN source ON source.id = melody.source JOIN rights ON rights.melody = melody.id"
-)
+_TABLES = "melody JOIN source ON source.id = melody.source JOIN rights ON rights.melody = melody.id"
 _NOTES = "melody.onset, melody.duration, melody.pitch, melody.beat, melody.voice"
 
 
@@ -251,9 +249,7 @@ class Store:
             )
         }
         db.execute("DELETE FROM source WHERE path = ?", (path,))
-        source = db.execute(
-            "INSERT INTO source (path, sha256) VALUES (?, ?)", (path, sha256)
-        ).lastrowid
+        source = db.execute("INSERT INTO source (path, sha256) VALUES (?, ?)", (path, sha256)).lastrowid
         for reference in references:
             entry, melody = reference.entry, reference.melody
             beat = None if melody.beat is None else melody.beat.astype("<f8").tobytes()
@@ -354,9 +350,7 @@ class Store:
         """Take one reference out, within a transaction."""
         if not self._connection.execute("DELETE FROM melody WHERE id = ?", (identity,)).rowcount:
             raise LibraryError(f"{self.path}: no melody with id {identity!r}")
-        self._connection.execute(
-            "DELETE FROM source WHERE id NOT IN (SELECT source FROM melody)"
-        )
+        self._connection.execute("DELETE FROM source WHERE id NOT IN (SELECT source FROM melody)")
 
     def protected(self) -> set[str]:
         """Ids of the references whose use may need a licence."""

@@ -31,7 +31,13 @@ _TONIC_FIFTHS = {"C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5, "F": -1, "H": 5
 _MODE_FIFTHS = {"ion": 0, "maj": 0, "mix": -1, "dor": -2, "aeo": -3, "min": -3, "m": -3}
 _MODE_FIFTHS |= {"phr": -4, "loc": -5, "lyd": 1}
 _ACCIDENTALS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
-_TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # the standard's default q for (p; else 2, or 3 in 6/8
+_TUPLET_TIME = {
+    2: 3,
+    3: 2,
+    4: 3,
+    6: 2,
+    8: 3,
+}  # the standard's default q for (p; else 2, or 3 in 6/8
 
 _TOKEN = re.compile(
     r"""
@@ -150,9 +156,7 @@ def _tune(lines: list[str]) -> Tune:
             current = _music(line, state, voices, current)
             if any(v.now > MAX_TUNE_QUARTERS for v in voices.values()):
                 break
-    melodies = tuple(
-        _melody(voice, state.tempo, name) for name, voice in voices.items() if voice.notes
-    )
+    melodies = tuple(_melody(voice, state.tempo, name) for name, voice in voices.items() if voice.notes)
     return Tune(
         texts.get("X", ""),
         texts.get("T") or None,
@@ -164,7 +168,9 @@ def _tune(lines: list[str]) -> Tune:
 
 def _melody(voice: _Voice, tempo: float, name: str) -> Melody:
     """Freeze the notes of a voice, in seconds at the tune's tempo."""
-    onset, duration, pitch = (np.array(column, dtype=float) for column in zip(*voice.notes, strict=True))
+    onset, duration, pitch = (
+        np.array(column, dtype=float) for column in zip(*voice.notes, strict=True)
+    )
     second = 60.0 / tempo
     return Melody.from_notes(
         onset * second, duration * second, np.clip(pitch, 0, 127), voice=name, beat=onset

@@ -53,9 +53,7 @@ def read_midi(path: Path, content: bytes) -> Score:
     except ReadError:
         raise
     except Exception as error:  # symusic raises plain RuntimeError and others for damage
-        raise ReadError(
-            f"{path}: damaged MIDI file ({_first_line(error)}); export it again"
-        ) from error
+        raise ReadError(f"{path}: damaged MIDI file ({_first_line(error)}); export it again") from error
     return Score(parts)
 
 

@@ -19,7 +19,12 @@ from melodysim.melody import Melody
 from melodysim.readers.abc import DEFAULT_TEMPO, Tune, tunes
 from melodysim.readers.parts import Part, Score
 
-MUSIC21_FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".krn": "humdrum"}
+MUSIC21_FORMATS = {
+    ".musicxml": "musicxml",
+    ".xml": "musicxml",
+    ".mxl": "musicxml",
+    ".krn": "humdrum",
+}
 """File name suffixes that music21 reads here, and its names for the formats."""
 
 
@@ -99,7 +104,10 @@ def read_music21(path: Path) -> Score:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             stream = converter.parse(
-                path, format=MUSIC21_FORMATS[path.suffix.lower()], forceSource=True, storePickle=False
+                path,
+                format=MUSIC21_FORMATS[path.suffix.lower()],
+                forceSource=True,
+                storePickle=False,
             )
             return _score(stream)
     except Exception as error:  # music21's readers raise anything, from KeyError to ParseError
@@ -120,7 +128,9 @@ def _score(stream: Any) -> Score:
             for pitch in n.pitches
         ]
         if rows:
-            beat, length, pitch = (np.array(column, dtype=np.float64) for column in zip(*sorted(rows), strict=True))
+            beat, length, pitch = (
+                np.array(column, dtype=np.float64) for column in zip(*sorted(rows), strict=True)
+            )
             onset = seconds_at(beat)
             name = str(part.partName or part.id or f"part {index + 1}")
             parts.append(Part(name, onset, seconds_at(beat + length) - onset, pitch, beat))

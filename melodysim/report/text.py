@@ -57,9 +57,7 @@ def print_pair(console: Console, report: PairReport) -> None:
     console.print(Text(f"  likeness {report.score:.1f} (unrelated works: about 0 to 5)\n"))
 
 
-def _track(
-    piece: Piece, verdict: Verdict, matches: tuple[Match, ...], width: int
-) -> RenderableType:
+def _track(piece: Piece, verdict: Verdict, matches: tuple[Match, ...], width: int) -> RenderableType:
     parts: list[RenderableType] = [
         Text.assemble(
             ("  " + HEADLINES[verdict.level], STYLES[verdict.level]),

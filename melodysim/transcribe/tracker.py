@@ -15,6 +15,8 @@ numbers; unvoiced frames hold NaN.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -56,7 +58,7 @@ TOP_LINE_LOWEST = 48
 
 
 @njit(nogil=True, cache=True)
-def _viterbi(  # pragma: no cover - compiled
+def _viterbi(
     emission: NDArray[np.float32],
     glide: float,
     jump: float,
@@ -201,7 +203,7 @@ def _settle(pitch: NDArray[np.float64]) -> list[list[int]]:
 
 def _reattacks(onset: NDArray[np.float32]) -> list[int]:
     """Frames within a held pitch at which it is struck or sung again."""
-    frames = []
+    frames: list[int] = []
     for k in range(SHORTEST_NOTE_FRAMES, len(onset) - SHORTEST_NOTE_FRAMES):
         peak = onset[max(0, k - 4) : k + 5].max()
         far_enough = not frames or k - frames[-1] >= SHORTEST_NOTE_FRAMES
@@ -236,7 +238,7 @@ def tracked_line(heard: Salience) -> Melody:
             span = slice(begin + first, begin + last)
             near = slice(max(0, column - 1), column + 2)
             cuts = [0, *_reattacks(heard.onset[span, near].max(axis=1)), last - first]
-            for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+            for a, b in itertools.pairwise(cuts):
                 part = slice(span.start + a, span.start + b)
                 sure = float(heard.note[part, near].max(axis=1).mean())
                 rows.append((part.start, part.stop, float(semitone), sure))
@@ -266,7 +268,7 @@ def top_line_of_events(heard: Salience) -> Melody:
                 & (onset > np.concatenate([onset[1:], [0.0]]))
             )
             cuts = sorted({0, *(int(p) for p in peaks if p >= SHORTEST_NOTE_FRAMES), end - begin})
-            for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+            for a, b in itertools.pairwise(cuts):
                 if b - a >= SHORTEST_NOTE_FRAMES:
                     sure = float(heard.note[begin + a : begin + b, column].mean())
                     rows.append((begin + a, begin + b, float(LOWEST_PITCH + column), sure))
@@ -281,7 +283,9 @@ def top_line_of_events(heard: Salience) -> Melody:
 
 def _notes(rows: list[tuple[int, int, float, float]], start: float, voice: str) -> Melody:
     """Make a melody of (begin frame, end frame, pitch, confidence), clipped where notes overlap."""
-    begin, end, pitch, sure = (np.array(column, float) for column in zip(*rows, strict=True)) if rows else np.zeros((4, 0))
+    begin, end, pitch, sure = (
+        (np.array(column, float) for column in zip(*rows, strict=True)) if rows else np.zeros((4, 0))
+    )
     keep = np.concatenate([[True], np.diff(begin) > 0])[: len(begin)]
     begin, end, pitch, sure = begin[keep], end[keep], pitch[keep], sure[keep]
     end[:-1] = np.minimum(end[:-1], begin[1:])
