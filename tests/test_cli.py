@@ -322,3 +322,12 @@ def test_public_names_are_there():
         assert getattr(melodysim, name) is not None
     with pytest.raises(AttributeError):
         melodysim.nonsense  # noqa: B018
+
+
+def test_the_page_of_commands_is_what_the_commands_say():
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("make_commands", ROOT / "docs" / "make_commands.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (ROOT / "docs" / "commands.md").read_text() == module.commands_page()

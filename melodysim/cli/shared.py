@@ -160,5 +160,5 @@ def rendered(show: Callable[[Console], None], output: Path | None) -> str:
         show(Console())
         return ""
     buffer = io.StringIO()
-    show(Console(file=buffer, width=100, no_color=True, force_terminal=False))
-    return buffer.getvalue()
+    show(Console(file=buffer, width=80, no_color=True, force_terminal=False))
+    return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines())

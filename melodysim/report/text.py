@@ -61,24 +61,25 @@ def _track(piece: Piece, verdict: Verdict, matches: tuple[Match, ...], width: in
     parts: list[RenderableType] = [
         Text.assemble(
             ("  " + HEADLINES[verdict.level], STYLES[verdict.level]),
-            f"  (probability {verdict.probability:.3f})",
+            "" if verdict.level == "clear" else f"  (probability {verdict.probability:.3f})",
         )
     ]
-    parts += [Padding(Text("• " + reason), (0, 2, 0, 4)) for reason in verdict.reasons]
+    parts += [Padding(Text("• " + reason), (0, 2, 0, 4), expand=False) for reason in verdict.reasons]
     key = estimate_key(piece.melodies[0])
     parts.append(
         Padding(
             Text(f"{piece.kind}, {clock(piece.duration)}" + (f", about {key}" if key else ""), "dim"),
             (0, 2, 0, 4),
+            expand=False,
         )
     )
     if matches:
-        parts.append(Padding(_table(matches), (1, 0, 0, 2)))
+        parts.append(Padding(_table(matches), (1, 0, 0, 2), expand=False))
         for rank, match in enumerate(matches[:_PICTURED], 1):
             picture = _picture(piece, match, width)
             if picture is not None:
                 title = Text(f"{rank}  {match.reference.title}", style="bold")
-                parts.append(Padding(Group(title, picture), (1, 0, 0, 2)))
+                parts.append(Padding(Group(title, picture), (1, 0, 0, 2), expand=False))
     return Group(*parts)
 
 

@@ -1,0 +1,82 @@
+"""Reports against golden files; ``uv run python tests/test_report.py`` makes them anew."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import tune
+from rich.console import Console
+
+from melodysim.checking import TrackReport
+from melodysim.library import Entry
+from melodysim.matching import Match, Span
+from melodysim.melody import Piece
+from melodysim.report.csv import checks_csv
+from melodysim.report.json import checks_json
+from melodysim.report.text import print_checks
+from melodysim.rights import Rights
+from melodysim.significance import Background
+from melodysim.verdict import Rates, judge
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def reports():
+    melody = tune([60, 67, 65, 71, 62, 69, 64, 72, 59, 66], [0.5] * 10, start=62.0, voice="Lead")
+    theirs = tune([57, 64, 62, 68, 60, 66, 61, 69, 56, 63])
+    path = np.array([[k, k] for k in range(10) if k != 4])
+
+    def match(title, status, e_value):
+        return Match(
+            reference=Entry(f"x/{title}", title, "A. Composer", "x.mid", Rights(status, "Holder")),
+            reference_melody=theirs,
+            query=Span((0, 10), (62.0, 67.0)),
+            reference_span=Span((0, 10), (0.0, 10.0), (0.0, 9.0)),
+            transposition=3,
+            tempo_ratio=2.0,
+            identity=0.9,
+            notes=9,
+            score=41.27,
+            e_value=e_value,
+            standardised=20.0,
+            path=path,
+            voice="Lead",
+            evidence="notes",
+            background=Background(4, 1, 1.5),
+        )
+
+    piece = Piece("song [1].mid", "midi", (melody,), 180.0, "Song", None, "ab" * 32)
+    clear = Piece("other.mid", "midi", (melody,), 180.0, None, None, "cd" * 32)
+    found = [match("Theirs <b>[red]", "in-copyright", 2.5e-6), match("Old", "public-domain", 0.004)]
+    none = [match("Chance", "unknown", 7.2)]
+    return [
+        TrackReport(piece.source, piece, judge(piece, found, 12_900, Rates()), tuple(found)),
+        TrackReport(clear.source, clear, judge(clear, none, 12_900, Rates()), tuple(none)),
+        TrackReport("broken.mp3", error="broken.mp3: cannot be decoded as audio; convert it"),
+    ]
+
+
+def written(form):
+    if form == "json":
+        return checks_json(reports(), "library.db", 12_900)
+    if form == "csv":
+        return checks_csv(reports())
+    out = io.StringIO()
+    print_checks(Console(file=out, width=80, no_color=True), reports())
+    return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
+
+
+@pytest.mark.parametrize("form", ["txt", "json", "csv"])
+def test_reports_are_as_they_were(form):
+    assert written(form) == (GOLDEN / f"checks.{form}").read_text()
+
+
+def test_text_fits_80_columns():
+    assert max(map(len, written("txt").splitlines())) <= 80
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    for form in ("txt", "json", "csv"):
+        (GOLDEN / f"checks.{form}").write_text(written(form))
