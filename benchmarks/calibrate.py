@@ -33,7 +33,9 @@ def hide(host: Melody, source: Melody, changed: float, rng: np.random.Generator)
     cut = slice(first, first + length)
     stretch = rng.uniform(0.75, 1.35)
     pitch = source.pitch[cut] + rng.integers(-6, 7)
-    pitch = pitch + np.where(rng.random(len(pitch)) < changed, rng.choice([-2, -1, 1, 2], len(pitch)), 0)
+    pitch = pitch + np.where(
+        rng.random(len(pitch)) < changed, rng.choice([-2, -1, 1, 2], len(pitch)), 0
+    )
     half = len(host) // 2
     begin = host.onset[half]
     onset = (source.onset[cut] - source.onset[first]) * stretch + begin
@@ -46,7 +48,7 @@ def hide(host: Melody, source: Melody, changed: float, rng: np.random.Generator)
 
 
 def best_e_value(melody: Melody, library: Library) -> float:
-    """E-value of the best match with a reference that counts as protected."""
+    """Give the E-value of the best match with a reference that counts as protected."""
     piece = Piece("tune", "notes", (melody,), melody.end)
     found = find_matches(piece, library, 1, threads=2)
     return min((m.e_value for m in found if m.reference.rights.protected), default=1e6)
@@ -77,7 +79,11 @@ def main() -> None:
             chosen = rng.choice(len(entries), 4 * tunes, replace=False)
             picked = [entries[k] for k in chosen]
             melodies = {e.id: store.melody(e.id) for e in picked}
-            owned, hosts, unrelated = picked[: 2 * tunes], picked[2 * tunes : 3 * tunes], picked[3 * tunes :]
+            owned, hosts, unrelated = (
+                picked[: 2 * tunes],
+                picked[2 * tunes : 3 * tunes],
+                picked[3 * tunes :],
+            )
             with store.transaction():
                 for entry in owned:
                     store.set_rights(entry.id, Rights("in-copyright"))
@@ -94,7 +100,9 @@ def main() -> None:
     print(f"{len(negative)} unrelated tunes against {2 * tunes} protected of {len(library)} references")
     for level in (1, 0.1, 0.05, 0.01, 0.001):
         share = (negative < level).mean()
-        print(f"  E < {level:<6} in {share:.3f} of unrelated, {(positive < level).mean():.3f} of related")
+        print(
+            f"  E < {level:<6} in {share:.3f} of unrelated, {(positive < level).mean():.3f} of related"
+        )
     x = -np.log10(np.maximum(np.concatenate([negative, positive]), 1e-12))
     y = np.concatenate([np.zeros(len(negative)), np.ones(len(positive))])
     even = np.arange(len(x)) % 2 == 0

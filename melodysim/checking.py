@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from melodysim.errors import ReadError
+from melodysim.errors import LibraryError, ReadError
 from melodysim.library import Entry, Library, MemoryShelf, Reference
 from melodysim.matching import Match, find_matches
 from melodysim.melody import Melody, Piece
@@ -74,11 +74,21 @@ def check(
     ------
     ReadError
         If the piece has no melody: silence is not "clear".
+    LibraryError
+        If the library is empty: no track is clear of nothing.
     """
+    if not len(library):
+        raise LibraryError(
+            f"{library.path}: holds no melodies to compare with; fill it with `melodysim library init` "
+            "or `melodysim library import`"
+        )
     require_melody(piece)
     matches = find_matches(piece, library, max(top, 1), threads)
     verdict = judge(piece, matches, len(library), rates or Rates())
-    return TrackReport(piece.source, piece, verdict, tuple(matches[:top] if top else ()))
+    shown = matches[:top]
+    if verdict.level != "clear" and len(matches) > top:
+        shown[-1] = matches[-1]  # what the verdict rests on is shown, whatever its rank
+    return TrackReport(piece.source, piece, verdict, tuple(shown))
 
 
 def require_melody(piece: Piece) -> None:

@@ -168,8 +168,8 @@ def find_matches(
     Returns
     -------
     list of Match
-        At most `top`, one a reference, the smallest E-value first. The best reference that is not
-        known to be free is always among them, so that a verdict can be drawn.
+        At most `top`, one a reference, the smallest E-value first; and one more if the best reference
+        that is not known to be free is not among them, so that a verdict can be drawn.
     """
     if not len(library.index):
         return []
@@ -192,8 +192,8 @@ def find_matches(
         order = order[np.isin(order, only)]
     wanted = order[:top]
     protected = order[library.protected[order]]
-    if len(protected) and top > 0 and protected[0] not in wanted:
-        wanted = np.append(wanted[: top - 1], protected[0])
+    if len(protected) and protected[0] not in wanted:
+        wanted = np.append(wanted, protected[0])
     entries = library.entries([library.index.ids[k] for k in wanted])
     matches = []
     for reference in wanted:

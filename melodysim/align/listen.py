@@ -203,10 +203,14 @@ def _advance(e0, e1, e2, e3, total, before, skip, next_total, out, free):  # pra
 
 
 @njit(nogil=True, cache=True)
-def _listen(block, pad, pitch_class, nominal, shortest, longest, skip, score, free):  # pragma: no cover
+def _listen(
+    block, pad, pitch_class, nominal, shortest, longest, skip, score, free, locate
+):  # pragma: no cover
     """Best local alignment of one reference at one tempo: score, last note, place in the block.
 
-    `score` and `free` are [2, entries]: before and after the note at hand, in turn.
+    The last two only where they are asked for: looking for the place of every new best score takes
+    longer than all the rest. `score` and `free` are [2, entries]: before and after the note at hand,
+    in turn.
     """
     size = score.shape[1] - pad
     score[:, :pad] = _OUTSIDE
@@ -235,7 +239,7 @@ def _listen(block, pad, pitch_class, nominal, shortest, longest, skip, score, fr
         )
         if reached > best:
             best, last = reached, j
-            for x in range(size):
+            for x in range(size if locate else 0):
                 if score[(j + 1) % 2, pad + x] == reached:
                     place = x
                     break
@@ -258,7 +262,7 @@ def _listen_many(  # pragma: no cover
     skip,
     out,
 ):
-    """Fill out [melodies, 4] with score, tempo, last note and place of the best alignment."""
+    """Fill out [melodies, 2] with score and tempo of the best alignment."""
     size = block.shape[1]
     score = np.empty((2, size), np.int16)
     free = np.empty((2, size), np.int16)
@@ -267,11 +271,11 @@ def _listen_many(  # pragma: no cover
         lo, hi = start[m], start[m + 1]
         for tempo in range(tempi.shape[0]):
             nominal = np.minimum(gap[lo:hi] * (tempi[tempo] / median[m]), cap)
-            best, last, place = _listen(
-                block, pad, pitch_class[lo:hi], nominal, shortest, longest, skip, score, free
+            best, _, _ = _listen(
+                block, pad, pitch_class[lo:hi], nominal, shortest, longest, skip, score, free, False
             )
             if best > out[k, 0]:
-                out[k, 0], out[k, 1], out[k, 2], out[k, 3] = best, tempo, last, place
+                out[k, 0], out[k, 1] = best, tempo
 
 
 @njit(nogil=True, cache=True)
@@ -320,17 +324,17 @@ def scan_heard(
 
     Returns
     -------
-    ndarray of int32, shape (n, 5)
-        Score in `QUANTUM` per nat; tempo (index into `MEDIAN_NOTES`), last reference note, place and
-        block of the best alignment, for `trace_heard`.
+    ndarray of int32, shape (n, 3)
+        Score in `QUANTUM` per nat; tempo (index into `MEDIAN_NOTES`) and block of the best alignment,
+        for `trace_heard`.
     """
     tempi = np.array(MEDIAN_NOTES) / evidence.step
     classes = corpus.pitch % np.int16(CLASSES)
-    best = np.zeros((len(melodies), 5), np.int32)
+    best = np.zeros((len(melodies), 3), np.int32)
     for number, block in enumerate(evidence.blocks):
 
         def work(share: NDArray[np.int64], block: NDArray[np.int16] = block) -> NDArray[np.int32]:
-            out = np.zeros((len(share), 4), np.int32)
+            out = np.zeros((len(share), 2), np.int32)
             _listen_many(
                 block,
                 evidence.pad,
@@ -350,8 +354,8 @@ def scan_heard(
 
         found = in_threads(work, melodies, threads)
         better = found[:, 0] > best[:, 0]
-        best[better, :4] = found[better]
-        best[better, 4] = number
+        best[better, :2] = found[better]
+        best[better, 2] = number
     return best
 
 
@@ -370,28 +374,27 @@ def trace_heard(
         The same recording, to tell the octave.
     melody : int
         The reference.
-    found : ndarray of int32, shape (5,)
+    found : ndarray of int32, shape (3,)
         Its row of `scan_heard`, with a score above 0.
 
     Returns
     -------
     Listening
     """
-    score, tempo, last, place, number = (int(value) for value in found)
+    score, tempo, number = (int(value) for value in found)
     lo, hi = int(corpus.start[melody]), int(corpus.start[melody + 1])
-    block, lane, step = evidence.blocks[number], place % CLASSES, evidence.step
+    block, step = evidence.blocks[number], evidence.step
     stretch = MEDIAN_NOTES[tempo] / step / corpus.median_gap[melody]
+    classes = corpus.pitch[lo:hi] % np.int16(CLASSES)
+    nominal = np.minimum(corpus.gap[lo:hi] * stretch, MAX_NOTE_SECONDS / step)
+    skip = np.int16(SKIP_COST * QUANTUM)
+    work = np.empty((2, 2, block.shape[1]), np.int16)
+    _, last, place = _listen(
+        block, evidence.pad, classes, nominal, SHORTEST, LONGEST, skip, work[0], work[1], True
+    )
+    lane, steps = place % CLASSES, (block.shape[1] - evidence.pad) // CLASSES - 1
     move = _trace(
-        block,
-        evidence.pad,
-        corpus.pitch[lo:hi] % np.int16(CLASSES),
-        np.minimum(corpus.gap[lo:hi] * stretch, MAX_NOTE_SECONDS / step),
-        SHORTEST,
-        LONGEST,
-        int(SKIP_COST * QUANTUM),
-        (block.shape[1] - evidence.pad) // CLASSES - 1,
-        lane,
-        last,
+        block, evidence.pad, classes, nominal, SHORTEST, LONGEST, int(skip), steps, lane, last
     )
     rows = []
     j, t = last + 1, place // CLASSES

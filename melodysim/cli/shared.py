@@ -13,7 +13,14 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from melodysim.errors import MelodysimError
 from melodysim.library import default_library_path
@@ -109,10 +116,11 @@ def stderr_console() -> Console:
 def progress(description: str, total: int | None, quiet: bool) -> Iterator[Callable[[int, str], None]]:
     """Show a bar on standard error; gives a function of (done, what is at hand)."""
     bar = Progress(
+        SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        TimeElapsedColumn(),
         TextColumn("[dim]{task.fields[item]}", markup=True),
         console=stderr_console(),
         transient=True,

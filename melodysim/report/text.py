@@ -85,12 +85,12 @@ def _track(piece: Piece, verdict: Verdict, matches: tuple[Match, ...], width: in
 
 def _table(matches: tuple[Match, ...]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("", justify="right")
-    table.add_column("reference", max_width=30, no_wrap=True, overflow="ellipsis")
-    table.add_column("rights", no_wrap=True)
+    table.add_column("", justify="right", no_wrap=True, min_width=2)
+    table.add_column("reference", max_width=24, no_wrap=True, overflow="ellipsis")
+    table.add_column("rights", no_wrap=True, min_width=7)
     table.add_column("track", justify="right", no_wrap=True)
-    table.add_column("notes", justify="right")
-    table.add_column("same", justify="right")
+    table.add_column("notes", justify="right", no_wrap=True, min_width=5)
+    table.add_column("same", justify="right", no_wrap=True, min_width=4)
     table.add_column("by chance", justify="right", no_wrap=True)
     for rank, match in enumerate(matches, 1):
         begin, end = match.query.seconds
@@ -109,6 +109,8 @@ def _table(matches: tuple[Match, ...]) -> Table:
 
 def _odds(e_value: float) -> str:
     """Give an E-value in the width of a table cell."""
+    if e_value >= 1000:
+        return "no match"
     if e_value >= 0.5:
         return f"{e_value:,.0f} a track"
     exponent = f"{1 / e_value:.0e}".replace("e+0", "e").replace("e+", "e") if e_value > 0 else "∞"
@@ -140,9 +142,16 @@ def _picture(piece: Piece, match: Match, width: int) -> Table | None:
 
 
 def _columns(melody: Melody, reference: Melody, match: Match) -> list[tuple[str, str]]:
-    """Note names of the track and the reference side by side; · where one has no note."""
+    """Note names of the track and the reference side by side; · where one has no note.
+
+    Of a reference that was heard in the salience, all its notes are shown, each with the transcribed
+    note that overlaps it: the transcription is not what the match rests on.
+    """
     mine = [note_name(int(p)) for p in semitones(melody.pitch)]
     theirs = [note_name(int(p)) for p in semitones(reference.pitch) + match.transposition]
+    if match.evidence == "salience":
+        paired = {j: mine[i] for i, j in match.path.tolist()}
+        return [(paired.get(j, "·"), theirs[j]) for j in range(*match.reference_span.notes)]
     columns: list[tuple[str, str]] = []
     before: tuple[int, int] | None = None
     for i, j in match.path.tolist():
