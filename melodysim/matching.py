@@ -366,15 +366,14 @@ def _match_notes(
     apart = np.rint(melody.pitch[mine] - theirs.pitch[other]).astype(np.int64)
     values, counts = np.unique(apart, return_counts=True)
     transposition = int(values[np.argmax(counts)])
-    lasted = melody.onset[mine[-1]] - melody.onset[mine[0]]
-    nominal = theirs.onset[other[-1]] - theirs.onset[other[0]]
+    gaps = np.diff(theirs.onset[other]) / np.diff(melody.onset[mine])
     return Match(
         reference=entry,
         reference_melody=theirs,
         query=_span(melody, mine),
         reference_span=_span(theirs, other),
         transposition=transposition,
-        tempo_ratio=float(nominal / lasted),
+        tempo_ratio=float(np.median(gaps)),
         identity=float(counts.max() / len(path)),
         notes=len(path),
         score=float(reading.score[place]),

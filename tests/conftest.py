@@ -5,12 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from melodysim.library import Library
 from melodysim.library.importers import import_builtin, import_paths
 from melodysim.library.store import Store
 from melodysim.melody import Melody
 from melodysim.rights import Rights
+
+# In CI the same examples every time: a change is judged by itself, not by luck.
+settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from melodysim.cli import shared
+
+if TYPE_CHECKING:
+    from melodysim.checking import TrackReport
+    from melodysim.library import Library
 
 
 @click.command()
@@ -54,9 +59,9 @@ def command(
     cores = shared.threads()
     library = Library(shared.library_path_or_default(library_path))
     reports: list[TrackReport] = []
-    with shared.progress("checking", len(tracks), quiet) as update:
+    with shared.progress("checking", quiet) as update:
         for number, track in enumerate(tracks):
-            update(number, track.name)
+            update(number, len(tracks), track.name)
             try:
                 reports.append(check(read(track, cores), library, top, rates, cores))
             except MelodysimError as error:
@@ -73,12 +78,12 @@ def command(
     ctx.exit(int(shared.failed([r.verdict.level for r in reports if r.verdict], fail_on)))
 
 
-def _written(reports: list, library: object, form: str, output: Path | None) -> str:
+def _written(reports: list[TrackReport], library: Library, form: str, output: Path | None) -> str:
     """Write reports in the form that was asked for."""
     if form == "json":
         from melodysim.report.json import checks_json
 
-        return checks_json(reports, str(library.path), len(library))  # type: ignore[attr-defined,arg-type]
+        return checks_json(reports, str(library.path), len(library))
     if form == "csv":
         from melodysim.report.csv import checks_csv
 

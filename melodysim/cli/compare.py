@@ -43,12 +43,12 @@ def command(
     rates = shared.make_rates(likely_rate, review_rate)
     cores = shared.threads()
     library = Library(shared.library_path_or_default(library_path))
-    with shared.progress("comparing", 3, quiet) as update:
-        update(0, new.name)
+    with shared.progress("comparing", quiet) as update:
+        update(0, 3, new.name)
         first = read(new, cores)
-        update(1, earlier.name)
+        update(1, 3, earlier.name)
         second = read(earlier, cores)
-        update(2, "aligning")
+        update(2, 3, "aligning")
         report = compare(first, second, library, rates, cores)
     if form == "json":
         from melodysim.report.json import pair_json

@@ -51,10 +51,10 @@ def command(quiet: bool) -> None:
         if not quiet:
             remarks.print("Building a library of public-domain tunes …")
         with (
-            shared.progress("reading tune books", None, quiet) as update,
+            shared.progress("reading tune books", quiet) as update,
             Store(path, create=True) as store,
         ):
-            import_builtin(store, lambda done, total, name: update(done, name, total))  # type: ignore[call-arg]
+            import_builtin(store, update)
             import_paths(
                 store,
                 [folder / SONG],

@@ -73,10 +73,10 @@ def init(
 
     path = shared.library_path_or_default(library_path)
     with (
-        shared.progress("reading tune books", None, quiet) as update,
+        shared.progress("reading tune books", quiet) as update,
         Store(path, create=True) as store,
     ):
-        result = import_builtin(store, lambda done, total, name: update(done, name, total))  # type: ignore[call-arg]
+        result = import_builtin(store, update)
     _finish(ctx, result, path, form, output)
 
 
@@ -126,14 +126,14 @@ def import_(
     missing = [p for p in paths if not p.exists()]
     if missing:
         raise ReadError(f"{missing[0]}: no such file or folder")
-    with shared.progress("importing", None, quiet) as update, Store(path, create=True) as store:
+    with shared.progress("importing", quiet) as update, Store(path, create=True) as store:
         result = import_paths(
             store,
             paths,
             Rights(rights, holder=holder, published=published),
             title,
             creator,
-            lambda done, total, name: update(done, name, total),  # type: ignore[call-arg]
+            update,
         )
     _finish(ctx, result, path, form, output)
 
@@ -279,9 +279,9 @@ def export(folder: Path, text: str | None, library_path: Path | None, quiet: boo
         out = io.StringIO()
         index = csv.writer(out, lineterminator="\n")
         index.writerow(["file", "id", "title", "creator", "rights", "source"])
-        with shared.progress("exporting", len(entries), quiet) as update:
+        with shared.progress("exporting", quiet) as update:
             for number, entry in enumerate(entries):
-                update(number, entry.title)
+                update(number, len(entries), entry.title)
                 name = f"{number:06d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', entry.id)[:80]}"
                 melody = store.melody(entry.id)
                 shared.write_whole(folder / f"{name}.mid", midi_bytes([melody]))

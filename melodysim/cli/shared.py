@@ -113,8 +113,10 @@ def stderr_console() -> Console:
 
 
 @contextlib.contextmanager
-def progress(description: str, total: int | None, quiet: bool) -> Iterator[Callable[[int, str], None]]:
-    """Show a bar on standard error; gives a function of (done, what is at hand)."""
+def progress(description: str, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
+    """Show a bar on standard error; gives a function of (done, in all, what is at hand)."""
+    from rich.markup import escape
+
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -127,13 +129,10 @@ def progress(description: str, total: int | None, quiet: bool) -> Iterator[Calla
         disable=quiet or not sys.stderr.isatty(),
     )
     with bar:
-        task = bar.add_task(description, total=total, item="")
+        task = bar.add_task(description, total=None, item="")
 
-        def update(done: int, item: str, total: int | None = None) -> None:
-            from rich.markup import escape
-
-            fields: dict[str, Any] = {} if total is None else {"total": total}
-            bar.update(task, completed=done, item=escape(item[:40]), **fields)
+        def update(done: int, total: int, item: str) -> None:
+            bar.update(task, completed=done, total=total, item=escape(item[:40]))
 
         yield update
 

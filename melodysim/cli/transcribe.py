@@ -26,8 +26,8 @@ def command(track: Path, output: Path, quiet: bool) -> None:
     from melodysim.reading import read
     from melodysim.writing import midi_bytes
 
-    with shared.progress("transcribing", 1, quiet) as update:
-        update(0, track.name)
+    with shared.progress("transcribing", quiet) as update:
+        update(0, 1, track.name)
         piece = read(track, shared.threads())
     require_melody(piece)
     shared.write_whole(output, midi_bytes(piece.melodies))
