@@ -234,5 +234,5 @@ def _tune_book(job: _Job, content: bytes) -> Iterator[Reference]:
             identity += "'"
         taken.add(identity)
         title = job.title or tune.title or f"{job.path.stem} {number}"
-        creator = job.creator or tune.creator or tune.origin
+        creator = job.creator or tune.creator
         yield Reference(Entry(identity, title, creator, str(job.path), job.rights), melodies[0])
