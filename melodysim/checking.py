@@ -15,6 +15,7 @@ from melodysim.library import Entry, Library, MemoryShelf, Reference
 from melodysim.matching import Match, find_matches
 from melodysim.melody import Melody, Piece
 from melodysim.rights import Rights
+from melodysim.transcribe.voices import MIN_NOTES
 from melodysim.verdict import Rates, Verdict, judge, judge_pair
 
 DEFAULT_TOP = 10
@@ -92,11 +93,17 @@ def check(
 
 
 def require_melody(piece: Piece) -> None:
-    """Raise `ReadError` if no melody was heard in a piece."""
+    """Raise `ReadError` if a piece has no melody, or none long enough to be recognised."""
     if not piece.melodies:
         raise ReadError(
             f"{piece.source}: no melody was heard (silence, noise, or no pitched voice), so nothing "
             "could be checked"
+        )
+    longest = max(len(melody) for melody in piece.melodies)
+    if longest < MIN_NOTES:
+        raise ReadError(
+            f"{piece.source}: only {longest} notes, too few for a melody that can be recognised; give "
+            f"at least {MIN_NOTES}"
         )
 
 

@@ -104,6 +104,12 @@ def test_a_piece_without_melody_is_not_clear(library):
         check(Piece("x.wav", "audio", (), 3.0), library)
 
 
+def test_too_few_notes_are_not_clear(library):
+    three = random_tune(np.random.default_rng(0), 3)
+    with pytest.raises(ReadError, match="only 3 notes"):
+        check(piece(three), library)
+
+
 def test_recordings_are_heard(library, fixtures):
     report = check(read(fixtures / "copies-paper-lanterns.mp3"), library, threads=2)
     best = report.matches[0]
