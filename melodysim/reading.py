@@ -29,9 +29,9 @@ SHORTEST_LINE = 4
 """Notes below which a line heard in a recording is no melody."""
 SILENCE = 1e-4
 """Peak amplitude (-80 dBFS) below which a recording is silent: dither, not music."""
-AUDIBLE_CONFIDENCE = 0.14
-"""Mean note salience below which a line is no melody. Measured: noise of any colour gives no line at
-all, a drum loop 0.11, the faintest of 28 real recordings (a near-unpitched chant) 0.17."""
+AUDIBLE_CONFIDENCE = 0.02
+"""Mean confidence below which a line is no melody. Measured: noise of any colour gives no line at all, a
+drum loop 0.012, the faintest of 28 real recordings (a near-unpitched chant) 0.033."""
 
 
 def read(path: str | Path, threads: int = 0) -> Piece:

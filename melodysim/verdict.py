@@ -25,6 +25,10 @@ REVIEW_RATE = 0.05
 LOGISTIC = (-0.05, 0.93)
 """Intercept, and slope per decade of the E-value, of the probability of copying, as fitted by
 `benchmarks/calibrate.py` where as many tunes copied as did not."""
+SURE = 0.5
+"""Confidence from which a transcribed note counts as heard."""
+HEARD_ENOUGH = 0.4
+"""Share of a recording below which the reader is warned: most of 28 real recordings have more."""
 _WORDS_IN_TEXT = 3
 
 
@@ -159,11 +163,16 @@ def describe(match: Match, unrelated: str = "tracks") -> str:
 
 
 def what_was_heard(piece: Piece) -> str:
-    """Say how much of the track had a melody in it."""
+    """Say how much of the track had a melody in it, and so what a verdict speaks of."""
     melody = piece.melodies[0]
-    share = min(1.0, float(melody.duration.sum()) / max(piece.duration, 1e-9))
     name = melody.voice or "melody"
     if piece.kind == "audio":
+        share = melody_share(piece)
+        if share < HEARD_ENOUGH:
+            return (
+                f"A melody was heard in only {share:.0%} of the track: what the rest holds was not "
+                "checked, and is not said to be clear."
+            )
         return f"A melody was heard in {share:.0%} of the track; only that was checked."
     if len(piece.melodies) == 1:
         return f"The melody checked is “{name}” ({len(melody)} notes)."
@@ -171,6 +180,13 @@ def what_was_heard(piece: Piece) -> str:
         f"{len(piece.melodies)} voices were checked as melodies, “{name}” ({len(melody)} notes) "
         "before the others."
     )
+
+
+def melody_share(piece: Piece) -> float:
+    """Share of a recording in which its likeliest line is more likely right than not, 0..1."""
+    melody = piece.melodies[0]
+    sure = melody.confidence >= SURE
+    return min(1.0, float(melody.duration[sure].sum()) / max(piece.duration, 1e-9))
 
 
 def _free_words(match: Match) -> str:

@@ -116,9 +116,33 @@ def test_transcribe_writes_a_track_a_hypothesis(run, fixtures, tmp_path):
     from melodysim.readers.midi import read_midi
 
     score = read_midi(tmp_path, (tmp_path / "heard.mid").read_bytes())
-    assert [part.name for part in score.parts] == ["tracked line", "top line"]
+    lines = {part.name: part for part in score.parts}
+    assert {"tracked line", "top line"} <= set(lines) <= {"voice line", "tracked line", "top line"}
     # Twinkle, a fourth up: the top line of a bare piano begins with the tune's own notes.
-    assert score.parts[1].pitch[:6].tolist() == [65, 65, 72, 72, 74, 74]
+    assert lines["top line"].pitch[:6].tolist() == [65, 65, 72, 72, 74, 74]
+
+
+def test_transcribe_draws_and_sounds_what_was_heard(run, fixtures, tmp_path):
+    picture, sound = tmp_path / "heard.png", tmp_path / "heard.wav"
+    track = fixtures / "twinkle-piano.ogg"
+    done = run("transcribe", track, "--plot", picture, "--audio", sound, "--quiet")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    ears, rate = soundfile.read(sound)
+    assert (rate, ears.shape[1]) == (44100, 2)
+    assert len(ears) == pytest.approx(soundfile.info(track).duration * rate, abs=rate // 100)
+    assert np.abs(ears).max(axis=0).min() > 0.05
+    notes = run("transcribe", fixtures / "twinkle.mid", "--audio", sound, "--plot", picture)
+    assert notes.returncode == 0
+    ears, _ = soundfile.read(sound)
+    assert np.array_equal(ears[:, 0], ears[:, 1])
+
+
+def test_transcribe_wants_something_to_write(run, fixtures, tmp_path):
+    assert run("transcribe", fixtures / "twinkle.mid").returncode == 2
+    nowhere = run("transcribe", fixtures / "twinkle.mid", "--audio", tmp_path / "no" / "x.wav")
+    assert nowhere.returncode == 2
+    assert "cannot be written" in nowhere.stderr
 
 
 @pytest.fixture
@@ -278,7 +302,8 @@ def test_doctor(run):
     done = run("doctor", "--format", "json")
     found = answer(done)
     assert found["packages"]["numpy"]["version"]
-    assert found["model"].endswith("nmp.onnx")
+    assert found["models"]["notes"].endswith("nmp.onnx")
+    assert found["models"]["voice"].endswith("fcpe_c_v001.pt")
     assert "no library there" in found["library"]["error"]
 
 

@@ -29,6 +29,7 @@ def slow_listen(evidence, corpus, melody):
     lo, hi = corpus.start[melody], corpus.start[melody + 1]
     best, step = 0, evidence.step
     skip = int(listen.SKIP_COST * listen.QUANTUM)
+    unusual = int(listen.UNUSUAL_COST * listen.QUANTUM)
     for block in evidence.blocks:
         total = block[:, evidence.pad :].reshape(12, -1, 12).astype(int)
         steps = total.shape[1]
@@ -45,7 +46,11 @@ def slow_listen(evidence, corpus, melody):
                     following = np.zeros(steps, int)
                     for t in range(steps):
                         options = [0]
-                        options += [score[t - d] + sung[t] - sung[t - d] for d in lengths if d <= t]
+                        for k, d in enumerate(lengths):
+                            hurried = unusual if k in {0, 3} else 0
+                            options += (
+                                [score[t - d] + sung[t] - sung[t - d] - hurried] if d <= t else []
+                            )
                         options += [score[t - usual] - skip] if usual <= t else []
                         following[t] = max(options)
                     score = following

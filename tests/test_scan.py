@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from melodysim.align.corpus import build_corpus
 from melodysim.align.scan import (
+    ADDED,
     CEILING,
+    CHANGED,
     GAP_EXTEND,
     GAP_OPEN,
     interval_scores,
@@ -33,6 +35,15 @@ def slow_scan(query, reference):
                 + time[query.ratio[i - 1] + MAX_RATIO, reference.ratio[j - 1] + MAX_RATIO]
             )
             value = max(0, score[i - 1, j - 1] + pair, across[i, j], down[i, j])
+            a1, b1 = int(query.interval[i - 1]), int(reference.interval[j - 1])
+            a2 = a1 + int(query.interval[i - 2]) if i > 1 else None
+            b2 = b1 + int(reference.interval[j - 2]) if j > 1 else None
+            if a2 is not None and a2 == b2:
+                value = max(value, score[i - 2, j - 2] + CHANGED)
+            if a2 is not None and a2 == b1:
+                value = max(value, score[i - 2, j - 1] + ADDED)
+            if b2 is not None and b2 == a1:
+                value = max(value, score[i - 1, j - 2] + ADDED)
             score[i, j] = min(value, CEILING)
             best = max(best, score[i, j])
     return best

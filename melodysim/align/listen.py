@@ -32,9 +32,9 @@ REGISTER = (52, 88)
 """MIDI note numbers that may be the tune: E3 up; below it the bass would always be heard."""
 FLOOR = 0.03
 """Added to strength before the logarithm: what the model's outputs show of silence."""
-BACKGROUND_EXPONENT = 0.7
+BACKGROUND_EXPONENT = 0.3
 """How far the background is that of the pitch class (1) or of the whole recording (0)."""
-BIAS = 0.25
+BIAS = 0.1
 """Nats per 58 ms taken off everywhere, so that unrelated notes lose and alignments stay local."""
 LIMIT = 3.0
 """Evidence is clipped to ± this many nats."""
@@ -42,6 +42,8 @@ SKIP_COST = 1.0
 """Nats for a reference note that is not heard."""
 SHORTEST, LONGEST = 0.6, 1.6
 """A note may last this share of its nominal length."""
+UNUSUAL_COST = 0.25
+"""Nats for a note at either end of that range: its tempo is off, or it is another note."""
 MAX_NOTE_SECONDS = 2.3
 """Longer notes and rests count as this long."""
 MEDIAN_NOTES = (0.17, 0.26, 0.39, 0.58)
@@ -184,7 +186,7 @@ def _lengths(nominal, shortest, longest):  # pragma: no cover
 
 
 @njit(nogil=True, cache=True)
-def _advance(e0, e1, e2, e3, total, before, skip, next_total, out, free):  # pragma: no cover
+def _advance(e0, e1, e2, e3, total, before, skip, unusual, next_total, out, free):  # pragma: no cover
     """One reference note, all times and transpositions; gives the best score.
 
     `free` is the score with the next note's evidence so far taken off, so that adding the evidence
@@ -192,7 +194,8 @@ def _advance(e0, e1, e2, e3, total, before, skip, next_total, out, free):  # pra
     """
     best = np.int16(0)
     for x in range(out.shape[0]):
-        entered = max(max(e0[x], e1[x]), max(e2[x], e3[x]))
+        hurried = np.int16(max(e0[x], e3[x]) - unusual)
+        entered = max(hurried, max(e1[x], e2[x]))
         sung = np.int16(entered + total[x])
         passed = np.int16(before[x] - skip)
         value = max(max(sung, passed), np.int16(0))
@@ -204,7 +207,7 @@ def _advance(e0, e1, e2, e3, total, before, skip, next_total, out, free):  # pra
 
 @njit(nogil=True, cache=True)
 def _listen(
-    block, pad, pitch_class, nominal, shortest, longest, skip, score, free, locate
+    block, pad, pitch_class, nominal, shortest, longest, skip, unusual, score, free, locate
 ):  # pragma: no cover
     """Best local alignment of one reference at one tempo: score, last note, place in the block.
 
@@ -233,6 +236,7 @@ def _listen(
             total[pad:],
             score[j % 2][pad - usual * 12 : pad - usual * 12 + size],
             skip,
+            unusual,
             next_total[pad:],
             score[(j + 1) % 2][pad:],
             after[pad:],
@@ -260,6 +264,7 @@ def _listen_many(  # pragma: no cover
     shortest,
     longest,
     skip,
+    unusual,
     out,
 ):
     """Fill out [melodies, 2] with score and tempo of the best alignment."""
@@ -272,7 +277,17 @@ def _listen_many(  # pragma: no cover
         for tempo in range(tempi.shape[0]):
             nominal = np.minimum(gap[lo:hi] * (tempi[tempo] / median[m]), cap)
             best, _, _ = _listen(
-                block, pad, pitch_class[lo:hi], nominal, shortest, longest, skip, score, free, False
+                block,
+                pad,
+                pitch_class[lo:hi],
+                nominal,
+                shortest,
+                longest,
+                skip,
+                unusual,
+                score,
+                free,
+                False,
             )
             if best > out[k, 0]:
                 out[k, 0], out[k, 1] = best, tempo
@@ -280,7 +295,7 @@ def _listen_many(  # pragma: no cover
 
 @njit(nogil=True, cache=True)
 def _trace(
-    block, pad, pitch_class, nominal, shortest, longest, skip, steps, lane, last
+    block, pad, pitch_class, nominal, shortest, longest, skip, unusual, steps, lane, last
 ):  # pragma: no cover
     """Give moves [notes + 1, steps + 1] of one transposition: 0 none, +d heard, -d passed over."""
     notes = last + 1
@@ -295,6 +310,8 @@ def _trace(
                 if length <= t:
                     here = total[pad + t * 12 + lane] - total[pad + (t - length) * 12 + lane]
                     value = score[j, t - length] + here
+                    if (length == a and a != b) or (length == d and d != c):
+                        value -= unusual
                     if value > best:
                         best, how = value, length
             if usual <= t:
@@ -348,6 +365,7 @@ def scan_heard(
                 SHORTEST,
                 LONGEST,
                 np.int16(SKIP_COST * QUANTUM),
+                np.int16(UNUSUAL_COST * QUANTUM),
                 out,
             )
             return out
@@ -387,14 +405,34 @@ def trace_heard(
     stretch = MEDIAN_NOTES[tempo] / step / corpus.median_gap[melody]
     classes = corpus.pitch[lo:hi] % np.int16(CLASSES)
     nominal = np.minimum(corpus.gap[lo:hi] * stretch, MAX_NOTE_SECONDS / step)
-    skip = np.int16(SKIP_COST * QUANTUM)
+    skip, unusual = np.int16(SKIP_COST * QUANTUM), np.int16(UNUSUAL_COST * QUANTUM)
     work = np.empty((2, 2, block.shape[1]), np.int16)
     _, last, place = _listen(
-        block, evidence.pad, classes, nominal, SHORTEST, LONGEST, skip, work[0], work[1], True
+        block,
+        evidence.pad,
+        classes,
+        nominal,
+        SHORTEST,
+        LONGEST,
+        skip,
+        unusual,
+        work[0],
+        work[1],
+        True,
     )
     lane, steps = place % CLASSES, (block.shape[1] - evidence.pad) // CLASSES - 1
     move = _trace(
-        block, evidence.pad, classes, nominal, SHORTEST, LONGEST, int(skip), steps, lane, last
+        block,
+        evidence.pad,
+        classes,
+        nominal,
+        SHORTEST,
+        LONGEST,
+        int(skip),
+        int(unusual),
+        steps,
+        lane,
+        last,
     )
     rows = []
     j, t = last + 1, place // CLASSES

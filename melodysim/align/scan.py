@@ -1,10 +1,11 @@
 """First pass: one melody against every reference at once, coarsely.
 
 Local alignment of intervals and of ratios of inter-onset intervals (Smith & Waterman 1981, with the
-affine gaps of Gotoh 1982), scored with one row of 8-bit integers for `LANES` references side by side,
-as SWIPE does for proteins (Rognes 2011, "Faster Smith-Waterman database searches with inter-sequence
-SIMD parallelisation"). Nothing is left out: every reference gets a score, and the best go on to
-`melodysim.align.notes`.
+affine gaps of Gotoh 1982), and with moves that keep the transposition: two intervals against two of
+the same sum (one note changed), or two against one (one note more or less). It is scored with rows of
+8-bit integers for `LANES` references side by side, as SWIPE does for proteins (Rognes 2011, "Faster
+Smith-Waterman database searches with inter-sequence SIMD parallelisation"). Nothing is left out:
+every reference gets a score, and the best go on to `melodysim.align.notes`.
 
 Conventions: scores are small integers without a unit and saturate at `CEILING`; a saturated score is
 a near-certain candidate whatever its exact value. Every intermediate is cast back to int8, or LLVM
@@ -34,11 +35,16 @@ DIFFERENT = -3
 RATIO_SCORES = (0, 0, -1, -1, -2)
 """By distance of the quantised ratios of inter-onset intervals; farther ones like the last."""
 GAP_OPEN, GAP_EXTEND = 6, 2
+CHANGED, ADDED = -1, -1
+"""One note changed, or one more or less, the transposition kept: at most 0, so that no alignment
+begins with it."""
 
 _INTERVALS = 2 * MAX_INTERVAL + 1
 _RATIOS = 2 * MAX_RATIO + 1
 _PAD = _INTERVALS
 _FLOOR = -100
+_NOWHERE, _NEVER = 127, 126
+"""Sums that equal none of the query's, and none of a reference's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +59,16 @@ class Lanes:
         First row of each block.
     interval, ratio : ndarray of uint8, shape (rows, LANES)
         Symbols, one row a place in the melodies.
+    step, step2 : ndarray of int8, shape (rows, LANES)
+        The interval in semitones, and its sum with the one before; `_NOWHERE` where there is none.
     """
 
     order: NDArray[np.int64]
     begin: NDArray[np.int64]
     interval: NDArray[np.uint8]
     ratio: NDArray[np.uint8]
+    step: NDArray[np.int8]
+    step2: NDArray[np.int8]
 
 
 def lay_in_lanes(corpus: Corpus) -> Lanes:
@@ -80,13 +90,24 @@ def lay_in_lanes(corpus: Corpus) -> Lanes:
     begin = np.concatenate([[0], np.cumsum(heights)]).astype(np.int64)
     interval = np.full((begin[-1], LANES), _PAD, np.uint8)
     ratio = np.full((begin[-1], LANES), MAX_RATIO, np.uint8)
+    step = np.full((begin[-1], LANES), _NOWHERE, np.int8)
+    step2 = np.full((begin[-1], LANES), _NOWHERE, np.int8)
     for place, melody in enumerate(order):
         if melody >= 0:
             rows = slice(begin[place // LANES], begin[place // LANES] + lengths[melody])
             notes = slice(corpus.start[melody], corpus.start[melody] + lengths[melody])
             interval[rows, place % LANES] = corpus.interval[notes].astype(np.int16) + MAX_INTERVAL
             ratio[rows, place % LANES] = corpus.ratio[notes] + MAX_RATIO
-    return Lanes(order, begin, interval, ratio)
+            step[rows, place % LANES] = corpus.interval[notes]
+            step2[rows, place % LANES] = two_steps(corpus.interval[notes], _NOWHERE)
+    return Lanes(order, begin, interval, ratio, step, step2)
+
+
+def two_steps(interval: NDArray[np.int8], first: int) -> NDArray[np.int8]:
+    """Sum of each interval and the one before it; `first` stands for the first."""
+    sums = np.full(len(interval), first, np.int8)
+    sums[1:] = interval[1:] + interval[:-1]
+    return sums
 
 
 def interval_scores() -> NDArray[np.int8]:
@@ -114,23 +135,32 @@ def ratio_scores() -> NDArray[np.int8]:
 def _scan_block(  # pragma: no cover
     query_interval,
     query_ratio,
+    query_step,
+    query_step2,
     interval,
     ratio,
+    step,
+    step2,
     interval_table,
     ratio_table,
     gap_open,
     gap_extend,
+    changed,
+    added,
     ceiling,
     best,
 ):
-    """Best local score of the query in each lane of one block."""
+    """Best local score of the query in each lane of one block.
+
+    Scores of the present row of the reference and of the two before it, in turn; two rows of zeros
+    before the query's first note.
+    """
     notes, lanes = query_interval.shape[0], interval.shape[1]
     zero = np.int8(0)
-    score = np.zeros((notes, lanes), np.int8)
+    score = np.zeros((3, notes + 2, lanes), np.int8)
     left = np.full((notes, lanes), _FLOOR, np.int8)
     by_interval = np.empty((interval_table.shape[0], lanes), np.int8)
     by_ratio = np.empty((ratio_table.shape[0], lanes), np.int8)
-    diagonal = np.empty(lanes, np.int8)
     up = np.empty(lanes, np.int8)
     for row in range(interval.shape[0]):
         for a in range(interval_table.shape[0]):
@@ -141,17 +171,23 @@ def _scan_block(  # pragma: no cover
             table, profile = ratio_table[b], by_ratio[b]
             for lane in range(lanes):
                 profile[lane] = table[ratio[row, lane]]
-        diagonal[:] = 0
+        now, before, earlier = score[row % 3], score[(row + 2) % 3], score[(row + 1) % 3]
+        one, two = step[row], step2[row]
         up[:] = _FLOOR
         for i in range(notes):
-            here, from_left = score[i], left[i]
+            here, from_left = now[i + 2], left[i]
             pitch_score, time_score = by_interval[query_interval[i]], by_ratio[query_ratio[i]]
+            by_one, by_two = query_step[i], query_step2[i]
+            # Query over one note or two, reference over one or two.
+            from11, from21, from12, from22 = before[i + 1], before[i], earlier[i + 1], earlier[i]
             for lane in range(lanes):
-                before = here[lane]
-                value = np.int8(diagonal[lane] + np.int8(pitch_score[lane] + time_score[lane]))
+                value = np.int8(from11[lane] + np.int8(pitch_score[lane] + time_score[lane]))
+                kept = np.int8(from22[lane] + changed) if two[lane] == by_two else zero
+                more = np.int8(from21[lane] + added) if one[lane] == by_two else zero
+                less = np.int8(from12[lane] + added) if two[lane] == by_one else zero
+                value = max(max(value, kept), max(more, less))
                 gap_left, gap_up = from_left[lane], up[lane]
-                value = min(max(max(max(value, gap_left), gap_up), zero), ceiling)
-                diagonal[lane] = before
+                value = min(max(max(value, gap_left), gap_up), ceiling)
                 here[lane] = value
                 opened = np.int8(value - gap_open)
                 from_left[lane] = max(np.int8(gap_left - gap_extend), opened)
@@ -183,6 +219,7 @@ def scan(query: Sequence, lanes: Lanes, melodies: int, threads: int = 1) -> NDAr
     tables = interval_scores(), ratio_scores()
     query_interval = (query.interval.astype(np.int16) + MAX_INTERVAL).astype(np.uint8)
     query_ratio = (query.ratio + MAX_RATIO).astype(np.uint8)
+    query_step2 = two_steps(query.interval, _NEVER)
 
     def work(blocks: NDArray[np.int64]) -> NDArray[np.int8]:
         best = np.zeros((len(blocks), LANES), np.int8)
@@ -191,11 +228,17 @@ def scan(query: Sequence, lanes: Lanes, melodies: int, threads: int = 1) -> NDAr
             _scan_block(
                 query_interval,
                 query_ratio,
+                query.interval,
+                query_step2,
                 lanes.interval[rows],
                 lanes.ratio[rows],
+                lanes.step[rows],
+                lanes.step2[rows],
                 *tables,
                 np.int8(GAP_OPEN),
                 np.int8(GAP_EXTEND),
+                np.int8(CHANGED),
+                np.int8(ADDED),
                 np.int8(CEILING),
                 best[row],
             )

@@ -20,7 +20,9 @@ _PACKAGES = {
     "soundfile": ("wav, flac, ogg, mp3", "pip install 'melodysim[audio]'"),
     "soxr": ("recordings", "pip install 'melodysim[audio]'"),
     "onnxruntime": ("recordings", "pip install 'melodysim[audio]'"),
-    "basic-pitch": ("recordings: the model", "pip install --no-deps basic-pitch==0.4.0"),
+    "onnx": ("recordings", "pip install 'melodysim[audio]'"),
+    "basic-pitch": ("recordings: the notes", "pip install --no-deps basic-pitch==0.4.0"),
+    "torchfcpe": ("recordings: the voice", "pip install --no-deps torchfcpe==0.0.4"),
     "av": ("m4a, aac, webm", "pip install 'melodysim[m4a]'"),
 }
 """What each package is for, and how to get it."""
@@ -33,7 +35,8 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
     """Say what is installed, which formats and models work, and how to get the rest."""
     from melodysim.errors import MelodysimError
     from melodysim.library.store import Store
-    from melodysim.transcribe.salience import model_path
+    from melodysim.transcribe.polyphony import model_path
+    from melodysim.transcribe.voice import weights_path
 
     packages = {}
     for name, (purpose, remedy) in _PACKAGES.items():
@@ -49,17 +52,19 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
             library["melodies"] = store.count()
     except MelodysimError as error:
         library["error"] = str(error)
-    try:
-        model = str(model_path())
-    except MelodysimError as error:
-        model = str(error)
+    models = {}
+    for name, find in (("notes", model_path), ("voice", weights_path)):
+        try:
+            models[name] = str(find())
+        except MelodysimError as error:
+            models[name] = str(error)
     if form == "json":
         answer = {
             "schema": 1,
             "melodysim": melodysim.__version__,
             "python": platform.python_version(),
             "packages": packages,
-            "model": model,
+            "models": models,
             "library": library,
         }
         shared.deliver(json.dumps(answer, ensure_ascii=False, indent=1) + "\n", output)
@@ -70,7 +75,7 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
         lines.append(f"  {name:<13}{state:<12}{facts['for']}")
         if facts["remedy"]:
             lines.append(f"  {'':<25}→ {facts['remedy']}")
-    lines += ["", f"  model        {model}"]
+    lines += ["", *(f"  {name + ' model':<13}{path}" for name, path in models.items())]
     held = library.get("error") or f"{library['path']} ({library['melodies']:,} melodies)"
     lines += [f"  library      {held}"]
     shared.deliver("\n".join(lines) + "\n", output)

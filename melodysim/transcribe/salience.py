@@ -1,57 +1,39 @@
-"""Salience of a recording: how strongly each pitch sounds at each moment, by basic-pitch's model.
+"""Salience of a recording: how strongly each pitch sounds at each moment, on one grid.
 
-The model is a small convolutional network over a harmonic constant-Q transform, published with its
-weights: Bittner, Bosch, Rubinstein, Meseguer-Brocal & Ewert (2022), "A lightweight
-instrument-agnostic model for polyphonic note transcription and multipitch estimation", ICASSP. Its
-ONNX file comes inside the `basic-pitch` wheel and is run here directly on ONNX Runtime: importing
-the package would pull in TensorFlow and librosa.
+Two networks listen: one hears every note (`melodysim.transcribe.polyphony`), one a voice in the mix
+(`melodysim.transcribe.voice`). Both are brought to the first one's frames and pitches.
 
 Conventions
 -----------
 Audio is mono float32 at `SAMPLE_RATE`. Salience is float32 in 0..1, one row a frame, frames
 `FRAME_SECONDS` apart, the first centred on the first sample. Note and onset columns are semitones
-from `LOWEST_PITCH` (MIDI 21, A0); contour columns are thirds of a semitone from the same pitch.
+from `LOWEST_PITCH` (MIDI 21, A0); contour and voice columns are thirds of a semitone from the same
+pitch, so that columns 3k - 1 to 3k + 1 belong to semitone k.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.errors import MissingDependencyError
-
-SAMPLE_RATE = 22050
-"""Samples per second that the model was trained on."""
-LOWEST_PITCH = 21
-"""MIDI note number of the first column."""
-SEMITONES = 88
-BINS_PER_SEMITONE = 3
-"""Contour columns per semitone."""
-
-WINDOW_SAMPLES = 43844
-"""Length of the model's input."""
-EDGE_FRAMES = 15
-"""Frames at either end of a window whose receptive field leaves it; they are dropped."""
-FRAMES_KEPT = 172 - 2 * EDGE_FRAMES
-WINDOW_HOP = 36164
-"""Samples from one window to the next, so that what is kept joins up."""
-LEAD_SAMPLES = 3840
-"""Zeros before the first sample, which put frame 0 after the dropped edge on sample 0."""
-FRAME_SECONDS = WINDOW_HOP / FRAMES_KEPT / SAMPLE_RATE
-"""11.550 ms. Not the 256 samples of the constant-Q hop: windows overlap by a little more."""
-
-BATCH_WINDOWS = 4
-"""Windows per run of the model; larger batches were measured to be no faster."""
-
-_INPUT = "serving_default_input_2:0"
-_OUTPUTS = ["StatefulPartitionedCall:1", "StatefulPartitionedCall:2", "StatefulPartitionedCall:0"]
+from melodysim.transcribe.polyphony import (
+    BINS_PER_SEMITONE,
+    FRAME_SECONDS,
+    LOWEST_PITCH,
+    SAMPLE_RATE,
+    SEMITONES,
+    polyphonic_salience,
+)
+from melodysim.transcribe.voice import (
+    FRAME_OFFSET,
+    VOICE_FRAME,
+    VOICE_RATE,
+    bin_pitches,
+    voice_salience,
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +48,8 @@ class Salience:
         Whether a note begins.
     contour : ndarray of float32, shape (frames, 264)
         Whether this exact pitch sounds, in thirds of a semitone.
+    voice : ndarray of float32, shape (frames, 264)
+        Whether a voice is at this exact pitch.
     start : float
         Time of the first frame in the recording, in seconds.
     """
@@ -73,6 +57,7 @@ class Salience:
     note: NDArray[np.float32]
     onset: NDArray[np.float32]
     contour: NDArray[np.float32]
+    voice: NDArray[np.float32]
     start: float = 0.0
 
     @property
@@ -81,55 +66,24 @@ class Salience:
         return len(self.note)
 
 
-def model_path() -> Path:
-    """Path of basic-pitch's ONNX model inside the installed wheel.
+def by_semitone(thirds: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fold columns of thirds of a semitone into semitones, by the strongest.
 
-    Raises
-    ------
-    MissingDependencyError
-        If the package is not installed.
+    Parameters
+    ----------
+    thirds : ndarray of float32, shape (frames, 264)
+
+    Returns
+    -------
+    ndarray of float32, shape (frames, 88)
     """
-    spec = importlib.util.find_spec("basic_pitch")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(folder) / "saved_models" / "icassp_2022" / "nmp.onnx"
-        if path.is_file():
-            return path
-    raise MissingDependencyError(
-        "reading audio needs basic-pitch's model: run "
-        "`pip install onnxruntime soundfile soxr && pip install --no-deps basic-pitch==0.4.0`"
-    )
-
-
-@lru_cache(maxsize=2)
-def _session(threads: int) -> Any:
-    """Return the model, loaded once a process and number of threads (sessions are thread-safe)."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingDependencyError(
-            "reading audio needs ONNX Runtime: run `pip install 'melodysim[audio]'`"
-        ) from error
-    onnxruntime.set_default_logger_severity(3)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        str(model_path()), sess_options=options, providers=["CPUExecutionProvider"]
-    )
-
-
-def _windows(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut audio into the model's overlapping windows, shape (windows, samples, 1)."""
-    count = max(1, -(-len(audio) // WINDOW_HOP))
-    padded = np.zeros((count - 1) * WINDOW_HOP + WINDOW_SAMPLES, np.float32)
-    usable = audio[: len(padded) - LEAD_SAMPLES]
-    padded[LEAD_SAMPLES : LEAD_SAMPLES + len(usable)] = usable
-    view = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::WINDOW_HOP]
-    return view[:, :, None]
+    below = np.pad(thirds[:, :-1], ((0, 0), (1, 0)))
+    folded: NDArray[np.float32] = below.reshape(len(thirds), SEMITONES, BINS_PER_SEMITONE).max(axis=2)
+    return folded
 
 
 def salience(audio: NDArray[np.float32], start: float = 0.0, threads: int = 0) -> Salience:
-    """Run the model over audio that fits in memory.
+    """Listen to audio that fits in memory.
 
     Parameters
     ----------
@@ -148,25 +102,34 @@ def salience(audio: NDArray[np.float32], start: float = 0.0, threads: int = 0) -
     Raises
     ------
     MissingDependencyError
-        If ONNX Runtime or the model is not installed.
+        If what runs the networks, or their weights, are not installed.
     """
-    model = _session(threads)
-    windows = _windows(audio)
-    parts: list[list[NDArray[np.float32]]] = [[], [], []]
-    for i in range(0, len(windows), BATCH_WINDOWS):
-        outputs = model.run(_OUTPUTS, {_INPUT: np.ascontiguousarray(windows[i : i + BATCH_WINDOWS])})
-        for part, output in zip(parts, outputs, strict=True):
-            kept = output[:, EDGE_FRAMES:-EDGE_FRAMES]
-            part.append(kept.reshape(-1, kept.shape[-1]))
-    frames = int(np.ceil(len(audio) / SAMPLE_RATE / FRAME_SECONDS))
-    note, onset, contour = (np.concatenate(part)[:frames] for part in parts)
-    return Salience(note, onset, contour, start)
+    import soxr
+
+    note, onset, contour = polyphonic_salience(audio, threads)
+    found = voice_salience(soxr.resample(audio, SAMPLE_RATE, VOICE_RATE), threads)
+    return Salience(note, onset, contour, _on_grid(found, len(note)), start)
+
+
+def _on_grid(found: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+    """Bring the voice's salience to the frames and columns of the notes'."""
+    columns = np.rint((bin_pitches() - LOWEST_PITCH) * BINS_PER_SEMITONE).astype(np.int64)
+    thirds = np.zeros((len(found), SEMITONES * BINS_PER_SEMITONE), np.float32)
+    for bin_, column in enumerate(columns):
+        np.maximum(thirds[:, column], found[:, bin_], out=thirds[:, column])
+    place = (np.arange(frames) * FRAME_SECONDS - FRAME_OFFSET) / VOICE_FRAME
+    place = np.clip(place, 0, len(found) - 1)
+    before = np.minimum(place.astype(np.int64), max(0, len(found) - 2))
+    share = (place - before).astype(np.float32)[:, None]
+    after = np.minimum(before + 1, len(found) - 1)
+    blended: NDArray[np.float32] = thirds[before] * (1 - share) + thirds[after] * share
+    return blended
 
 
 def salience_blocks(
     audio: Iterable[NDArray[np.float32]], seconds: float, overlap: float, threads: int = 0
 ) -> Iterator[tuple[Salience, float, float]]:
-    """Run the model over a stream of audio, in overlapping blocks of bounded size.
+    """Listen to a stream of audio, in overlapping blocks of bounded size.
 
     Parameters
     ----------

@@ -1,0 +1,137 @@
+"""Salience of every note of a mix: how strongly each pitch sounds, by basic-pitch's model.
+
+The model is a small convolutional network over a harmonic constant-Q transform, published with its
+weights: Bittner, Bosch, Rubinstein, Meseguer-Brocal & Ewert (2022), "A lightweight
+instrument-agnostic model for polyphonic note transcription and multipitch estimation", ICASSP. Its
+ONNX file comes inside the `basic-pitch` wheel and is run here directly on ONNX Runtime: importing
+the package would pull in TensorFlow and librosa.
+
+Conventions
+-----------
+Audio is mono float32 at `SAMPLE_RATE`. Salience is float32 in 0..1, one row a frame, frames
+`FRAME_SECONDS` apart, the first centred on the first sample. Note and onset columns are semitones
+from `LOWEST_PITCH` (MIDI 21, A0); contour columns are thirds of a semitone from the same pitch.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.errors import MissingDependencyError
+
+SAMPLE_RATE = 22050
+"""Samples per second that the model was trained on."""
+LOWEST_PITCH = 21
+"""MIDI note number of the first column."""
+SEMITONES = 88
+BINS_PER_SEMITONE = 3
+"""Contour columns per semitone."""
+
+WINDOW_SAMPLES = 43844
+"""Length of the model's input."""
+EDGE_FRAMES = 15
+"""Frames at either end of a window whose receptive field leaves it; they are dropped."""
+FRAMES_KEPT = 172 - 2 * EDGE_FRAMES
+WINDOW_HOP = 36164
+"""Samples from one window to the next, so that what is kept joins up."""
+LEAD_SAMPLES = 3840
+"""Zeros before the first sample, which put frame 0 after the dropped edge on sample 0."""
+FRAME_SECONDS = WINDOW_HOP / FRAMES_KEPT / SAMPLE_RATE
+"""11.550 ms. Not the 256 samples of the constant-Q hop: windows overlap by a little more."""
+
+BATCH_WINDOWS = 4
+"""Windows per run of the model; larger batches were measured to be no faster."""
+
+_INPUT = "serving_default_input_2:0"
+_OUTPUTS = ["StatefulPartitionedCall:1", "StatefulPartitionedCall:2", "StatefulPartitionedCall:0"]
+
+
+def model_path() -> Path:
+    """Path of basic-pitch's ONNX model inside the installed wheel.
+
+    Raises
+    ------
+    MissingDependencyError
+        If the package is not installed.
+    """
+    spec = importlib.util.find_spec("basic_pitch")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(folder) / "saved_models" / "icassp_2022" / "nmp.onnx"
+        if path.is_file():
+            return path
+    raise MissingDependencyError(
+        "reading audio needs basic-pitch's model: run "
+        "`pip install onnxruntime soundfile soxr && pip install --no-deps basic-pitch==0.4.0`"
+    )
+
+
+@lru_cache(maxsize=2)
+def _session(threads: int) -> Any:
+    """Return the model, loaded once a process and number of threads (sessions are thread-safe)."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingDependencyError(
+            "reading audio needs ONNX Runtime: run `pip install 'melodysim[audio]'`"
+        ) from error
+    onnxruntime.set_default_logger_severity(3)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(
+        str(model_path()), sess_options=options, providers=["CPUExecutionProvider"]
+    )
+
+
+def _windows(audio: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cut audio into the model's overlapping windows, shape (windows, samples, 1)."""
+    count = max(1, -(-len(audio) // WINDOW_HOP))
+    padded = np.zeros((count - 1) * WINDOW_HOP + WINDOW_SAMPLES, np.float32)
+    usable = audio[: len(padded) - LEAD_SAMPLES]
+    padded[LEAD_SAMPLES : LEAD_SAMPLES + len(usable)] = usable
+    view = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::WINDOW_HOP]
+    return view[:, :, None]
+
+
+def polyphonic_salience(
+    audio: NDArray[np.float32], threads: int = 0
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Run the model over audio that fits in memory.
+
+    Parameters
+    ----------
+    audio : ndarray of float32, shape (samples,)
+        Mono at `SAMPLE_RATE`.
+    threads : int, optional
+        Threads of ONNX Runtime; 0 lets it take all cores.
+
+    Returns
+    -------
+    note, onset : ndarray of float32, shape (frames, 88)
+        Whether a note sounds, and whether one begins; ``ceil(samples / SAMPLE_RATE /
+        FRAME_SECONDS)`` frames.
+    contour : ndarray of float32, shape (frames, 264)
+        Whether this exact pitch sounds, in thirds of a semitone.
+
+    Raises
+    ------
+    MissingDependencyError
+        If ONNX Runtime or the model is not installed.
+    """
+    model = _session(threads)
+    windows = _windows(audio)
+    parts: list[list[NDArray[np.float32]]] = [[], [], []]
+    for i in range(0, len(windows), BATCH_WINDOWS):
+        outputs = model.run(_OUTPUTS, {_INPUT: np.ascontiguousarray(windows[i : i + BATCH_WINDOWS])})
+        for part, output in zip(parts, outputs, strict=True):
+            kept = output[:, EDGE_FRAMES:-EDGE_FRAMES]
+            part.append(kept.reshape(-1, kept.shape[-1]))
+    frames = int(np.ceil(len(audio) / SAMPLE_RATE / FRAME_SECONDS))
+    note, onset, contour = (np.concatenate(part)[:frames] for part in parts)
+    return note, onset, contour
