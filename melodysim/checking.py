@@ -6,7 +6,7 @@ business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -160,19 +160,44 @@ def compare(
     require_melody(earlier)
     background = library.background_melodies()
     match = _best_passage(new, earlier, background, threads)
+    if new.heard is not None and earlier.heard is not None:
+        # Each is listened to for the other's line: which of the two is transcribed better is luck.
+        turned = _best_passage(earlier, new, background, threads)
+        if turned and (match is None or turned.standardised > match.standardised):
+            match = _turned(turned, new, earlier)
     verdict = judge_pair(new, match, rates or Rates())
     return PairReport(new, earlier, match.standardised if match else 0.0, verdict, match)
 
 
+def _turned(match: Match, new: Piece, earlier: Piece) -> Match:
+    """Give a match of the earlier work with the new one as one of the new with the earlier."""
+    voice = match.reference.voice
+    mine = next(k for k, melody in enumerate(new.melodies) if melody.voice == voice)
+    theirs = next(k for k, melody in enumerate(earlier.melodies) if melody.voice == match.voice)
+    return replace(
+        match,
+        reference=_entry(earlier, theirs),
+        reference_melody=earlier.melodies[theirs],
+        query=match.reference_span,
+        reference_span=match.query,
+        transposition=-match.transposition,
+        tempo_ratio=1 / match.tempo_ratio,
+        path=match.path[:, ::-1],
+        voice=new.melodies[mine].voice,
+    )
+
+
+def _entry(work: Piece, melody: int) -> Entry:
+    """Describe a melody of a work that is in no library."""
+    title = work.title or work.source
+    voice = work.melodies[melody].voice
+    return Entry(f"{melody}", title, work.creator, work.source, Rights("unknown"), voice)
+
+
 def _best_passage(query: Piece, work: Piece, background: list[Melody], threads: int) -> Match | None:
     """Find the passage of a query that follows a work best."""
-    title = work.title or work.source
-    references = [
-        Reference(
-            Entry(f"{k}", title, work.creator, work.source, Rights("unknown"), melody.voice), melody
-        )
-        for k, melody in enumerate(work.melodies)
-    ]
+    melodies = work.melodies if work.heard is None else work.melodies[:1]
+    references = [Reference(_entry(work, k), melody) for k, melody in enumerate(melodies)]
     shelf = MemoryShelf(references, background)
     mine = np.arange(len(references))
     found = find_matches(query, shelf, 1, threads, only=mine, timing=False)

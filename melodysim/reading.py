@@ -30,8 +30,8 @@ SHORTEST_LINE = 4
 SILENCE = 1e-4
 """Peak amplitude (-80 dBFS) below which a recording is silent: dither, not music."""
 AUDIBLE_CONFIDENCE = 0.02
-"""Mean confidence below which a line is no melody. Measured: noise of any colour gives no line at all, a
-drum loop 0.012, the faintest of 28 real recordings (a near-unpitched chant) 0.033."""
+"""Mean confidence below which a line is no melody. Measured: noise of any colour gives no line at all,
+a drum loop 0.012, the faintest of 28 real recordings (a near-unpitched chant) 0.033."""
 
 
 def read(path: str | Path, threads: int = 0) -> Piece:
