@@ -24,3 +24,7 @@ class LibraryError(MelodysimError):
 
 class InvalidNotesError(MelodysimError, ValueError):
     """Notes handed in as arrays break the conventions of `melodysim.melody.Melody`."""
+
+
+class RightsError(MelodysimError, ValueError):
+    """Rights handed in make no sense: an unknown status, a year or a date that is none."""

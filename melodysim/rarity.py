@@ -174,3 +174,43 @@ def displacement_surprisal(sequences: list[Sequence], furthest: int = 3) -> NDAr
         share = (counts + 1e-3) / (counts + 1e-3).sum()
         table[k] = np.minimum(-np.log2(share), MAX_SURPRISAL)
     return table
+
+
+def melodies_with_turn(
+    interval: NDArray[np.int8], start: NDArray[np.int64], turn: NDArray[np.int8]
+) -> int:
+    """Count the melodies in which a turn occurs.
+
+    Parameters
+    ----------
+    interval : ndarray of int8, shape (notes,)
+        Intervals of many melodies end to end, with one entry a note, as in `Corpus`.
+    start : ndarray of int64, shape (melodies + 1,)
+        Where each melody begins.
+    turn : ndarray of int8, shape (k,)
+        Intervals in a row, at least one.
+
+    Returns
+    -------
+    int
+        Number of melodies.
+
+    Examples
+    --------
+    Up a tone and down a tone, in the first and the last of three melodies:
+
+    >>> steps = np.array([2, -2, 0, 2, 2, 0, 5, 2, -2, 0], np.int8)
+    >>> melodies_with_turn(steps, np.array([0, 3, 6, 10]), np.array([2, -2], np.int8))
+    2
+    """
+    count = len(interval) - len(turn) + 1
+    if count <= 0:
+        return 0
+    here = np.ones(count, bool)
+    for k, step in enumerate(turn):
+        here &= interval[k : k + count] == step
+    first = np.flatnonzero(here)
+    melody = np.searchsorted(start, first, side="right") - 1
+    # The last entry of a melody leads nowhere: a turn must end before it.
+    inside = first + len(turn) < start[melody + 1]
+    return len(np.unique(melody[inside]))

@@ -1,15 +1,32 @@
-"""Rights in a reference melody, and what a status means for a verdict.
+"""Rights in a reference melody, terms of protection, and what a status means for a verdict.
 
-This is about the composition (the tune), never about a recording of it.
+This is about the composition (the tune), never about a recording of it or an arrangement. The terms
+are those of the statutes named in docs/rights.md; they are worked out to the year, since protection
+ends with a calendar year everywhere. This is information, not legal advice.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Literal, get_args
+
+from melodysim.errors import RightsError
 
 Status = Literal["in-copyright", "public-domain", "licensed", "own", "unknown"]
 STATUSES: tuple[str, ...] = get_args(Status)
+
+Territory = Literal["anywhere", "us", "eu", "uk", "life+50"]
+TERRITORIES: tuple[str, ...] = get_args(Territory)
+"""Where the track is to be released; "anywhere" asks for the strictest of the others."""
+
+US_YEARS_FROM_PUBLICATION = 95
+"""17 U.S.C. § 304: works published before 1978."""
+US_LIFE_FROM = 1978
+"""17 U.S.C. § 302: works created from this year on are protected for life and 70 years."""
+LIFE_YEARS = {"us": 70, "eu": 70, "uk": 70, "life+50": 50}
+"""After the death of the author who lived longest (Directive 2006/116/EC and 2011/77/EU; Copyright,
+Designs and Patents Act 1988, s. 12; Berne Convention, art. 7)."""
 
 _MEANING = {
     "in-copyright": "in copyright: using this passage needs a mechanical licence",
@@ -32,6 +49,10 @@ class Rights:
         Who holds the rights; the work's international code; anything else.
     published : int or None
         Year of first publication.
+    died : int or None
+        Year in which the last of its authors died.
+    expires : str or None
+        Last day of a licence, as YYYY-MM-DD.
     """
 
     status: Status = "unknown"
@@ -39,6 +60,8 @@ class Rights:
     iswc: str | None = None
     published: int | None = None
     note: str | None = None
+    died: int | None = None
+    expires: str | None = None
 
     @property
     def protected(self) -> bool:
@@ -49,3 +72,101 @@ class Rights:
     def meaning(self) -> str:
         """The status in words that a musician understands."""
         return _MEANING[self.status]
+
+
+def check_rights(rights: Rights) -> Rights:
+    """Give rights back if they make sense.
+
+    Raises
+    ------
+    RightsError
+        If the status is none, a year is no year, or a date is no date.
+    """
+    if rights.status not in STATUSES:
+        raise RightsError(f"{rights.status!r} is no status; choose one of {', '.join(STATUSES)}")
+    for name, year in (("published", rights.published), ("died", rights.died)):
+        if year is not None and not 1000 <= year <= 2999:
+            raise RightsError(f"{name}: {year} is no year")
+    if rights.expires is not None:
+        try:
+            date.fromisoformat(rights.expires)
+        except ValueError as error:
+            raise RightsError(f"expires: {rights.expires!r} is no date such as 2027-12-31") from error
+    return rights
+
+
+def free_since(rights: Rights, territory: Territory) -> int | None:
+    """Year in which a composition enters, or entered, the public domain.
+
+    Parameters
+    ----------
+    rights : Rights
+        With the year of publication, of death, or both, as far as known.
+    territory : {"anywhere", "us", "eu", "uk", "life+50"}
+
+    Returns
+    -------
+    int or None
+        None where what is known does not tell.
+
+    Examples
+    --------
+    Published in 1930 by somebody who died in 1960:
+
+    >>> old = Rights("in-copyright", published=1930, died=1960)
+    >>> free_since(old, "us"), free_since(old, "eu"), free_since(old, "life+50")
+    (2026, 2031, 2011)
+    >>> free_since(old, "anywhere")
+    2031
+    """
+    if territory == "anywhere":
+        years = [free_since(rights, place) for place in ("us", "eu", "uk", "life+50")]
+        known = [year for year in years if year is not None]
+        return max(known) if len(known) == len(years) else None
+    if territory == "us" and rights.published is not None and rights.published < US_LIFE_FROM:
+        return rights.published + US_YEARS_FROM_PUBLICATION + 1
+    if rights.died is None or (territory == "us" and rights.published is None):
+        return None
+    return rights.died + LIFE_YEARS[territory] + 1
+
+
+def effective(rights: Rights, territory: Territory = "anywhere", today: date | None = None) -> Rights:
+    """Rights as they stand in a place on a day.
+
+    What is one's own or licensed is left as it is, but for a licence that has run out. For the rest the
+    dates decide where they tell, against the status too: a tune that is free in one country may be
+    protected in another. Where they do not tell, the status stands.
+
+    Parameters
+    ----------
+    rights : Rights
+    territory : {"anywhere", "us", "eu", "uk", "life+50"}, optional
+    today : date, optional
+
+    Returns
+    -------
+    Rights
+        With another status, and a note that says why, where it changed.
+    """
+    day = today or date.today()
+    if rights.status == "own":
+        return rights
+    if rights.status == "licensed":
+        if rights.expires is None or day <= date.fromisoformat(rights.expires):
+            return rights
+        why = f"the licence ran out on {rights.expires}"
+        return replace(rights, status="in-copyright", note=_noted(rights.note, why))
+    since = free_since(rights, territory)
+    if since is None:
+        return rights
+    where = "everywhere asked about" if territory == "anywhere" else f"in “{territory}”"
+    status: Status = "public-domain" if since <= day.year else "in-copyright"
+    if status == rights.status:
+        return rights
+    word = "free" if status == "public-domain" else "protected until the end of"
+    year = f"since {since}" if status == "public-domain" else f"{since - 1}"
+    return replace(rights, status=status, note=_noted(rights.note, f"{word} {year} {where}"))
+
+
+def _noted(note: str | None, why: str) -> str:
+    return f"{note}; {why}" if note else why

@@ -15,6 +15,7 @@ import numpy as np
 
 from melodysim.matching import Match
 from melodysim.melody import Piece
+from melodysim.significance import SMALLEST_BACKGROUND
 
 Level = Literal["clear", "review", "likely"]
 LEVELS: tuple[Level, ...] = ("clear", "review", "likely")
@@ -90,6 +91,9 @@ def judge(piece: Piece, matches: list[Match], references: int, rates: Rates) -> 
     if level != "clear":
         named = [m for m in protected if m.e_value < rates.review]
         reasons += [describe(match) for match in named[:_WORDS_IN_TEXT]]
+        reasons += [
+            _borrowed_words(named[0], other) for other in free[:1] if _same_passage(named[0], other)
+        ]
     else:
         reasons.append(
             f"No protected melody among the {references:,} in the library is followed more closely "
@@ -108,6 +112,21 @@ def judge(piece: Piece, matches: list[Match], references: int, rates: Rates) -> 
         )
     probability = probability_of(protected[0].e_value) if protected else 0.0
     return Verdict(level, probability, tuple(reasons))
+
+
+def _same_passage(match: Match, other: Match) -> bool:
+    """Say whether two matches that chance does not explain lie on mostly the same stretch."""
+    (a, b), (c, d) = match.query.seconds, other.query.seconds
+    common = min(b, d) - max(a, c)
+    return other.e_value < REVIEW_RATE and common > 0.5 * min(b - a, d - c)
+
+
+def _borrowed_words(match: Match, free: Match) -> str:
+    """Say that a protected work may itself have borrowed the passage."""
+    return (
+        f"The same passage also follows “{free.reference.title}”, which is {_free_words(free)}: "
+        f"“{match.reference.title}” may itself have borrowed it. Look at what is new in it."
+    )
 
 
 def judge_pair(new: Piece, match: Match | None, rates: Rates) -> Verdict:
@@ -159,7 +178,18 @@ def describe(match: Match, unrelated: str = "tracks") -> str:
     return (
         f"{match.notes} notes from {clock(begin)} to {clock(end)} {verb} “{match.reference.title}”{by}"
         f", {transposed(match.transposition)}; {chance(match.e_value, unrelated)}."
+        f"{_rarity_words(match)}"
     )
+
+
+def _rarity_words(match: Match) -> str:
+    """Say how common the rarest turn of a passage is."""
+    if match.turn is None or match.turn.references < SMALLEST_BACKGROUND:
+        return ""
+    turn = match.turn
+    if turn.melodies <= 1:
+        return f" Its rarest turn occurs in no other of {turn.references:,} melodies."
+    return f" Its rarest turn occurs in {turn.melodies:,} of {turn.references:,} melodies."
 
 
 def what_was_heard(piece: Piece) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     "--top", type=click.IntRange(1, 10_000), default=10, show_default=True,
     help="Matches to report for each track, significant or not.",
 )  # fmt: skip
+@shared.territory_option
 @shared.verdict_options
 @shared.output_options("text", "json", "csv")
 @click.pass_context
@@ -29,6 +30,7 @@ def command(
     tracks: tuple[Path, ...],
     library_path: Path | None,
     top: int,
+    territory: Any,
     fail_on: str,
     likely_rate: float,
     review_rate: float,
@@ -57,7 +59,7 @@ def command(
 
     rates = shared.make_rates(likely_rate, review_rate)
     cores = shared.threads()
-    library = Library(shared.library_path_or_default(library_path))
+    library = Library(shared.library_path_or_default(library_path), territory)
     reports: list[TrackReport] = []
     with shared.progress("checking", quiet) as update:
         for number, track in enumerate(tracks):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from melodysim.cli import shared
-from melodysim.rights import STATUSES, Rights
+from melodysim.rights import STATUSES, Rights, check_rights
 
 if TYPE_CHECKING:
     from melodysim.library.importers import ImportResult
@@ -93,6 +93,7 @@ def init(
 @click.option("--creator", help="Composer or artist, instead of what the files say.")
 @click.option("--holder", help="Who holds the rights.")
 @click.option("--published", type=int, help="Year of first publication.")
+@click.option("--died", type=int, help="Year in which the last of the authors died.")
 @shared.library_option
 @shared.output_options("text", "json")
 @click.pass_context
@@ -104,6 +105,7 @@ def import_(
     creator: str | None,
     holder: str | None,
     published: int | None,
+    died: int | None,
     library_path: Path | None,
     form: str,
     output: Path | None,
@@ -130,7 +132,7 @@ def import_(
         result = import_paths(
             store,
             paths,
-            Rights(rights, holder=holder, published=published),
+            check_rights(Rights(rights, holder=holder, published=published, died=died)),
             title,
             creator,
             update,
@@ -216,12 +218,15 @@ def show(identity: str, library_path: Path | None, form: str, output: Path | Non
 
 
 @command.command("rights")
-@click.argument("identities", metavar="ID...", nargs=-1, required=True)
-@click.option("--status", type=click.Choice(STATUSES), required=True, help="What holds from now on.")
+@click.argument("identities", metavar="[ID]...", nargs=-1)
+@click.option("--status", type=click.Choice(STATUSES), help="What holds from now on.")
 @click.option("--holder", help="Who holds the rights.")
 @click.option("--iswc", help="International Standard Musical Work Code.")
 @click.option("--published", type=int, help="Year of first publication.")
+@click.option("--died", type=int, help="Year in which the last of the authors died.")
+@click.option("--expires", metavar="YYYY-MM-DD", help="Last day of a licence that you hold.")
 @click.option("--note", help="Anything else, such as a licence number.")
+@click.option("--csv", "table", type=shared.PATH, help="Take many from a CSV file instead.")
 @shared.library_option
 def rights_(
     identities: tuple[str, ...],
@@ -229,17 +234,41 @@ def rights_(
     holder: str | None,
     iswc: str | None,
     published: int | None,
+    died: int | None,
+    expires: str | None,
     note: str | None,
+    table: Path | None,
     library_path: Path | None,
 ) -> None:
-    """Set the rights of melodies."""
+    """Set the rights of melodies: of the IDs that you name, or of all in a CSV file.
+
+    From years of publication and death melodysim works out where a tune is free (`check
+    --territory`); a licence counts until the day on which it expires.
+
+    \b
+    $ melodysim library rights songs/hook.mid --status licensed --expires 2027-12-31
+    $ melodysim library rights --csv rights.csv
+
+    The CSV file has a line of column names: id and status, and any of holder, iswc, published, died,
+    expires, note. All of it is taken, or, if a line is wrong, nothing.
+    """
     from melodysim.library.store import Store
+    from melodysim.library.table import read_rights
 
     path = shared.library_path_or_default(library_path)
+    if table is not None:
+        if identities or status:
+            raise click.UsageError("give either IDs with --status or --csv, not both")
+        rows = read_rights(table)
+    elif not identities or not status:
+        raise click.UsageError("give IDs and their --status, or --csv FILE")
+    else:
+        one = check_rights(Rights(status, holder, iswc, published, note, died, expires))
+        rows = [(identity, one) for identity in identities]
     with Store(path, writable=True) as store, store.transaction():
-        for identity in identities:
-            store.set_rights(identity, Rights(status, holder, iswc, published, note))
-    click.echo(f"{len(identities)} melodies are now {status}", err=True)
+        for identity, rights in rows:
+            store.set_rights(identity, rights)
+    click.echo(f"rights of {len(rows):,} melodies set", err=True)
 
 
 @command.command()

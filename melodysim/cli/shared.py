@@ -24,6 +24,7 @@ from rich.progress import (
 
 from melodysim.errors import MelodysimError
 from melodysim.library import default_library_path
+from melodysim.rights import TERRITORIES
 from melodysim.verdict import LEVELS, LIKELY_RATE, REVIEW_RATE, Rates
 
 PATH = click.Path(path_type=Path)
@@ -37,6 +38,17 @@ def library_option(command: Callable[..., Any]) -> Callable[..., Any]:
         type=PATH,
         envvar="MELODYSIM_LIBRARY",
         help="Reference library. Default: MELODYSIM_LIBRARY, or a file in your data folder.",
+    )(command)
+
+
+def territory_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--territory``."""
+    return click.option(
+        "--territory",
+        type=click.Choice(TERRITORIES),
+        default="anywhere",
+        show_default=True,
+        help="Where the track will be released: whose terms of protection count.",
     )(command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from melodysim.library.index import Index, load_index
 from melodysim.library.shelf import MemoryShelf, Shelf
 from melodysim.library.store import Entry, Reference, Store
 from melodysim.melody import Melody
+from melodysim.rights import Territory, effective
 from melodysim.significance import sample_references
 
 __all__ = [
@@ -43,6 +45,8 @@ class Library:
     ----------
     path : str or Path, optional
         The SQLite file; by default the user's own library.
+    territory : {"anywhere", "us", "eu", "uk", "life+50"}, optional
+        Where the tracks are to be released: which terms of protection count.
 
     Raises
     ------
@@ -50,11 +54,12 @@ class Library:
         If it cannot be opened.
     """
 
-    def __init__(self, path: str | Path | None = None) -> None:
+    def __init__(self, path: str | Path | None = None, territory: Territory = "anywhere") -> None:
+        self.territory: Territory = territory
         self.path = Path(path) if path is not None else default_library_path()
         with Store(self.path) as store:
             self._index = load_index(store)
-            protected = store.protected()
+            protected = store.protected(territory)
         ids = self._index.ids
         self._protected = np.array([identity in protected for identity in ids], dtype=bool)
         self._backgrounds = (
@@ -96,9 +101,13 @@ class Library:
             return [store.melody(self._index.ids[k]) for sample in self._backgrounds for k in sample]
 
     def entries(self, ids: list[str]) -> dict[str, Entry]:
-        """Look up what the library says of some references."""
+        """Look up what the library says of some references, rights as they stand today."""
         with Store(self.path) as store:
-            return store.entries_by_id(ids)
+            found = store.entries_by_id(ids)
+        return {
+            identity: replace(entry, rights=effective(entry.rights, self.territory))
+            for identity, entry in found.items()
+        }
 
     def melody(self, identity: str) -> Melody:
         """Load the notes of a reference."""

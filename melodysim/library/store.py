@@ -20,7 +20,7 @@ import numpy as np
 
 from melodysim.errors import LibraryError
 from melodysim.melody import Melody
-from melodysim.rights import Rights
+from melodysim.rights import Rights, Territory, effective
 
 BUSY_SECONDS = 10.0
 """How long to wait for another process that is writing."""
@@ -46,13 +46,18 @@ MIGRATIONS = (
     );
     INSERT INTO meta VALUES ('content', '0'), ('identity', lower(hex(randomblob(8))));
     """,
+    """
+    ALTER TABLE rights ADD COLUMN died INTEGER;
+    ALTER TABLE rights ADD COLUMN expires TEXT;
+    """,
 )
 """Statements that lead from each schema version to the next; only ever appended to."""
 SCHEMA = len(MIGRATIONS)
 
 _COLUMNS = (
     "melody.id, melody.title, melody.creator, source.path, melody.voice, melody.notes, "
-    "rights.status, rights.holder, rights.iswc, rights.published, rights.note"
+    "rights.status, rights.holder, rights.iswc, rights.published, rights.note, rights.died, "
+    "rights.expires"
 )
 _TABLES = "melody JOIN source ON source.id = melody.source JOIN rights ON rights.melody = melody.id"
 _NOTES = "melody.onset, melody.duration, melody.pitch, melody.beat, melody.voice"
@@ -117,6 +122,14 @@ def _explained(path: Path) -> Iterator[None]:
         else:
             reason = f"cannot be used ({text})"
         raise LibraryError(f"{path}: {reason}") from error
+
+
+def _migrate(db: sqlite3.Connection, version: int) -> None:
+    """Apply the migrations that a library has not had."""
+    for number in range(version, SCHEMA):
+        db.executescript(
+            f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
+        )
 
 
 class Store:
@@ -191,13 +204,26 @@ class Store:
         if not writable:
             if version == 0:
                 raise LibraryError(f"{self.path}: empty; fill it with `melodysim library init`")
+            if version < SCHEMA:
+                self._migrate_or_explain(version)
             return
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
-        for number in range(version, SCHEMA):
-            db.executescript(
-                f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
-            )
+        _migrate(db, version)
+
+    def _migrate_or_explain(self, version: int) -> None:
+        """Bring a library of an older version up to date before it is read."""
+        try:
+            writable = self._connect(True)
+            try:
+                _migrate(writable, version)
+            finally:
+                writable.close()
+        except sqlite3.OperationalError as error:
+            raise LibraryError(
+                f"{self.path}: made by an older melodysim and cannot be brought up to date ({error}); "
+                "make it writable once"
+            ) from error
 
     def __enter__(self) -> Store:
         """Give the store itself."""
@@ -269,8 +295,11 @@ class Store:
                 ),
             )
             r = entry.rights
-            rights = kept.get(entry.id, (r.status, r.holder, r.iswc, r.published, r.note))
-            db.execute("INSERT OR REPLACE INTO rights VALUES (?, ?, ?, ?, ?, ?)", (entry.id, *rights))
+            new = (r.status, r.holder, r.iswc, r.published, r.note, r.died, r.expires)
+            rights = kept.get(entry.id, new)
+            db.execute(
+                "INSERT OR REPLACE INTO rights VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (entry.id, *rights)
+            )
             count += 1
         return count
 
@@ -332,14 +361,16 @@ class Store:
     def set_rights(self, identity: str, rights: Rights) -> None:
         """Change the rights of one reference, within a transaction."""
         changed = self._connection.execute(
-            "UPDATE rights SET status = ?, holder = ?, iswc = ?, published = ?, note = ? "
-            "WHERE melody = ?",
+            "UPDATE rights SET status = ?, holder = ?, iswc = ?, published = ?, note = ?, died = ?, "
+            "expires = ? WHERE melody = ?",
             (
                 rights.status,
                 rights.holder,
                 rights.iswc,
                 rights.published,
                 rights.note,
+                rights.died,
+                rights.expires,
                 identity,
             ),
         ).rowcount
@@ -352,11 +383,15 @@ class Store:
             raise LibraryError(f"{self.path}: no melody with id {identity!r}")
         self._connection.execute("DELETE FROM source WHERE id NOT IN (SELECT source FROM melody)")
 
-    def protected(self) -> set[str]:
-        """Ids of the references whose use may need a licence."""
+    def protected(self, territory: Territory = "anywhere") -> set[str]:
+        """Ids of the references whose use may need a licence in a territory, today."""
         with _explained(self.path):
-            rows = self._connection.execute("SELECT melody, status FROM rights").fetchall()
-        return {identity for identity, status in rows if Rights(status).protected}
+            rows = self._connection.execute(
+                "SELECT melody, status, holder, iswc, published, note, died, expires FROM rights "
+                "WHERE status IN ('in-copyright', 'unknown') OR published IS NOT NULL "
+                "OR died IS NOT NULL OR expires IS NOT NULL"
+            ).fetchall()
+        return {identity for identity, *row in rows if effective(Rights(*row), territory).protected}
 
     def count(self) -> int:
         """Give the number of melodies."""

@@ -56,6 +56,13 @@ def match_dict(match: Match) -> dict[str, Any]:
         "query": _span_dict(match.query),
         "reference_span": _span_dict(match.reference_span),
         "path": match.path.tolist(),
+        "turn": None
+        if match.turn is None
+        else {
+            "notes": list(match.turn.notes),
+            "melodies": match.turn.melodies,
+            "references": match.turn.references,
+        },
     }
 
 
