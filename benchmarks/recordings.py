@@ -7,7 +7,8 @@ check spends on hearing against basic-pitch's own `predict`, in turns.
     uv run python benchmarks/recordings.py --songs FOLDER --font A.sf2 --font B.sf2 --font C.sf3
 
 The songs are MIDI files with a track named melody. Needs the `fluidsynth` command; for the peer,
-`uv run --with librosa --with mir_eval --with pretty_midi --with resampy --with scikit-learn`.
+`uv run --with librosa --with mir_eval --with pretty_midi --with resampy --with scikit-learn`. With
+`--track FILE` only the speed is measured, on that recording.
 """
 
 from __future__ import annotations
@@ -167,8 +168,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--songs", type=Path, required=True)
-    parser.add_argument("--font", type=Path, action="append", required=True)
+    parser.add_argument("--songs", type=Path)
+    parser.add_argument("--font", type=Path, action="append")
+    parser.add_argument("--track", type=Path, help="time hearing this recording, and nothing else")
     parser.add_argument("--count", type=int, default=100, help="the last of the songs, by name")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
@@ -176,6 +178,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path)
     parser.add_argument("--notes", type=Path, help="write each note's confidence and rightness (JSON)")
     args = parser.parse_args()
+    if args.track:
+        print(json.dumps(speed(args.track, args.rounds), indent=1))
+        return
+    if not (args.songs and args.font):
+        parser.error("give --songs and --font, or --track")
     work = args.work or Path(tempfile.mkdtemp(prefix="melodysim-"))
     work.mkdir(parents=True, exist_ok=True)
     result = rendered_set(args, work)

@@ -110,6 +110,29 @@ def test_compare(run, library_path, fixtures):
     assert answer(same)["schema"] == 1
 
 
+def test_compare_draws_what_follows_what(run, library_path, fixtures, tmp_path):
+    picture = tmp_path / "alike.png"
+    done = run("compare", "--library", library_path, "--plot", picture, "--fail-on", "never",
+               fixtures / "copies-paper-lanterns.mp3", fixtures / "paper-lanterns.mid")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_two_recordings_are_as_alike_one_way_as_the_other(library_path, fixtures):
+    from melodysim import compare, read
+    from melodysim.library import Library
+
+    library = Library(library_path)
+    one = read(fixtures / "copies-paper-lanterns.mp3")
+    other = read(fixtures / "copies-nothing.flac")
+    there, back = compare(one, other, library), compare(other, one, library)
+    assert there.score == pytest.approx(back.score)
+    for report in (there, back):
+        begin, end = report.match.query.seconds
+        assert 0 <= begin < end <= report.new.duration + 0.5
+        assert report.match.reference.source == report.earlier.source
+
+
 def test_transcribe_writes_a_track_a_hypothesis(run, fixtures, tmp_path):
     done = run("transcribe", fixtures / "twinkle-piano.ogg", "-o", tmp_path / "heard.mid")
     assert done.returncode == 0

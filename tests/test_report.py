@@ -80,3 +80,17 @@ if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
     for form in ("txt", "json", "csv"):
         (GOLDEN / f"checks.{form}").write_text(written(form))
+
+
+def test_a_common_passage_is_a_diagonal_in_any_key():
+    from melodysim.report.plot import common_intervals
+
+    rng = np.random.default_rng(4)
+    passage = rng.integers(60, 76, 14)
+    one = tune([*rng.integers(60, 76, 5), *passage, 60, 71])
+    other = tune([*rng.integers(60, 76, 9), *(passage + 5)])
+    alike = common_intervals(one, other)
+    assert alike.shape == (20, 22)
+    inside = [alike[5 + k, 9 + k] for k in range(3, 10)]
+    assert inside == [1.0] * 7
+    assert (alike == 1).sum() == 7

@@ -13,6 +13,9 @@ from melodysim.cli import shared
 @click.argument("new", type=shared.PATH)
 @click.argument("earlier", type=shared.PATH)
 @shared.library_option
+@click.option(
+    "--plot", type=shared.PATH, help="PNG to write: which passage of one follows which of the other."
+)
 @shared.verdict_options
 @shared.output_options("text", "json")
 @click.pass_context
@@ -21,6 +24,7 @@ def command(
     new: Path,
     earlier: Path,
     library_path: Path | None,
+    plot: Path | None,
     fail_on: str,
     likely_rate: float,
     review_rate: float,
@@ -35,6 +39,7 @@ def command(
 
     \b
     $ melodysim compare mine.mp3 theirs.mid
+    $ melodysim compare mine.mid theirs.mid --plot alike.png
     """
     from melodysim.checking import compare
     from melodysim.library import Library
@@ -50,6 +55,10 @@ def command(
         second = read(earlier, cores)
         update(2, 3, "aligning")
         report = compare(first, second, library, rates, cores)
+    if plot:
+        from melodysim.report.plot import pair_png
+
+        shared.write_whole(plot, pair_png(report))
     if form == "json":
         from melodysim.report.json import pair_json
 

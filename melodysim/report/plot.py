@@ -1,19 +1,26 @@
-"""Pictures of what was heard: salience as an image, the melody lines on top."""
+"""Pictures: what was heard of a track, and which passage of a work follows which of another."""
 
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from melodysim.checking import PairReport
 from melodysim.errors import MissingDependencyError
 from melodysim.melody import LOWEST_HEARD, Melody, Piece
+from melodysim.sequence import normalise
+from melodysim.verdict import clock
 
 COLOURS = ("#e4572e", "#2e86ab", "#f3a712", "#6a994e", "#a06cd5")
 """Of the lines, likeliest first: told apart by the colour-blind too."""
 SECONDS_PER_ROW = 30.0
 """Of the picture: a long track is drawn in several rows, like lines of a score."""
 MAX_ROWS = 40
+WINDOW_INTERVALS = 7
+"""Intervals along the diagonal that the matrix looks at about each pair of notes: an odd number."""
 NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 
 
@@ -35,18 +42,9 @@ def transcription_png(piece: Piece) -> bytes:
     MissingDependencyError
         If matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError(
-            "drawing needs matplotlib: run `pip install 'melodysim[plot]'`"
-        ) from error
     rows = int(np.clip(np.ceil(piece.duration / SECONDS_PER_ROW), 1, MAX_ROWS))
     low, high = _range(piece.melodies)
-    # No pyplot: it keeps figures, and a backend, for the whole process.
-    figure = Figure(figsize=(14, 0.9 + 3.1 * rows), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(14, 0.9 + 3.1 * rows)
     for row, axes in enumerate(figure.subplots(rows, 1, squeeze=False)[:, 0]):
         begin, end = row * SECONDS_PER_ROW, (row + 1) * SECONDS_PER_ROW
         if piece.heard is not None:
@@ -63,6 +61,99 @@ def transcription_png(piece: Piece) -> bytes:
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], loc="outside upper right", ncols=5, frameon=False)
     figure.suptitle(piece.title or piece.source, x=0.01, ha="left", fontsize=12)
+    return _png(figure)
+
+
+def pair_png(report: PairReport) -> bytes:
+    """Draw which passage of a work follows which of another.
+
+    A matrix: the new work from left to right, the earlier one from bottom to top. A cell is the darker,
+    the more of the intervals about it are the same, so that a passage in common shows as a diagonal
+    line, in any key; the passage that the verdict rests on is drawn over it.
+
+    Parameters
+    ----------
+    report : PairReport
+
+    Returns
+    -------
+    bytes
+        A PNG.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    """
+    match = report.match
+    voices = {melody.voice: melody for melody in report.new.melodies}
+    new = voices.get(match.voice, report.new.melodies[0]) if match else report.new.melodies[0]
+    earlier = match.reference_melody if match else report.earlier.melodies[0]
+    figure = _figure(8.5, 8.5)
+    axes = figure.subplots()
+    alike = common_intervals(new, earlier)
+    if alike.size:
+        mesh = axes.pcolormesh(
+            new.onset, earlier.onset, alike.T, cmap="Greys", vmin=0.15, vmax=1.0, rasterized=True
+        )
+        mesh.set_edgecolor("none")
+    if match is not None and len(match.path):
+        axes.plot(
+            new.onset[match.path[:, 0]],
+            earlier.onset[match.path[:, 1]],
+            color=COLOURS[0],
+            linewidth=1.5,
+            marker="o",
+            markersize=3.5,
+            label=f"{match.notes} notes, {' to '.join(clock(t) for t in match.query.seconds)}",
+        )
+        axes.legend(loc="upper left", frameon=False)
+    axes.set_xlabel(f"{report.new.title or report.new.source} (seconds)")
+    axes.set_ylabel(f"{report.earlier.title or report.earlier.source} (seconds)")
+    figure.suptitle(f"{report.verdict.level}: likeness {report.score:.1f}", x=0.01, ha="left")
+    return _png(figure)
+
+
+def common_intervals(new: Melody, earlier: Melody) -> NDArray[np.float64]:
+    """Share of the intervals about each pair of notes that are the same.
+
+    Parameters
+    ----------
+    new, earlier : Melody
+
+    Returns
+    -------
+    ndarray of float64, shape (n - 1, m - 1)
+        In 0..1: of `WINDOW_INTERVALS` intervals along the diagonal, centred on this pair.
+    """
+    a, b = normalise(new).interval, normalise(earlier).interval
+    same = np.equal.outer(a, b).astype(np.float64)
+    total = np.zeros_like(same)
+    half = WINDOW_INTERVALS // 2
+    for k in range(-half, half + 1):
+        moved = np.zeros_like(same)
+        source = same[max(0, k) : len(a) + min(0, k), max(0, k) : len(b) + min(0, k)]
+        moved[max(0, -k) : len(a) + min(0, -k), max(0, -k) : len(b) + min(0, -k)] = source
+        total += moved
+    return total / WINDOW_INTERVALS
+
+
+def _figure(width: float, height: float) -> Any:
+    """Make a figure without pyplot, which keeps figures, and a backend, for the whole process."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError(
+            "drawing needs matplotlib: run `pip install 'melodysim[plot]'`"
+        ) from error
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _png(figure: Any) -> bytes:
+    """Render a figure."""
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=90)
     return out.getvalue()

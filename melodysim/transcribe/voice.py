@@ -1,11 +1,10 @@
 """Salience of a voice in a mix, by FCPE's network.
 
-basic-pitch hears every note of a mix alike; a tune is mostly sung. FCPE ("fast context-based pitch
-estimation", Yuxin Luo et al. 2025, "FCPE: A fast context-based pitch estimation model",
-arXiv:2509.15140) was trained to follow a singing voice, with other music added in training, and says
-for each moment how likely each pitch is to be the voice's. Its weights come inside the `torchfcpe`
-wheel. The package itself needs PyTorch and is not imported: the weights are read here and the network
-(a stack of convolutional conformer blocks) is put together again for ONNX Runtime.
+basic-pitch hears every note of a mix alike; a tune is mostly sung. FCPE ("Fast Context-based Pitch
+Estimation", github.com/CNChTu/FCPE) was trained to follow a singing voice, with other music added in
+training, and says for each moment how likely each pitch is to be the voice's. Its weights come inside
+the `torchfcpe` wheel. The package itself needs PyTorch and is not imported: the weights are read here
+and the network (a stack of convolutional conformer blocks) is put together again for ONNX Runtime.
 
 Conventions
 -----------
