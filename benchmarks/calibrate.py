@@ -1,6 +1,6 @@
 """Measure how E-values behave and fit the probability of a verdict.
 
-    uv run python benchmarks/calibrate.py [--tunes 150]
+    uv run python benchmarks/calibrate.py [--tunes 150] [--plot docs/figures/calibration.png]
 
 Public-domain tunes only. Half of the tunes drawn from the built-in melodies stand for works in
 copyright; passages of them, changed in 0 to 30 % of their notes, are hidden in other tunes (related),
@@ -65,11 +65,58 @@ def logistic(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     return float(weights[0]), float(weights[1])
 
 
+def interval(count: int, total: int) -> tuple[float, float]:
+    """Give Wilson's 95 % interval of a share."""
+    z, share = 1.96, count / total
+    centre = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half = z / (1 + z * z / total) * np.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2)
+    return centre - half, centre + half
+
+
+def draw(
+    path: Path, negative: np.ndarray, positive: np.ndarray, said: np.ndarray, was: np.ndarray
+) -> None:
+    """Draw E-values of unrelated tunes against what they promise, and the probability's reliability."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    levels = np.logspace(-3, 1, 17)
+    promised = 1 - np.exp(-levels)
+    bounds = np.array([interval(int((negative < x).sum()), len(negative)) for x in levels])
+    left.plot(levels, promised, "k--", label="promised, were every reference protected")
+    left.plot(levels, [(negative < x).mean() for x in levels], "o-", label="unrelated tunes")
+    left.fill_between(levels, *bounds.T, alpha=0.2)
+    left.plot(levels, [(positive < x).mean() for x in levels], "s-", label="hidden passages")
+    left.set(xscale="log", xlabel="E-value below", ylabel="share of tracks", ylim=(0, 1))
+    left.legend(frameon=False)
+    right.plot([0, 1], [0, 1], "k--")
+    for low in np.arange(0, 1, 0.2):
+        inside = (said >= low) & (said < low + 0.2)
+        if inside.sum() >= 3:
+            lowest, highest = interval(int(was[inside].sum()), int(inside.sum()))
+            right.errorbar(
+                said[inside].mean(),
+                was[inside].mean(),
+                [[was[inside].mean() - lowest], [highest - was[inside].mean()]],
+                fmt="o",
+                color="C0",
+            )
+            right.annotate(f" {inside.sum()}", (said[inside].mean(), was[inside].mean()))
+    right.set(xlabel="probability said", ylabel="share that was a copy", xlim=(0, 1), ylim=(0, 1))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=80)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tunes", type=int, default=150)
-    tunes = parser.parse_args().tunes
+    parser.add_argument("--plot", type=Path, help="PNG to write: expected against observed")
+    args = parser.parse_args()
+    tunes = args.tunes
     rng = np.random.default_rng(3)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "library.db"
@@ -115,6 +162,8 @@ def main() -> None:
         if here.any():
             says, is_ = p[here].mean(), y[~even][here].mean()
             print(f"  said {says:.2f}: was {is_:.2f} of {here.sum()}")
+    if args.plot:
+        draw(args.plot, negative, positive, p, y[~even])
 
 
 if __name__ == "__main__":

@@ -74,6 +74,17 @@ def test_number_of_threads_changes_nothing(library, lanterns):
     ]
 
 
+def test_a_match_names_its_rarest_turn(library, lanterns):
+    melody, _ = borrowed(lanterns, np.random.default_rng(1))
+    report = check(piece(melody), library)
+    match = report.matches[0]
+    first, last = match.turn.notes
+    assert last - first == 6
+    assert match.reference_span.notes[0] <= first < last <= match.reference_span.notes[1]
+    assert (match.turn.melodies, match.turn.references) == (1, len(library))
+    assert "occurs in no other of" in report.verdict.reasons[0]
+
+
 def test_own_work_never_raises_the_level(library, fixtures):
     # A public-domain tune of the library is followed, reported and no reason for a licence.
     theirs = library.melody("oneills1850/0001-0050#1")

@@ -1,11 +1,15 @@
 import numpy as np
 import pytest
 from conftest import random_tune, tune
+from hypothesis import given
+from hypothesis import strategies as st
 
+from melodysim.align.corpus import build_corpus
 from melodysim.rarity import (
     DISPLACEMENT_REACH,
     MAX_SURPRISAL,
     displacement_surprisal,
+    melodies_with_turn,
     surprisal,
 )
 from melodysim.sequence import normalise
@@ -52,3 +56,16 @@ def test_displacements_are_distributions():
     # Bits are capped, so probabilities sum to 1 or a little more.
     assert (2.0 ** -table[1:].astype(float)).sum(axis=1) == pytest.approx(1.3, abs=0.31)
     assert table[1, DISPLACEMENT_REACH + 2] < table[1, DISPLACEMENT_REACH + 11]
+
+
+@given(st.integers(0, 2**32))
+def test_turns_are_counted_as_by_looking(seed):
+    rng = np.random.default_rng(seed)
+    sequences = [normalise(tune(rng.integers(60, 63, rng.integers(1, 9)))) for _ in range(6)]
+    corpus = build_corpus(sequences)
+    turn = rng.integers(-2, 3, rng.integers(1, 4)).astype(np.int8)
+    looked = sum(
+        any(np.array_equal(s.interval[k : k + len(turn)], turn) for k in range(len(s.interval)))
+        for s in sequences
+    )
+    assert melodies_with_turn(corpus.interval, corpus.start, turn) == looked
