@@ -4,9 +4,11 @@
 
 Public-domain tunes only. Half of the tunes drawn from the built-in melodies stand for works in
 copyright; passages of them, changed in 0 to 30 % of their notes, are hidden in other tunes (related),
-and other tunes, taken out of the library, are checked as they are (unrelated, but for the few that are
-variants of a tune that stayed: folk tunes have families). Prints the share of
-unrelated tunes with E below x, and the logistic of log10 E that separates the two, fitted on even
+and other tunes, taken out of the library, are checked as they are (unrelated, but for those that are
+variants of a tune that stayed: folk tunes have families). Made-up tunes, from Markov models of order 2
+of intervals and of durations fitted on the library, have no families: they say what chance does (an
+order of 3, on both together, was tried: it copies whole phrases). Prints the share of each with E below
+x, and the logistic of log10 E that separates the made-up tunes from the hidden passages, fitted on even
 cases and scored on odd ones.
 """
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +57,42 @@ def best_e_value(melody: Melody, library: Library) -> float:
     return min((m.e_value for m in found if m.reference.rights.protected), default=1e6)
 
 
+def made_up(melodies: list[Melody], count: int, rng: np.random.Generator) -> list[Melody]:
+    """Make tunes with the statistics of real ones: Markov chains of intervals and of durations."""
+    steps: dict[tuple, list] = defaultdict(list)
+    gaps: dict[tuple, list] = defaultdict(list)
+    for melody in melodies:
+        if len(melody) > 2:
+            between = np.diff(melody.onset)
+            beats = np.clip(np.round(between / np.median(between) * 4) / 4, 0.25, 8).tolist()
+            for table, events in (
+                (steps, np.diff(np.rint(melody.pitch)).astype(int).tolist()),
+                (gaps, beats),
+            ):
+                for k, event in enumerate(events):
+                    table[tuple(events[max(0, k - 2) : k])].append(event)
+
+    def drawn(table: dict[tuple, list], events: list) -> float:
+        context = tuple(events[-2:])
+        while context not in table:
+            context = context[1:]
+        return table[context][rng.integers(len(table[context]))]
+
+    tunes: list[Melody] = []
+    while len(tunes) < count:
+        moves: list[float] = []
+        beats = []
+        pitch = [67]
+        for _ in range(max(12, len(melodies[rng.integers(len(melodies))])) - 1):
+            step = drawn(steps, moves)
+            moves.append(step if 48 <= pitch[-1] + step <= 88 else -step)
+            pitch.append(int(np.clip(pitch[-1] + moves[-1], 36, 100)))
+            beats.append(drawn(gaps, beats))
+        onset = np.concatenate([[0], np.cumsum(beats)]) * 0.3
+        tunes.append(Melody.from_notes(onset, np.append(beats, 1) * 0.3, pitch))
+    return tunes
+
+
 def logistic(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Fit a logistic curve by Newton's method, with a little shrinkage."""
     weights = np.zeros(2)
@@ -87,7 +126,7 @@ def draw(
     promised = 1 - np.exp(-levels)
     bounds = np.array([interval(int((negative < x).sum()), len(negative)) for x in levels])
     left.plot(levels, promised, "k--", label="promised, were every reference protected")
-    left.plot(levels, [(negative < x).mean() for x in levels], "o-", label="unrelated tunes")
+    left.plot(levels, [(negative < x).mean() for x in levels], "o-", label="made-up tunes")
     left.fill_between(levels, *bounds.T, alpha=0.2)
     left.plot(levels, [(positive < x).mean() for x in levels], "s-", label="hidden passages")
     left.set(xscale="log", xlabel="E-value below", ylabel="share of tracks", ylim=(0, 1))
@@ -126,6 +165,7 @@ def main() -> None:
             chosen = rng.choice(len(entries), 4 * tunes, replace=False)
             picked = [entries[k] for k in chosen]
             melodies = {e.id: store.melody(e.id) for e in picked}
+            corpus = [melody for _, melody in store.melodies()]
             owned, hosts, unrelated = (
                 picked[: 2 * tunes],
                 picked[2 * tunes : 3 * tunes],
@@ -137,19 +177,20 @@ def main() -> None:
                 for entry in hosts + unrelated:
                     store.remove(entry.id)
         library = Library(path)
-        negative = np.array([best_e_value(melodies[e.id], library) for e in unrelated])
+        variants = np.array([best_e_value(melodies[e.id], library) for e in unrelated])
+        invented = made_up(corpus, tunes, rng)
+        negative = np.array([best_e_value(tune, library) for tune in invented])
         positive = np.array(
             [
                 best_e_value(hide(melodies[h.id], melodies[o.id], (k % 4) * 0.1, rng), library)
                 for k, (h, o) in enumerate(zip(hosts, owned, strict=False))
             ]
         )
-    print(f"{len(negative)} unrelated tunes against {2 * tunes} protected of {len(library)} references")
+    print(f"{tunes} tunes of each kind against {2 * tunes} protected of {len(library)} references")
     for level in (1, 0.1, 0.05, 0.01, 0.001):
-        share = (negative < level).mean()
-        print(
-            f"  E < {level:<6} in {share:.3f} of unrelated, {(positive < level).mean():.3f} of related"
-        )
+        made, real, hidden = ((e < level).mean() for e in (negative, variants, positive))
+        shares = f"{made:.3f} of made-up, {real:.3f} of real tunes, {hidden:.3f} of copies"
+        print(f"  E < {level:<6} in {shares}")
     x = -np.log10(np.maximum(np.concatenate([negative, positive]), 1e-12))
     y = np.concatenate([np.zeros(len(negative)), np.ones(len(positive))])
     even = np.arange(len(x)) % 2 == 0
