@@ -85,8 +85,8 @@ def check_rights(rights: Rights) -> Rights:
     if rights.status not in STATUSES:
         raise RightsError(f"{rights.status!r} is no status; choose one of {', '.join(STATUSES)}")
     for name, year in (("published", rights.published), ("died", rights.died)):
-        if year is not None and not 1000 <= year <= 2999:
-            raise RightsError(f"{name}: {year} is no year")
+        if year is not None and not 1000 <= year <= date.today().year:
+            raise RightsError(f"{name}: {year} is no year that has been")
     if rights.expires is not None:
         try:
             date.fromisoformat(rights.expires)
@@ -107,7 +107,8 @@ def free_since(rights: Rights, territory: Territory) -> int | None:
     Returns
     -------
     int or None
-        None where what is known does not tell.
+        None where what is known does not tell; so too for works published after their authors' deaths,
+        which have terms of their own.
 
     Examples
     --------
@@ -123,6 +124,8 @@ def free_since(rights: Rights, territory: Territory) -> int | None:
         years = [free_since(rights, place) for place in ("us", "eu", "uk", "life+50")]
         known = [year for year in years if year is not None]
         return max(known) if len(known) == len(years) else None
+    if rights.published is not None and rights.died is not None and rights.published > rights.died:
+        return None
     if territory == "us" and rights.published is not None and rights.published < US_LIFE_FROM:
         return rights.published + US_YEARS_FROM_PUBLICATION + 1
     if rights.died is None or (territory == "us" and rights.published is None):

@@ -90,17 +90,18 @@ def judge(piece: Piece, matches: list[Match], references: int, rates: Rates) -> 
     reasons = []
     if level != "clear":
         named = [m for m in protected if m.e_value < rates.review]
-        reasons += [describe(match) for match in named[:_WORDS_IN_TEXT]]
+        reasons += [describe(match) + _note_words(match) for match in named[:_WORDS_IN_TEXT]]
         reasons += [
             _borrowed_words(named[0], other) for other in free[:1] if _same_passage(named[0], other)
         ]
     else:
         reasons.append(
-            f"No protected melody among the {references:,} in the library is followed more closely "
-            "than chance explains."
+            f"Of the {references:,} melodies in the library, none that is protected is followed more "
+            "closely than chance explains."
         )
     reasons += [
         describe(match) + f" It is {_free_words(match)}, so this match does not count."
+        f"{_note_words(match)}"
         for match in free[:1]
         if match.e_value < rates.review
     ]
@@ -178,8 +179,14 @@ def describe(match: Match, unrelated: str = "tracks") -> str:
     return (
         f"{match.notes} notes from {clock(begin)} to {clock(end)} {verb} “{match.reference.title}”{by}"
         f", {transposed(match.transposition)}; {chance(match.e_value, unrelated)}."
-        f"{_rarity_words(match)}"
+        f"{_rarity_words(match) if unrelated == 'tracks' else ''}"
     )
+
+
+def _note_words(match: Match) -> str:
+    """Say what is noted of the rights, such as why a work is free or a licence no longer counts."""
+    note = match.reference.rights.note
+    return f" (Rights: {note}.)" if note else ""
 
 
 def _rarity_words(match: Match) -> str:

@@ -23,11 +23,13 @@ DAY = date(2026, 11, 23)
         (1978, 1980, "us", 2051),
         (None, 1955, "us", None),
         (None, 1955, "eu", 2026),
-        (1990, 1956, "uk", 2027),
+        (1950, 1956, "uk", 2027),
+        (1990, 1956, "uk", None),  # published after the author's death
         (None, 1975, "life+50", 2026),
         (1930, None, "eu", None),
         (1930, 1960, "anywhere", 2031),
-        (1960, 1900, "anywhere", 2056),
+        (1960, 1970, "anywhere", 2056),
+        (1960, 1900, "anywhere", None),
         (1930, None, "anywhere", None),
     ],
 )
@@ -108,13 +110,22 @@ def test_rights_in_bulk(small, run, tmp_path):
     assert "no-such-id" in bad.stderr
     assert Library(small).entries([identity])[identity].rights.status == "licensed"  # nothing was taken
     assert run("library", "rights", "--library", small).returncode == 2
+    kept = run("library", "rights", identity, "--published", "1950", "--library", small)
+    assert kept.returncode == 0, kept.stderr
+    shown = run("library", "show", identity, "--library", small).stdout
+    assert "licensed to you" in shown
+    assert "1950" in shown
+    assert "2999-12-31" in shown
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("id,colour\n", "colour"),
-        ("id,holder\n", "needs the columns"),
+        ("status\n", "needs the column id"),
+        ("id;status\n", "separate columns by commas"),
+        ("id,holder\nx,A, Inc\n", "3 cells under 2"),
+        ("id,holder\nx,A\nx,B\n", "already"),
         ("id,status\nx,free\n", "line 2"),
         ("id,status,died\nx,own,long ago\n", "line 2"),
         ("id,status\n,own\n", "no id"),

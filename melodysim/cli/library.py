@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from melodysim.cli import shared
-from melodysim.rights import STATUSES, Rights, check_rights
+from melodysim.rights import STATUSES, Rights, check_rights, effective
 
 if TYPE_CHECKING:
     from melodysim.library.importers import ImportResult
@@ -175,7 +175,7 @@ def list_(
     for name in ("id", "title", "creator", "notes", "rights"):
         table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=34)
     for e in entries:
-        cells = (e.id, e.title, e.creator or "", str(e.notes), e.rights.status)
+        cells = (e.id, e.title, e.creator or "", str(e.notes), effective(e.rights).status)
         table.add_row(*map(escape, cells))
     shared.deliver(shared.rendered(lambda console: console.print(table), output), output)
     if len(entries) == limit and not quiet:
@@ -208,10 +208,14 @@ def show(identity: str, library_path: Path | None, form: str, output: Path | Non
         }
         shared.deliver(json.dumps(row, ensure_ascii=False, indent=1) + "\n", output)
         return
-    rights = row.pop("rights")
-    lines = [f"{name:<10}{value}" for name, value in row.items() if value is not None]
-    lines += [f"{'rights':<10}{entry.rights.meaning}"]
-    lines += [f"{'  ' + name:<10}{value}" for name, value in rights.items() if name != "status"]
+    row.pop("rights")
+    lines = [f"{name:<12}{value}" for name, value in row.items() if value is not None]
+    today = effective(entry.rights)
+    lines += [f"{'rights':<12}{today.meaning}"]
+    for field in ("holder", "iswc", "published", "died", "expires"):
+        value = getattr(today, field)
+        lines += [f"{'  ' + field:<12}{value}"] if value is not None else []
+    lines += [f"{'  note':<12}{today.note}"] if today.note else []
     names = [note_name(int(p)) for p in semitones(melody.pitch)]
     lines += ["", *(" ".join(names[i : i + 16]) for i in range(0, len(names), 16))]
     shared.deliver("\n".join(lines) + "\n", output)
@@ -242,33 +246,50 @@ def rights_(
 ) -> None:
     """Set the rights of melodies: of the IDs that you name, or of all in a CSV file.
 
-    From years of publication and death melodysim works out where a tune is free (`check
-    --territory`); a licence counts until the day on which it expires.
+    What you do not name stays as it is. From years of publication and death melodysim works out where
+    a tune is free (`check --territory`); a licence counts until the day on which it expires.
 
     \b
-    $ melodysim library rights songs/hook.mid --status licensed --expires 2027-12-31
+    $ melodysim library rights hook.mid --status licensed --expires 2027-12-31
     $ melodysim library rights --csv rights.csv
 
-    The CSV file has a line of column names: id and status, and any of holder, iswc, published, died,
-    expires, note. All of it is taken, or, if a line is wrong, nothing.
+    The CSV file has a line of column names: id, and any of status, holder, iswc, published, died,
+    expires, note. An empty cell means that it is not known. All of it is taken, or, if a line is
+    wrong, nothing.
     """
+    from dataclasses import replace
+
+    from melodysim.errors import LibraryError
     from melodysim.library.store import Store
     from melodysim.library.table import read_rights
 
     path = shared.library_path_or_default(library_path)
+    given = {
+        "status": status, "holder": holder, "iswc": iswc, "published": published, "died": died,
+        "expires": expires, "note": note,
+    }  # fmt: skip
+    named = {name: value for name, value in given.items() if value is not None}
     if table is not None:
-        if identities or status:
-            raise click.UsageError("give either IDs with --status or --csv, not both")
+        if identities or named:
+            raise click.UsageError("give either IDs and what holds of them, or --csv, not both")
         rows = read_rights(table)
-    elif not identities or not status:
-        raise click.UsageError("give IDs and their --status, or --csv FILE")
+    elif not identities or not named:
+        raise click.UsageError("give IDs and what holds of them, such as --status, or --csv FILE")
     else:
-        one = check_rights(Rights(status, holder, iswc, published, note, died, expires))
-        rows = [(identity, one) for identity in identities]
+        rows = [(identity, named) for identity in identities]
     with Store(path, writable=True) as store, store.transaction():
-        for identity, rights in rows:
+        entries = store.entries_by_id(identity for identity, _ in rows)
+        missing = [identity for identity, _ in rows if identity not in entries]
+        if missing:
+            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+            raise LibraryError(
+                f"{path}: no melody with id {', '.join(map(repr, missing[:3]))}{more}; nothing was "
+                "changed; `melodysim library list TEXT` finds ids"
+            )
+        for identity, fields in rows:
+            rights = check_rights(replace(entries[identity].rights, **fields))
             store.set_rights(identity, rights)
-    click.echo(f"rights of {len(rows):,} melodies set", err=True)
+    click.echo(f"rights set: {len(rows):,}", err=True)
 
 
 @command.command()

@@ -20,6 +20,8 @@ def entry_dict(entry: Entry) -> dict[str, Any]:
         "holder": entry.rights.holder,
         "iswc": entry.rights.iswc,
         "published": entry.rights.published,
+        "died": entry.rights.died,
+        "expires": entry.rights.expires,
         "note": entry.rights.note,
     }
     return {

@@ -49,9 +49,9 @@ def transcription_png(piece: Piece) -> bytes:
         begin, end = row * SECONDS_PER_ROW, (row + 1) * SECONDS_PER_ROW
         if piece.heard is not None:
             _draw_strength(axes, piece, begin, end, low, high)
-        for number in range(len(piece.melodies) - 1, -1, -1):  # the likeliest on top
+        for number in range(len(piece.melodies)):  # thin lines over the likeliest, which is wide
             _draw_line(axes, piece.melodies[number], number, begin, end)
-        axes.set_xlim(begin, end)
+        axes.set_xlim(begin, min(end, piece.duration) if rows == 1 else end)
         axes.set_ylim(low - 0.5, high + 0.5)
         octaves = [p for p in range(low, high + 1) if p % 12 in {0, 7}]
         axes.set_yticks(octaves, [f"{NAMES[p % 12]}{p // 12 - 1}" for p in octaves])
@@ -59,7 +59,7 @@ def transcription_png(piece: Piece) -> bytes:
         axes.set_ylabel("pitch")
     axes.set_xlabel("seconds")
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles[::-1], labels[::-1], loc="outside upper right", ncols=5, frameon=False)
+    figure.legend(handles, labels, loc="outside upper right", ncols=5, frameon=False)
     figure.suptitle(piece.title or piece.source, x=0.01, ha="left", fontsize=12)
     return _png(figure)
 
@@ -196,7 +196,7 @@ def _draw_line(axes, melody: Melody, number: int, begin: float, end: float) -> N
         melody.onset[here],
         (melody.onset + melody.duration)[here],
         colors=colour,
-        linewidth=4.5 if number == 0 else 2.0,
-        alpha=0.95 if number == 0 else 0.75,
+        linewidth=6.0 if number == 0 else 1.8,
+        alpha=0.9,
         label=melody.voice or "melody",
     )

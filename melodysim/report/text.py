@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from melodysim.checking import PairReport, TrackReport
-from melodysim.matching import Match
+from melodysim.matching import DESCRIBED, Match
 from melodysim.melody import Melody, Piece
 from melodysim.sequence import estimate_key, semitones
 from melodysim.verdict import Verdict, clock
@@ -76,7 +76,8 @@ def _track(piece: Piece, verdict: Verdict, matches: tuple[Match, ...], width: in
     if matches:
         parts.append(Padding(_table(matches), (1, 0, 0, 2), expand=False))
         for rank, match in enumerate(matches[:_PICTURED], 1):
-            picture = _picture(piece, match, width)
+            telling = match.e_value < DESCRIBED
+            picture = _picture(piece, match, width) if telling else None
             if picture is not None:
                 title = Text(f"{rank}  {match.reference.title}", style="bold")
                 parts.append(Padding(Group(title, picture), (1, 0, 0, 2), expand=False))
