@@ -10,15 +10,12 @@ intervals with affine gaps alone (the first pass without its moves and without d
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 
 import numpy as np
+from builtin import builtin_library
 from variants import plain
 
-from melodysim.library import Library
-from melodysim.library.importers import import_builtin
-from melodysim.library.store import Store
 from melodysim.matching import find_matches
 from melodysim.melody import Melody, Piece
 from melodysim.sequence import normalise
@@ -45,12 +42,7 @@ def main() -> None:
     parser.add_argument("--library", type=Path, help="a library that holds the built-in melodies")
     args = parser.parse_args()
     rng = np.random.default_rng(5)
-    with tempfile.TemporaryDirectory() as folder:
-        path = args.library or Path(folder) / "library.db"
-        if not path.exists():
-            with Store(path, create=True) as store:
-                import_builtin(store)
-        library = Library(path)
+    with builtin_library(args.library) as library:
         place = {identity: k for k, identity in enumerate(library.index.ids)}
         long = [k for k, n in enumerate(library.index.corpus.lengths) if n >= args.notes]
         chosen = [library.index.ids[k] for k in rng.choice(long, args.passages, replace=False)]

@@ -24,24 +24,13 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from builtin import builtin_library
 from calibrate import logistic
 from render import RATE, mp3_bytes, render
 
 import melodysim
 from melodysim.library import Library
-from melodysim.library.importers import import_builtin, import_paths
-from melodysim.library.store import Store
-from melodysim.rights import Rights
 from melodysim.transcribe.polyphony import model_path
-
-
-def build_library(songs: list[Path], path: Path) -> Library:
-    """Build a library of the built-in melodies and some songs."""
-    if not path.exists():
-        with Store(path, create=True) as store:
-            import_builtin(store)
-            import_paths(store, songs, Rights("in-copyright"))
-    return Library(path)
 
 
 def heard_notes(piece: melodysim.Piece, truth) -> list[tuple[str, float, bool]]:
@@ -62,7 +51,14 @@ def heard_notes(piece: melodysim.Piece, truth) -> list[tuple[str, float, bool]]:
 def rendered_set(args: argparse.Namespace, work: Path) -> dict:
     """Check rendered arrangements."""
     songs = sorted(p for p in args.songs.glob("*.mid") if "-" not in p.stem)[-args.count :]
-    library = build_library(songs[::2], work / "library.db")
+    with builtin_library(work / "library.db", songs[::2]) as library:
+        return checked_renderings(args, work, songs, library)
+
+
+def checked_renderings(
+    args: argparse.Namespace, work: Path, songs: list[Path], library: Library
+) -> dict:
+    """Render each song, check it, and sum up."""
     inside, flagged, notes, by = [], [], [], defaultdict(list)
     chances: list[tuple[bool, float]] = []
     for k, song in enumerate(songs):

@@ -14,17 +14,16 @@ from __future__ import annotations
 
 import argparse
 import re
-import tempfile
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+from builtin import builtin_library
 from numba import njit
 
 from melodysim.align import scan as first_pass
 from melodysim.align.notes import align_scores
 from melodysim.library import Entry, Library
-from melodysim.library.importers import import_builtin
 from melodysim.library.store import Store
 from melodysim.sequence import Sequence, normalise
 
@@ -145,15 +144,15 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=150)
     parser.add_argument("--library", type=Path, help="a library that holds the built-in melodies")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        path = args.library or Path(folder) / "library.db"
-        if not path.exists():
-            with Store(path, create=True) as store:
-                import_builtin(store)
-        library = Library(path)
-        with Store(path) as store:
-            pairs = pairs_of_settings(store.entries(), args.pairs)
-            melodies = {a: store.melody(a) for a, _ in pairs}
+    with builtin_library(args.library) as library:
+        measure(library, args.pairs)
+
+
+def measure(library: Library, wanted: int) -> None:
+    """Rank the other setting by each method, and print."""
+    with Store(library.path) as store:
+        pairs = pairs_of_settings(store.entries(), wanted)
+        melodies = {a: store.melody(a) for a, _ in pairs}
     place = {identity: k for k, identity in enumerate(library.index.ids)}
     methods = {
         "melodysim": ours,

@@ -1,3 +1,4 @@
+import importlib.util
 import itertools
 import zipfile
 
@@ -85,7 +86,7 @@ def test_weights_that_would_run_code_are_refused(tmp_path):
 
 
 def test_missing_weights_say_what_to_do(monkeypatch):
-    monkeypatch.setattr(voice.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError, match="pip install --no-deps torchfcpe"):
         voice.weights_path()
 

@@ -175,6 +175,11 @@ def _cumulative(odds: NDArray[np.float64], pad: int) -> NDArray[np.int16]:
     return laid
 
 
+def _rules() -> tuple[float, float, np.int16, np.int16]:
+    """Give what the kernels go by: a note's shortest and longest share; costs in `QUANTUM` per nat."""
+    return SHORTEST, LONGEST, np.int16(SKIP_COST * QUANTUM), np.int16(UNUSUAL_COST * QUANTUM)
+
+
 @njit(nogil=True, cache=True)
 def _lengths(nominal, shortest, longest):  # pragma: no cover
     """Four lengths, in steps, that a note may take, and the nominal one."""
@@ -206,15 +211,14 @@ def _advance(e0, e1, e2, e3, total, before, skip, unusual, next_total, out, free
 
 
 @njit(nogil=True, cache=True)
-def _listen(
-    block, pad, pitch_class, nominal, shortest, longest, skip, unusual, score, free, locate
-):  # pragma: no cover
+def _listen(block, pad, pitch_class, nominal, rules, score, free, locate):  # pragma: no cover
     """Best local alignment of one reference at one tempo: score, last note, place in the block.
 
     The last two only where they are asked for: looking for the place of every new best score takes
     longer than all the rest. `score` and `free` are [2, entries]: before and after the note at hand,
     in turn.
     """
+    shortest, longest, skip, unusual = rules
     size = score.shape[1] - pad
     score[:, :pad] = _OUTSIDE
     free[:, :pad] = _OUTSIDE
@@ -261,10 +265,7 @@ def _listen_many(  # pragma: no cover
     median,
     tempi,
     cap,
-    shortest,
-    longest,
-    skip,
-    unusual,
+    rules,
     out,
 ):
     """Fill out [melodies, 2] with score and tempo of the best alignment."""
@@ -276,28 +277,15 @@ def _listen_many(  # pragma: no cover
         lo, hi = start[m], start[m + 1]
         for tempo in range(tempi.shape[0]):
             nominal = np.minimum(gap[lo:hi] * (tempi[tempo] / median[m]), cap)
-            best, _, _ = _listen(
-                block,
-                pad,
-                pitch_class[lo:hi],
-                nominal,
-                shortest,
-                longest,
-                skip,
-                unusual,
-                score,
-                free,
-                False,
-            )
+            best, _, _ = _listen(block, pad, pitch_class[lo:hi], nominal, rules, score, free, False)
             if best > out[k, 0]:
                 out[k, 0], out[k, 1] = best, tempo
 
 
 @njit(nogil=True, cache=True)
-def _trace(
-    block, pad, pitch_class, nominal, shortest, longest, skip, unusual, steps, lane, last
-):  # pragma: no cover
+def _trace(block, pad, pitch_class, nominal, rules, steps, lane, last):  # pragma: no cover
     """Give moves [notes + 1, steps + 1] of one transposition: 0 none, +d heard, -d passed over."""
+    shortest, longest, skip, unusual = rules
     notes = last + 1
     score = np.zeros((notes + 1, steps + 1), np.int32)
     move = np.zeros((notes + 1, steps + 1), np.int16)
@@ -362,10 +350,7 @@ def scan_heard(
                 corpus.median_gap,
                 tempi,
                 MAX_NOTE_SECONDS / evidence.step,
-                SHORTEST,
-                LONGEST,
-                np.int16(SKIP_COST * QUANTUM),
-                np.int16(UNUSUAL_COST * QUANTUM),
+                _rules(),
                 out,
             )
             return out
@@ -405,35 +390,11 @@ def trace_heard(
     stretch = MEDIAN_NOTES[tempo] / step / corpus.median_gap[melody]
     classes = corpus.pitch[lo:hi] % np.int16(CLASSES)
     nominal = np.minimum(corpus.gap[lo:hi] * stretch, MAX_NOTE_SECONDS / step)
-    skip, unusual = np.int16(SKIP_COST * QUANTUM), np.int16(UNUSUAL_COST * QUANTUM)
+    rules = _rules()
     work = np.empty((2, 2, block.shape[1]), np.int16)
-    _, last, place = _listen(
-        block,
-        evidence.pad,
-        classes,
-        nominal,
-        SHORTEST,
-        LONGEST,
-        skip,
-        unusual,
-        work[0],
-        work[1],
-        True,
-    )
+    _, last, place = _listen(block, evidence.pad, classes, nominal, rules, work[0], work[1], True)
     lane, steps = place % CLASSES, (block.shape[1] - evidence.pad) // CLASSES - 1
-    move = _trace(
-        block,
-        evidence.pad,
-        classes,
-        nominal,
-        SHORTEST,
-        LONGEST,
-        int(skip),
-        int(unusual),
-        steps,
-        lane,
-        last,
-    )
+    move = _trace(block, evidence.pad, classes, nominal, rules, steps, lane, last)
     rows = []
     j, t = last + 1, place // CLASSES
     while j > 0 and move[j, t]:

@@ -59,16 +59,12 @@ class Lanes:
         First row of each block.
     interval, ratio : ndarray of uint8, shape (rows, LANES)
         Symbols, one row a place in the melodies.
-    step, step2 : ndarray of int8, shape (rows, LANES)
-        The interval in semitones, and its sum with the one before; `_NOWHERE` where there is none.
     """
 
     order: NDArray[np.int64]
     begin: NDArray[np.int64]
     interval: NDArray[np.uint8]
     ratio: NDArray[np.uint8]
-    step: NDArray[np.int8]
-    step2: NDArray[np.int8]
 
 
 def lay_in_lanes(corpus: Corpus) -> Lanes:
@@ -90,24 +86,13 @@ def lay_in_lanes(corpus: Corpus) -> Lanes:
     begin = np.concatenate([[0], np.cumsum(heights)]).astype(np.int64)
     interval = np.full((begin[-1], LANES), _PAD, np.uint8)
     ratio = np.full((begin[-1], LANES), MAX_RATIO, np.uint8)
-    step = np.full((begin[-1], LANES), _NOWHERE, np.int8)
-    step2 = np.full((begin[-1], LANES), _NOWHERE, np.int8)
     for place, melody in enumerate(order):
         if melody >= 0:
             rows = slice(begin[place // LANES], begin[place // LANES] + lengths[melody])
             notes = slice(corpus.start[melody], corpus.start[melody] + lengths[melody])
             interval[rows, place % LANES] = corpus.interval[notes].astype(np.int16) + MAX_INTERVAL
             ratio[rows, place % LANES] = corpus.ratio[notes] + MAX_RATIO
-            step[rows, place % LANES] = corpus.interval[notes]
-            step2[rows, place % LANES] = two_steps(corpus.interval[notes], _NOWHERE)
-    return Lanes(order, begin, interval, ratio, step, step2)
-
-
-def two_steps(interval: NDArray[np.int8], first: int) -> NDArray[np.int8]:
-    """Sum of each interval and the one before it; `first` stands for the first."""
-    sums = np.full(len(interval), first, np.int8)
-    sums[1:] = interval[1:] + interval[:-1]
-    return sums
+    return Lanes(order, begin, interval, ratio)
 
 
 def interval_scores() -> NDArray[np.int8]:
@@ -139,8 +124,6 @@ def _scan_block(  # pragma: no cover
     query_step2,
     interval,
     ratio,
-    step,
-    step2,
     interval_table,
     ratio_table,
     gap_open,
@@ -162,6 +145,8 @@ def _scan_block(  # pragma: no cover
     by_interval = np.empty((interval_table.shape[0], lanes), np.int8)
     by_ratio = np.empty((ratio_table.shape[0], lanes), np.int8)
     up = np.empty(lanes, np.int8)
+    # The reference's interval in semitones, and its sum with the one before.
+    one, two = np.full(lanes, _NOWHERE, np.int8), np.full(lanes, _NOWHERE, np.int8)
     for row in range(interval.shape[0]):
         for a in range(interval_table.shape[0]):
             table, profile = interval_table[a], by_interval[a]
@@ -172,7 +157,11 @@ def _scan_block(  # pragma: no cover
             for lane in range(lanes):
                 profile[lane] = table[ratio[row, lane]]
         now, before, earlier = score[row % 3], score[(row + 2) % 3], score[(row + 1) % 3]
-        one, two = step[row], step2[row]
+        for lane in range(lanes):
+            symbol = interval[row, lane]
+            step = np.int8(symbol) - np.int8(MAX_INTERVAL)
+            two[lane] = one[lane] + step if row > 0 and symbol != _PAD else _NOWHERE
+            one[lane] = step if symbol != _PAD else _NOWHERE
         up[:] = _FLOOR
         for i in range(notes):
             here, from_left = now[i + 2], left[i]
@@ -219,7 +208,8 @@ def scan(query: Sequence, lanes: Lanes, melodies: int, threads: int = 1) -> NDAr
     tables = interval_scores(), ratio_scores()
     query_interval = (query.interval.astype(np.int16) + MAX_INTERVAL).astype(np.uint8)
     query_ratio = (query.ratio + MAX_RATIO).astype(np.uint8)
-    query_step2 = two_steps(query.interval, _NEVER)
+    query_step2 = np.full(len(query.interval), _NEVER, np.int8)
+    query_step2[1:] = query.interval[1:] + query.interval[:-1]
 
     def work(blocks: NDArray[np.int64]) -> NDArray[np.int8]:
         best = np.zeros((len(blocks), LANES), np.int8)
@@ -232,8 +222,6 @@ def scan(query: Sequence, lanes: Lanes, melodies: int, threads: int = 1) -> NDAr
                 query_step2,
                 lanes.interval[rows],
                 lanes.ratio[rows],
-                lanes.step[rows],
-                lanes.step2[rows],
                 *tables,
                 np.int8(GAP_OPEN),
                 np.int8(GAP_EXTEND),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,11 +129,12 @@ def import_(
     missing = [p for p in paths if not p.exists()]
     if missing:
         raise ReadError(f"{missing[0]}: no such file or folder")
+    terms = check_rights(Rights(rights, holder=holder, published=published, died=died))
     with shared.progress("importing", quiet) as update, Store(path, create=True) as store:
         result = import_paths(
             store,
             paths,
-            check_rights(Rights(rights, holder=holder, published=published, died=died)),
+            terms,
             title,
             creator,
             update,
@@ -210,12 +212,10 @@ def show(identity: str, library_path: Path | None, form: str, output: Path | Non
         return
     row.pop("rights")
     lines = [f"{name:<12}{value}" for name, value in row.items() if value is not None]
-    today = effective(entry.rights)
-    lines += [f"{'rights':<12}{today.meaning}"]
-    for field in ("holder", "iswc", "published", "died", "expires"):
-        value = getattr(today, field)
-        lines += [f"{'  ' + field:<12}{value}"] if value is not None else []
-    lines += [f"{'  note':<12}{today.note}"] if today.note else []
+    today = replace(entry, rights=effective(entry.rights))
+    lines += [f"{'rights':<12}{today.rights.meaning}"]
+    known = _entry_rows([today])[0]["rights"]
+    lines += [f"{'  ' + name:<12}{value}" for name, value in known.items() if name != "status"]
     names = [note_name(int(p)) for p in semitones(melody.pitch)]
     lines += ["", *(" ".join(names[i : i + 16]) for i in range(0, len(names), 16))]
     shared.deliver("\n".join(lines) + "\n", output)
@@ -257,8 +257,6 @@ def rights_(
     expires, note. An empty cell means that it is not known. All of it is taken, or, if a line is
     wrong, nothing.
     """
-    from dataclasses import replace
-
     from melodysim.errors import LibraryError
     from melodysim.library.store import Store
     from melodysim.library.table import read_rights

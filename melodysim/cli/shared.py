@@ -157,20 +157,28 @@ def deliver(text: str, output: Path | None) -> None:
     write_whole(output, text.encode())
 
 
-def write_whole(output: Path, content: bytes) -> None:
-    """Write a file under a temporary name and rename it."""
+@contextlib.contextmanager
+def replaced(output: Path) -> Iterator[Path]:
+    """Give a temporary path beside `output`, and rename it once it is written."""
     try:
-        handle, temporary = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
+        handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
+        os.close(handle)
+        temporary = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(output)
+            yield temporary
+            temporary.chmod(0o644)
+            temporary.replace(output)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise MelodysimError(f"{output}: cannot be written ({error.strerror})") from error
+
+
+def write_whole(output: Path, content: bytes) -> None:
+    """Write a file under a temporary name and rename it."""
+    with replaced(output) as temporary:
+        temporary.write_bytes(content)
 
 
 def rendered(show: Callable[[Console], None], output: Path | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +69,7 @@ def _write_side_by_side(track: Path, piece: Piece, output: Path) -> None:
     """Write a stereo file block by block; of a file of notes, the melody alone is in both ears."""
     import numpy as np
 
-    from melodysim.errors import MelodysimError, MissingDependencyError
+    from melodysim.errors import MissingDependencyError
     from melodysim.readers.audio import audio_blocks
     from melodysim.synthesis import melody_audio
 
@@ -95,12 +94,9 @@ def _write_side_by_side(track: Path, piece: Piece, output: Path) -> None:
                 tune = melody_audio(melody, begin, min(end, begin + 10), AUDIO_RATE)
                 yield np.stack([tune, tune], axis=1)
 
-    try:
-        with tempfile.TemporaryDirectory(dir=output.absolute().parent) as folder:
-            whole = Path(folder) / "sound.wav"
-            with soundfile.SoundFile(whole, "w", AUDIO_RATE, 2, subtype="PCM_16") as out:
-                for stretch in ears():
-                    out.write(np.clip(stretch, -1, 1))
-            whole.replace(output)
-    except OSError as error:
-        raise MelodysimError(f"{output}: cannot be written ({error.strerror})") from error
+    with (
+        shared.replaced(output) as temporary,
+        soundfile.SoundFile(temporary, "w", AUDIO_RATE, 2, subtype="PCM_16", format="WAV") as out,
+    ):
+        for stretch in ears():
+            out.write(np.clip(stretch, -1, 1))

@@ -25,7 +25,7 @@ from melodysim.align.scan import Lanes, lay_in_lanes
 from melodysim.library.store import Store
 from melodysim.sequence import normalise
 
-FORMAT = 4
+FORMAT = 3
 """Raised whenever the arrays, or how they are worked out, change."""
 
 

@@ -15,7 +15,6 @@ from `LOWEST_PITCH` (MIDI 21, A0); contour columns are thirds of a semitone from
 
 from __future__ import annotations
 
-import importlib.util
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.errors import MissingDependencyError
+from melodysim.transcribe.networks import inference_session, packaged_file
 
 SAMPLE_RATE = 22050
 """Samples per second that the model was trained on."""
@@ -60,33 +59,18 @@ def model_path() -> Path:
     MissingDependencyError
         If the package is not installed.
     """
-    spec = importlib.util.find_spec("basic_pitch")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(folder) / "saved_models" / "icassp_2022" / "nmp.onnx"
-        if path.is_file():
-            return path
-    raise MissingDependencyError(
+    return packaged_file(
+        "basic_pitch",
+        "saved_models/icassp_2022/nmp.onnx",
         "reading audio needs basic-pitch's model: run "
-        "`pip install onnxruntime soundfile soxr && pip install --no-deps basic-pitch==0.4.0`"
+        "`pip install onnxruntime soundfile soxr && pip install --no-deps basic-pitch==0.4.0`",
     )
 
 
 @lru_cache(maxsize=2)
 def _session(threads: int) -> Any:
     """Return the model, loaded once a process and number of threads (sessions are thread-safe)."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingDependencyError(
-            "reading audio needs ONNX Runtime: run `pip install 'melodysim[audio]'`"
-        ) from error
-    onnxruntime.set_default_logger_severity(3)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        str(model_path()), sess_options=options, providers=["CPUExecutionProvider"]
-    )
+    return inference_session(str(model_path()), threads)
 
 
 def _windows(audio: NDArray[np.float32]) -> NDArray[np.float32]:

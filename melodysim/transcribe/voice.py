@@ -15,7 +15,6 @@ sample 80. Bins are 20 cents apart.
 from __future__ import annotations
 
 import collections
-import importlib.util
 import pickle
 import zipfile
 from functools import lru_cache
@@ -26,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.errors import MissingDependencyError
+from melodysim.transcribe.networks import inference_session, packaged_file
 
 VOICE_RATE = 16000
 """Samples per second that the network was trained on."""
@@ -61,14 +61,11 @@ def weights_path() -> Path:
     MissingDependencyError
         If the package is not installed.
     """
-    spec = importlib.util.find_spec("torchfcpe")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(folder) / "assets" / "fcpe_c_v001.pt"
-        if path.is_file():
-            return path
-    raise MissingDependencyError(
+    return packaged_file(
+        "torchfcpe",
+        "assets/fcpe_c_v001.pt",
         "hearing a voice in a recording needs FCPE's weights: run "
-        "`pip install --no-deps torchfcpe==0.0.4`"
+        "`pip install --no-deps torchfcpe==0.0.4`",
     )
 
 
@@ -197,19 +194,12 @@ def _conformer(g: _Graph, x: str, w: dict[str, NDArray[np.float32]], at: str) ->
 def _session(threads: int) -> Any:
     """Return the network, put together once a process and number of threads."""
     try:
-        import onnx  # noqa: F401
-        import onnxruntime
+        network = _model(read_weights(weights_path()))
     except ImportError as error:
         raise MissingDependencyError(
             f"reading audio needs {error.name}: run `pip install 'melodysim[audio]'`"
         ) from error
-    onnxruntime.set_default_logger_severity(3)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        _model(read_weights(weights_path())), sess_options=options, providers=["CPUExecutionProvider"]
-    )
+    return inference_session(network, threads)
 
 
 @lru_cache(maxsize=1)
