@@ -184,6 +184,7 @@ def _turned(match: Match, new: Piece, earlier: Piece) -> Match:
         tempo_ratio=1 / match.tempo_ratio,
         path=match.path[:, ::-1],
         voice=new.melodies[mine].voice,
+        listening=None,  # it was the earlier work that was listened to
     )
 
 

@@ -148,6 +148,7 @@ class Match:
     evidence: str
     background: Background
     turn: Turn | None = None
+    listening: Listening | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -470,6 +471,7 @@ def _match_heard(
         voice=melody.voice,
         evidence="salience",
         background=reading.backgrounds[int(library.protected[reference])],
+        listening=heard,
     )
 
 

@@ -184,6 +184,22 @@ def estimate_key(melody: Melody) -> str | None:
     >>> estimate_key(scale)
     'G major'
     """
+    found = fitted_key(melody)
+    return None if found is None else f"{_NAMES[found[0]]} {found[1]}"
+
+
+def fitted_key(melody: Melody) -> tuple[int, str] | None:
+    """Find the key that fits a melody best.
+
+    Parameters
+    ----------
+    melody : Melody
+
+    Returns
+    -------
+    (int, {"major", "minor"}) or None
+        Pitch class of the tonic (0 is C), and the mode; None with fewer than three pitch classes.
+    """
     if not len(melody):
         return None
     classes = semitones(melody.pitch) % 12
@@ -191,8 +207,8 @@ def estimate_key(melody: Melody) -> str | None:
     if np.count_nonzero(weight) < 3:
         return None
     fits = [
-        (np.corrcoef(np.roll(profile, tonic), weight)[0, 1], f"{_NAMES[tonic]} {mode}")
+        (np.corrcoef(np.roll(profile, tonic), weight)[0, 1], _NAMES[tonic], tonic, mode)
         for tonic in range(12)
         for mode, profile in (("major", _MAJOR), ("minor", _MINOR))
     ]
-    return max(fits)[1]
+    return max(fits)[2:]

@@ -1,4 +1,4 @@
-"""From matches to a verdict, and from a verdict to sentences.
+"""From matches to a verdict.
 
 A level follows from the E-value of the best match with a work that is, or may be, protected, by two
 rates that the user may change: how many unrelated tracks in a thousand may be called "likely", and
@@ -15,7 +15,7 @@ import numpy as np
 
 from melodysim.matching import Match
 from melodysim.melody import Piece
-from melodysim.significance import SMALLEST_BACKGROUND
+from melodysim.wording import describe, free_words, what_was_heard
 
 Level = Literal["clear", "review", "likely"]
 LEVELS: tuple[Level, ...] = ("clear", "review", "likely")
@@ -26,10 +26,6 @@ REVIEW_RATE = 0.05
 LOGISTIC = (-0.05, 0.93)
 """Intercept, and slope per decade of the E-value, of the probability of copying, as fitted by
 `benchmarks/calibrate.py` where as many tunes copied as did not."""
-SURE = 0.5
-"""Confidence from which a transcribed note counts as heard."""
-HEARD_ENOUGH = 0.4
-"""Share of a recording below which the reader is warned: most of 28 real recordings have more."""
 _WORDS_IN_TEXT = 3
 
 
@@ -100,7 +96,7 @@ def judge(piece: Piece, matches: list[Match], references: int, rates: Rates) -> 
             "closely than chance explains."
         )
     reasons += [
-        describe(match) + f" It is {_free_words(match)}, so this match does not count."
+        describe(match) + f" It is {free_words(match)}, so this match does not count."
         f"{_note_words(match)}"
         for match in free[:1]
         if match.e_value < rates.review
@@ -125,7 +121,7 @@ def _same_passage(match: Match, other: Match) -> bool:
 def _borrowed_words(match: Match, free: Match) -> str:
     """Say that a protected work may itself have borrowed the passage."""
     return (
-        f"The same passage also follows “{free.reference.title}”, which is {_free_words(free)}: "
+        f"The same passage also follows “{free.reference.title}”, which is {free_words(free)}: "
         f"“{match.reference.title}” may itself have borrowed it. Look at what is new in it."
     )
 
@@ -171,111 +167,7 @@ def probability_of(e_value: float) -> float:
     return float(1.0 / (1.0 + np.exp(-(intercept + slope * decades))))
 
 
-def describe(match: Match, unrelated: str = "tracks") -> str:
-    """Say in a sentence what follows what, where, and how surely."""
-    begin, end = match.query.seconds
-    by = f" by {match.reference.creator}" if match.reference.creator else ""
-    verb = "follow" if match.evidence == "notes" else "are heard as in"
-    return (
-        f"{match.notes} notes from {clock(begin)} to {clock(end)} {verb} “{match.reference.title}”{by}"
-        f", {transposed(match.transposition)}; {chance(match.e_value, unrelated)}."
-        f"{_rarity_words(match) if unrelated == 'tracks' else ''}"
-    )
-
-
 def _note_words(match: Match) -> str:
     """Say what is noted of the rights, such as why a work is free or a licence no longer counts."""
     note = match.reference.rights.note
     return f" (Rights: {note}.)" if note else ""
-
-
-def _rarity_words(match: Match) -> str:
-    """Say how common the rarest turn of a passage is."""
-    if match.turn is None or match.turn.references < SMALLEST_BACKGROUND:
-        return ""
-    turn = match.turn
-    if turn.melodies <= 1:
-        return f" Its rarest turn occurs in no other of {turn.references:,} melodies."
-    return f" Its rarest turn occurs in {turn.melodies:,} of {turn.references:,} melodies."
-
-
-def what_was_heard(piece: Piece) -> str:
-    """Say how much of the track had a melody in it, and so what a verdict speaks of."""
-    melody = piece.melodies[0]
-    name = melody.voice or "melody"
-    if piece.kind == "audio":
-        share = melody_share(piece)
-        if share < HEARD_ENOUGH:
-            return (
-                f"A melody was heard in only {share:.0%} of the track: what the rest holds was not "
-                "checked, and is not said to be clear."
-            )
-        return f"A melody was heard in {share:.0%} of the track; only that was checked."
-    if len(piece.melodies) == 1:
-        return f"The melody checked is “{name}” ({len(melody)} notes)."
-    return (
-        f"{len(piece.melodies)} voices were checked as melodies, “{name}” ({len(melody)} notes) "
-        "before the others."
-    )
-
-
-def melody_share(piece: Piece) -> float:
-    """Share of a recording in which its likeliest line is more likely right than not, 0..1."""
-    melody = piece.melodies[0]
-    sure = melody.confidence >= SURE
-    return min(1.0, float(melody.duration[sure].sum()) / max(piece.duration, 1e-9))
-
-
-def _free_words(match: Match) -> str:
-    status = match.reference.rights.status
-    return {"public-domain": "in the public domain", "own": "your own"}.get(status, status)
-
-
-def clock(seconds: float) -> str:
-    """Time as minutes and seconds: ``1:05``.
-
-    Examples
-    --------
-    >>> clock(65.4)
-    '1:05'
-    """
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
-def transposed(semitones: int) -> str:
-    """Name a transposition.
-
-    Examples
-    --------
-    >>> transposed(3), transposed(-12), transposed(0)
-    ('3 semitones higher', 'an octave lower', 'at the same pitch')
-    """
-    if semitones == 0:
-        return "at the same pitch"
-    size, where = abs(semitones), "higher" if semitones > 0 else "lower"
-    if size % 12 == 0:
-        return f"{'an octave' if size == 12 else f'{size // 12} octaves'} {where}"
-    return f"{size} semitone{'' if size == 1 else 's'} {where}"
-
-
-def chance(e_value: float, unrelated: str = "tracks") -> str:
-    """Say an E-value in words.
-
-    Examples
-    --------
-    >>> chance(0.00025), chance(3.0)
-    ('chance does so in 1 of 4,000 unrelated tracks', 'chance does so about 3 times in any track')
-    """
-    if e_value >= 0.5:
-        times = round(e_value)
-        count = "once" if times <= 1 else f"{times:,} times"
-        return f"chance does so about {count} in any {unrelated.removesuffix('s')}"
-    if e_value < 1e-9:
-        return f"chance does so in fewer than 1 of a billion unrelated {unrelated}"
-    return f"chance does so in 1 of {_rounded(1 / e_value):,} unrelated {unrelated}"
-
-
-def _rounded(value: float) -> int:
-    """Round to two digits."""
-    digits = max(0, int(np.floor(np.log10(value))) - 1)
-    return round(value / 10**digits) * 10**digits

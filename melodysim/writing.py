@@ -7,6 +7,9 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from melodysim.matching import Match
 from melodysim.melody import Melody
 from melodysim.sequence import semitones
 
@@ -57,3 +60,36 @@ def csv_text(melody: Melody) -> str:
     for onset, duration, pitch in zip(melody.onset, melody.duration, melody.pitch, strict=True):
         writer.writerow([f"{onset:.6f}", f"{duration:.6f}", f"{pitch:g}"])
     return out.getvalue()
+
+
+def passage_melodies(track: Melody, reference: Melody, match: Match) -> list[Melody]:
+    """Cut out the two passages of a match, to be written beside each other.
+
+    Parameters
+    ----------
+    track, reference : Melody
+        The whole melodies.
+    match : Match
+
+    Returns
+    -------
+    list of Melody
+        The track's passage in its own time and pitch, from 0 s on, then the reference's: at its own
+        pitch, stretched by the tempo ratio so that both last about as long.
+    """
+    begin, first = match.query.seconds[0], match.reference_span.seconds[0]
+    mine, theirs = slice(*match.query.notes), slice(*match.reference_span.notes)
+    return [
+        Melody.from_notes(
+            np.maximum(track.onset[mine] - begin, 0),
+            track.duration[mine],
+            track.pitch[mine],
+            voice="track",
+        ),
+        Melody.from_notes(
+            (reference.onset[theirs] - first) / match.tempo_ratio,
+            reference.duration[theirs] / match.tempo_ratio,
+            reference.pitch[theirs],
+            voice=match.reference.title,
+        ),
+    ]

@@ -12,6 +12,7 @@ from melodysim.cli import shared
 if TYPE_CHECKING:
     from melodysim.checking import TrackReport
     from melodysim.library import Library
+    from melodysim.verdict import Rates
 
 
 @click.command()
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @shared.territory_option
 @shared.verdict_options
-@shared.output_options("text", "json", "csv")
+@shared.evidence_option
+@shared.output_options("text", "json", "csv", "html")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -34,6 +36,7 @@ def command(
     fail_on: str,
     likely_rate: float,
     review_rate: float,
+    evidence: Path | None,
     form: str,
     output: Path | None,
     quiet: bool,
@@ -50,6 +53,13 @@ def command(
       LIKELY: a mechanical licence is likely to be needed  (probability 0.99…)
         • 22 notes from 0:41 to 0:53 follow “…”, 3 semitones higher; …
 
+    With --format html the report is a page with notation, piano rolls and sound in it, which opens from
+    disk: one file for one track; for several, --output names a folder for an index and their pages.
+
+    \b
+    $ melodysim check song.mp3 --format html --output report.html
+    $ melodysim check album/*.mp3 --format html --output album-report
+
     Exit status: 0, or 1 if a track is at or above --fail-on, or 2 if one could not be read.
     """
     from melodysim.checking import TrackReport, check
@@ -60,17 +70,34 @@ def command(
     rates = shared.make_rates(likely_rate, review_rate)
     cores = shared.threads()
     library = Library(shared.library_path_or_default(library_path), territory)
+    pages = None
+    if form == "html" and len(tracks) > 1:
+        from melodysim.cli.pages import Pages
+
+        if output is None:
+            raise click.UsageError("--format html of several tracks needs a folder: --output DIR")
+        pages = Pages(output, library, rates)
     reports: list[TrackReport] = []
     with shared.progress("checking", quiet) as update:
         for number, track in enumerate(tracks):
             update(number, len(tracks), track.name)
             try:
-                reports.append(check(read(track, cores), library, top, rates, cores))
+                report = check(read(track, cores), library, top, rates, cores)
+                if pages is not None:
+                    pages.add(report)
+                if evidence:
+                    shared.write_evidence(evidence, report, len(tracks) > 1)
+                reports.append(report)
             except MelodysimError as error:
-                if len(tracks) == 1 and form == "text":
+                if len(tracks) == 1 and form in {"text", "html"}:
                     raise
                 reports.append(TrackReport(str(track), error=str(error)))
-    shared.deliver(_written(reports, library, form, output), output)
+                if pages is not None:
+                    pages.add(reports[-1])
+    if pages is not None:
+        pages.finish()
+    else:
+        shared.deliver(_written(reports, library, form, output, rates), output)
     if any(report.error for report in reports):
         if form != "text":
             for report in reports:
@@ -80,12 +107,20 @@ def command(
     ctx.exit(int(shared.failed([r.verdict.level for r in reports if r.verdict], fail_on)))
 
 
-def _written(reports: list[TrackReport], library: Library, form: str, output: Path | None) -> str:
+def _written(
+    reports: list[TrackReport], library: Library, form: str, output: Path | None, rates: Rates
+) -> str:
     """Write reports in the form that was asked for."""
     if form == "json":
         from melodysim.report.json import checks_json
 
         return checks_json(reports, str(library.path), len(library))
+    if form == "html":
+        from datetime import date
+
+        from melodysim.report.html.track import Holdings, track_html
+
+        return track_html(reports[0], Holdings.of(library), rates, date.today())
     if form == "csv":
         from melodysim.report.csv import checks_csv
 

@@ -17,7 +17,8 @@ from melodysim.cli import shared
     "--plot", type=shared.PATH, help="PNG to write: which passage of one follows which of the other."
 )
 @shared.verdict_options
-@shared.output_options("text", "json")
+@shared.evidence_option
+@shared.output_options("text", "json", "html")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -28,6 +29,7 @@ def command(
     fail_on: str,
     likely_rate: float,
     review_rate: float,
+    evidence: Path | None,
     form: str,
     output: Path | None,
     quiet: bool,
@@ -40,6 +42,7 @@ def command(
     \b
     $ melodysim compare mine.mp3 theirs.mid
     $ melodysim compare mine.mid theirs.mid --plot alike.png
+    $ melodysim compare mine.mp3 theirs.mp3 --format html --output pair.html
     """
     from melodysim.checking import compare
     from melodysim.library import Library
@@ -59,7 +62,18 @@ def command(
         from melodysim.report.plot import pair_png
 
         shared.write_whole(plot, pair_png(report))
-    if form == "json":
+    if evidence and report.match is not None:
+        from melodysim.checking import TrackReport
+
+        alone = TrackReport(first.source, first, report.verdict, (report.match,))
+        shared.write_evidence(evidence, alone, False)
+    if form == "html":
+        from datetime import date
+
+        from melodysim.report.html.track import pair_html
+
+        text = pair_html(report, rates, date.today())
+    elif form == "json":
         from melodysim.report.json import pair_json
 
         text = pair_json(report)

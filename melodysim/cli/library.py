@@ -192,7 +192,7 @@ def show(identity: str, library_path: Path | None, form: str, output: Path | Non
     """Show one melody: where it is from, whose it is, and its notes."""
     from melodysim.errors import LibraryError
     from melodysim.library.store import Store
-    from melodysim.report.text import note_name
+    from melodysim.report.passage import note_name
     from melodysim.sequence import estimate_key, semitones
 
     path = shared.library_path_or_default(library_path)
@@ -320,10 +320,7 @@ def export(folder: Path, text: str | None, library_path: Path | None, quiet: boo
 
     with Store(shared.library_path_or_default(library_path)) as store:
         entries = store.entries(text)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise click.UsageError(f"{folder}: cannot be made ({error.strerror})") from error
+        shared.make_folder(folder)
         out = io.StringIO()
         index = csv.writer(out, lineterminator="\n")
         index.writerow(["file", "id", "title", "creator", "rights", "source"])

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -26,6 +27,9 @@ from melodysim.errors import MelodysimError
 from melodysim.library import default_library_path
 from melodysim.rights import TERRITORIES
 from melodysim.verdict import LEVELS, LIKELY_RATE, REVIEW_RATE, Rates
+
+if TYPE_CHECKING:
+    from melodysim.checking import TrackReport
 
 PATH = click.Path(path_type=Path)
 
@@ -93,6 +97,40 @@ def verdict_options(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="Exit with status 1 from this level on.",
     )(command)
+
+
+def evidence_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--evidence``."""
+    return click.option(
+        "--evidence",
+        type=PATH,
+        metavar="FOLDER",
+        help="Write MIDI and MusicXML of both passages of each match to FOLDER too.",
+    )(command)
+
+
+def write_evidence(folder: Path, report: TrackReport, several: bool) -> None:
+    """Write the files of a track's matches; of several tracks, each has a folder of its own."""
+    from melodysim.report.evidence import evidence_files
+
+    place = folder / file_stem(report.source) if several else folder
+    make_folder(place)
+    for evidence in evidence_files(report):
+        write_whole(place / f"{evidence.name}.mid", evidence.midi)
+        write_whole(place / f"{evidence.name}.musicxml", evidence.musicxml)
+
+
+def file_stem(source: str) -> str:
+    """Name for files about a track: its own name, of letters, digits, dots and dashes alone."""
+    return re.sub(r"[^\w.-]+", "-", Path(source).name).strip(".-") or "track"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MelodysimError(f"{folder}: cannot be made ({error.strerror})") from error
 
 
 def make_rates(likely: float, review: float) -> Rates:

@@ -12,7 +12,7 @@ from melodysim.checking import PairReport
 from melodysim.errors import MissingDependencyError
 from melodysim.melody import LOWEST_HEARD, Melody, Piece
 from melodysim.sequence import normalise
-from melodysim.verdict import clock
+from melodysim.wording import clock
 
 COLOURS = ("#e4572e", "#2e86ab", "#f3a712", "#6a994e", "#a06cd5")
 """Of the lines, likeliest first: told apart by the colour-blind too."""

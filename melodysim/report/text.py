@@ -10,32 +10,20 @@ from rich.text import Text
 
 from melodysim.checking import PairReport, TrackReport
 from melodysim.matching import DESCRIBED, Match
-from melodysim.melody import Melody, Piece
-from melodysim.sequence import estimate_key, semitones
-from melodysim.verdict import Verdict, clock
+from melodysim.melody import Piece
+from melodysim.report.blocks import block_rolls
+from melodysim.report.passage import Passage, columns, note_name, passage_of
+from melodysim.sequence import estimate_key
+from melodysim.verdict import Verdict
+from melodysim.wording import HEADLINES, clock, odds
 
 STYLES = {"clear": "bold green", "review": "bold yellow", "likely": "bold red"}
-HEADLINES = {
-    "clear": "CLEAR: no protected melody in the library is followed",
-    "review": "REVIEW: listen to the passage below before you release",
-    "likely": "LIKELY: a mechanical licence is likely to be needed",
-}
-_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 _PICTURED = 3
 """Matches whose notes are drawn."""
 _MOST_COLUMNS = 48
+_WIDEST = 100
+"""Characters of a piano roll, however wide the terminal is."""
 _INDENT = 13
-
-
-def note_name(pitch: int) -> str:
-    """Name a MIDI note number.
-
-    Examples
-    --------
-    >>> note_name(69), note_name(60)
-    ('A4', 'C4')
-    """
-    return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def print_checks(console: Console, reports: list[TrackReport]) -> None:
@@ -76,11 +64,14 @@ def _track(piece: Piece, verdict: Verdict, matches: tuple[Match, ...], width: in
     if matches:
         parts.append(Padding(_table(matches), (1, 0, 0, 2), expand=False))
         for rank, match in enumerate(matches[:_PICTURED], 1):
-            telling = match.e_value < DESCRIBED
-            picture = _picture(piece, match, width) if telling else None
-            if picture is not None:
-                title = Text(f"{rank}  {match.reference.title}", style="bold")
-                parts.append(Padding(Group(title, picture), (1, 0, 0, 2), expand=False))
+            if match.e_value < DESCRIBED:
+                passage = passage_of(piece, match)
+                picture: list[RenderableType] = [Text(f"{rank}  {match.reference.title}", style="bold")]
+                table = _picture(passage, match, width)
+                picture += [table] if table is not None else []
+                if rank == 1:
+                    picture += ["", *block_rolls(passage, min(width, _WIDEST) - 4)]
+                parts.append(Padding(Group(*picture), (1, 0, 0, 2), expand=False))
     return Group(*parts)
 
 
@@ -102,63 +93,46 @@ def _table(matches: tuple[Match, ...]) -> Table:
             f"{clock(begin)}-{clock(end)}",
             str(match.notes),
             f"{match.identity:.0%}",
-            _odds(match.e_value),
+            odds(match.e_value),
             style="" if match.e_value < 0.05 else "dim",
         )
     return table
 
 
-def _odds(e_value: float) -> str:
-    """Give an E-value in the width of a table cell."""
-    if e_value >= 1000:
-        return "no match"
-    if e_value >= 0.5:
-        return f"{e_value:,.0f} a track"
-    exponent = f"{1 / e_value:.0e}".replace("e+0", "e").replace("e+", "e") if e_value > 0 else "∞"
-    return f"1 in {1 / e_value:,.0f}" if e_value > 1e-5 else f"1 in {exponent}"
-
-
-def _picture(piece: Piece, match: Match, width: int) -> Table | None:
+def _picture(passage: Passage, match: Match, width: int) -> Table | None:
     """Draw the aligned notes in two rows, the reference moved to the track's pitch."""
-    melody = next((m for m in piece.melodies if m.voice == match.voice), piece.melodies[0])
-    columns = _columns(melody, match.reference_melody, match)
-    if not columns:
+    cells = _names(passage, match)
+    if not cells:
         return None
     room = max(8, min(_MOST_COLUMNS, (width - _INDENT - 4) // 4))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     for _ in range(room + 1):
         table.add_column(no_wrap=True)
-    shown = columns[:room]
-    more = [Text(f"… {len(columns) - room} more", "dim")] if len(columns) > room else []
+    shown = cells[:room]
+    more = [Text(f"… {len(cells) - room} more", "dim")] if len(cells) > room else []
     if more:
         shown = shown[: room - 3]
     rows = (("track", [c[0] for c in shown]), ("reference", [c[1] for c in shown]))
-    for name, cells in rows:
+    for name, row in rows:
         styled = [
             Text(cell, "" if mine == theirs else "yellow" if cell != "·" else "dim")
-            for cell, (mine, theirs) in zip(cells, shown, strict=True)
+            for cell, (mine, theirs) in zip(row, shown, strict=True)
         ]
         table.add_row(Text(name, "dim"), *styled, *(more if name == "track" else []))
     return table
 
 
-def _columns(melody: Melody, reference: Melody, match: Match) -> list[tuple[str, str]]:
+def _names(passage: Passage, match: Match) -> list[tuple[str, str]]:
     """Note names of the track and the reference side by side; · where one has no note.
 
     Of a reference that was heard in the salience, all its notes are shown, each with the transcribed
     note that overlaps it: the transcription is not what the match rests on.
     """
-    mine = [note_name(int(p)) for p in semitones(melody.pitch)]
-    theirs = [note_name(int(p)) for p in semitones(reference.pitch) + match.transposition]
-    if match.evidence == "salience":
-        paired = {j: mine[i] for i, j in match.path.tolist()}
-        return [(paired.get(j, "·"), theirs[j]) for j in range(*match.reference_span.notes)]
-    columns: list[tuple[str, str]] = []
-    before: tuple[int, int] | None = None
-    for i, j in match.path.tolist():
-        if before is not None:
-            columns += [(mine[k], "·") for k in range(before[0] + 1, i)]
-            columns += [("·", theirs[k]) for k in range(before[1] + 1, j)]
-        columns.append((mine[i], theirs[j]))
-        before = (i, j)
-    return columns
+    return [
+        (
+            "·" if i is None else note_name(int(passage.pitch[i])),
+            "·" if j is None else note_name(int(passage.reference_pitch[j])),
+        )
+        for i, j in columns(passage)
+        if j is not None or match.evidence == "notes"
+    ]

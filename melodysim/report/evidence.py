@@ -1,0 +1,63 @@
+"""What a match leaves for other programs: MIDI of both passages, MusicXML of the notation."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from melodysim.checking import TrackReport
+from melodysim.matching import Match
+from melodysim.report.notation import notation_of
+from melodysim.report.passage import Passage, passage_of
+from melodysim.writing import midi_bytes, passage_melodies
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Files of one match.
+
+    Attributes
+    ----------
+    name : str
+        For files, without a suffix: rank and title, of letters, digits, dots and dashes alone.
+    midi : bytes
+        Two tracks: the track's passage and the reference's.
+    musicxml : bytes
+        Both passages on two staves.
+    """
+
+    name: str
+    midi: bytes
+    musicxml: bytes
+
+
+def evidence_of(rank: int, passage: Passage, match: Match) -> Evidence:
+    """Make the files of one match.
+
+    Parameters
+    ----------
+    rank : int
+        From 1 on.
+    passage : Passage
+    match : Match
+
+    Returns
+    -------
+    Evidence
+    """
+    title = re.sub(r"[^A-Za-z0-9]+", "-", match.reference.title).strip("-")[:50]
+    return Evidence(
+        f"{rank:02d}-{title or 'match'}",
+        midi_bytes(passage_melodies(passage.track, passage.reference, match)),
+        notation_of(passage, match, None).musicxml.encode(),
+    )
+
+
+def evidence_files(report: TrackReport) -> list[Evidence]:
+    """Make the files of all matches of a track; none for one that could not be read."""
+    if report.piece is None:
+        return []
+    return [
+        evidence_of(rank, passage_of(report.piece, match), match)
+        for rank, match in enumerate(report.matches, 1)
+    ]

@@ -1,0 +1,134 @@
+"""The page over many tracks: counts, a histogram, and a table that sorts and filters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from melodysim.checking import TrackReport
+from melodysim.report.html.page import rendered_page
+from melodysim.report.html.pictures import histogram_svg
+from melodysim.report.html.track import Holdings
+from melodysim.verdict import LEVELS
+from melodysim.wording import clock, odds
+
+_NO_MATCH = 1e9
+"""Stands for the E-value of a track without a match with a protected work."""
+_ORDER = {"likely": 0, "review": 1, "clear": 2, "error": 3}
+_WORDS = {"likely": "likely", "review": "to review", "clear": "clear", "error": "not read"}
+COLUMNS = (
+    ("Track", "text"), ("Verdict", "number"), ("Probability", "number"),
+    ("Closest protected work", "text"), ("Where", "number"), ("By chance", "number"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the table says of one track.
+
+    Attributes
+    ----------
+    source : str
+        The track.
+    level : str
+        Verdict, or "error".
+    probability, e_value : float or None
+        Of its best match with a protected work.
+    title : str
+        Of that work, or why the track could not be read.
+    seconds : (float, float) or None
+        The passage in the track.
+    href : str or None
+        The track's own page, from the index.
+    """
+
+    source: str
+    level: str
+    probability: float | None = None
+    e_value: float | None = None
+    title: str = ""
+    seconds: tuple[float, float] | None = None
+    href: str | None = None
+
+
+def row_of(report: TrackReport, href: str | None = None) -> Row:
+    """Sum a report up in a row."""
+    if report.verdict is None:
+        return Row(report.source, "error", title=report.error or "")
+    best = next((m for m in report.matches if m.reference.rights.protected), None)
+    return Row(
+        report.source,
+        report.verdict.level,
+        report.verdict.probability,
+        best.e_value if best else None,
+        best.reference.title if best else "",
+        best.query.seconds if best else None,
+        href,
+    )
+
+
+def index_html(rows: list[Row], holdings: Holdings, heading: str, when: date | None = None) -> str:
+    """Make the page over many tracks.
+
+    Parameters
+    ----------
+    rows : list of Row
+        Shown with the gravest first, and otherwise in their order.
+    holdings : Holdings
+        What the tracks were compared with.
+    heading : str
+        Title of the page.
+    when : date, optional
+        Day of the check.
+
+    Returns
+    -------
+    str
+        HTML that opens from disk and asks for nothing.
+    """
+    from markupsafe import Markup
+
+    counts = Counter(row.level for row in rows)
+    read = [row for row in rows if row.level in LEVELS]
+    histogram = histogram_svg(
+        [row.level for row in read],
+        [_NO_MATCH if row.e_value is None else row.e_value for row in read],
+    )
+    ordered = sorted(
+        rows, key=lambda row: (_ORDER[row.level], _NO_MATCH if row.e_value is None else row.e_value)
+    )
+    return rendered_page(
+        "index.html.j2",
+        "table.js",
+        heading=heading,
+        when=when.isoformat() if when else "",
+        holdings=holdings.sentences(),
+        counts=[
+            (level, _WORDS[level], counts[level])
+            for level in _ORDER
+            if counts[level] or level != "error"
+        ],
+        histogram=Markup(histogram),
+        columns=COLUMNS,
+        rows=[_shown(row) for row in ordered],
+    )
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    blank = row.e_value is None
+    return {
+        "level": row.level,
+        "order": _ORDER[row.level],
+        "source": row.source,
+        "name": row.source.replace("\\", "/").split("/")[-1],
+        "href": row.href,
+        "probability": "" if row.probability is None else f"{row.probability:.6f}",
+        "percent": "" if row.probability is None else f"{row.probability:.3f}",
+        "title": row.title,
+        "begin": "" if row.seconds is None else f"{row.seconds[0]:.2f}",
+        "where": "" if row.seconds is None else f"{clock(row.seconds[0])} to {clock(row.seconds[1])}",
+        "e_value": "" if row.e_value is None else f"{row.e_value:.4g}",
+        "odds": "" if blank else odds(row.e_value or 0.0),
+    }

@@ -1,0 +1,79 @@
+"""Filling the templates: one self-contained document, whose policy forbids everything else.
+
+Titles and file names are hostile text: jinja2 escapes all of them, and the policy names the page's own
+script by its hash, so that nothing else would run.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from importlib import resources
+from typing import Any
+
+import melodysim
+from melodysim.errors import MissingDependencyError
+
+
+def rendered_page(template: str, script: str, **values: Any) -> str:
+    """Fill a template.
+
+    Parameters
+    ----------
+    template, script : str
+        Files of the folder ``templates``.
+    **values : Any
+        What the template shows; only what is wrapped in ``markupsafe.Markup`` is taken as HTML.
+
+    Returns
+    -------
+    str
+        The document.
+
+    Raises
+    ------
+    MissingDependencyError
+        If jinja2 is not installed.
+    """
+    from markupsafe import Markup
+
+    code = _file(script)
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return (
+        _templates()
+        .get_template(template)
+        .render(
+            style=Markup(_file("style.css")),  # ours, without markup in it
+            script=Markup(code),
+            policy=policy,
+            version=melodysim.__version__,
+            **values,
+        )
+    )
+
+
+@functools.cache
+def _templates() -> Any:
+    try:
+        import jinja2
+    except ImportError as error:
+        raise MissingDependencyError(
+            "HTML reports need jinja2 and verovio: run `pip install 'melodysim[report]'`"
+        ) from error
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(_file),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@functools.cache
+def _file(name: str) -> str:
+    return (resources.files("melodysim.report.html") / "templates" / name).read_text(encoding="utf-8")

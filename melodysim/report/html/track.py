@@ -1,0 +1,381 @@
+"""The page of one track, or of two works compared: the verdict, and its evidence to see and hear."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from melodysim.checking import PairReport, TrackReport
+from melodysim.errors import MelodysimError
+from melodysim.library import Library
+from melodysim.matching import DESCRIBED, Match
+from melodysim.melody import Piece
+from melodysim.report.engraving import engraved
+from melodysim.report.evidence import evidence_of
+from melodysim.report.html.page import rendered_page
+from melodysim.report.html.pictures import roll_of, strip_svg
+from melodysim.report.html.sound import Sound, sound_of
+from melodysim.report.notation import notation_of
+from melodysim.report.passage import Passage, columns, note_name, passage_of
+from melodysim.sequence import estimate_key, semitones
+from melodysim.verdict import Rates, Verdict, level_of
+from melodysim.wording import (
+    HEADLINES,
+    HEARD_ENOUGH,
+    chance,
+    clock,
+    how_often,
+    melody_share,
+    rarity_words,
+    transposed,
+)
+
+_SIGNS = {"clear": "✓", "review": "?", "likely": "!"}
+_MAX_TABLE = 400
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What a track was compared with, for people to read.
+
+    Attributes
+    ----------
+    name : str
+        Of the library.
+    melodies, protected : int
+        In all; and in copyright or of unknown status.
+    territory : str
+        Whose terms of protection count.
+    """
+
+    name: str
+    melodies: int
+    protected: int
+    territory: str = "anywhere"
+
+    @classmethod
+    def of(cls, library: Library) -> Holdings:
+        """Describe a library."""
+        return cls(library.path.name, len(library), int(library.protected.sum()), library.territory)
+
+    def sentences(self) -> list[str]:
+        """Say it."""
+        free = self.melodies - self.protected
+        where = "anywhere" if self.territory == "anywhere" else f"in “{self.territory}”"
+        return [
+            f"The library “{self.name}” holds {self.melodies:,} melodies: {self.protected:,} protected "
+            f"or of unknown status, {free:,} free to use (for a release {where}).",
+        ]
+
+
+def track_html(
+    report: TrackReport,
+    holdings: Holdings,
+    rates: Rates | None = None,
+    when: date | None = None,
+) -> str:
+    """Make the page of one track.
+
+    Parameters
+    ----------
+    report : TrackReport
+        Of a track that could be read.
+    holdings : Holdings
+        What it was compared with.
+    rates : Rates, optional
+        That the verdict was drawn with.
+    when : date, optional
+        Day of the check, to stand in the page.
+
+    Returns
+    -------
+    str
+        HTML that opens from disk and asks for nothing.
+
+    Raises
+    ------
+    ValueError
+        If the track could not be read.
+    MissingDependencyError
+        If jinja2 is not installed.
+    """
+    if report.piece is None or report.verdict is None:
+        raise ValueError(f"{report.source}: has no report, because it could not be read")
+    piece = report.piece
+    return _page(
+        piece,
+        report.verdict,
+        report.matches,
+        rates or Rates(),
+        kind="Check of a track",
+        heading=piece.title or _file_name(piece.source),
+        holdings=holdings.sentences(),
+        when=when,
+        unrelated="tracks against this library",
+    )
+
+
+def pair_html(report: PairReport, rates: Rates | None = None, when: date | None = None) -> str:
+    """Make the page of two works compared; parameters as in `track_html`."""
+    new, earlier = report.new, report.earlier
+    names = [work.title or _file_name(work.source) for work in (new, earlier)]
+    return _page(
+        new,
+        report.verdict,
+        () if report.match is None else (report.match,),
+        rates or Rates(),
+        kind="Two works compared",
+        heading=f"{names[0]} beside {names[1]}",
+        holdings=[
+            f"“{names[0]}”, the work in question, was compared with “{names[1]}”, the earlier one, by "
+            "pitch alone; a library says how alike unrelated works are.",
+            f"Likeness {report.score:.1f}; unrelated works have about 0 to 5.",
+        ],
+        when=when,
+        unrelated="pairs of works",
+    )
+
+
+def _file_name(source: str) -> str:
+    return re.split(r"[/\\]", source)[-1]
+
+
+def _page(
+    piece: Piece,
+    verdict: Verdict,
+    matches: tuple[Match, ...],
+    rates: Rates,
+    *,
+    kind: str,
+    heading: str,
+    holdings: list[str],
+    when: date | None,
+    unrelated: str,
+) -> str:
+    from markupsafe import Markup
+
+    sound = sound_of(piece, [match.query.seconds for match in matches])
+    passages = [passage_of(piece, match) for match in matches]
+    telling = tuple(match for match in matches if match.e_value < DESCRIBED)
+    shown = [
+        _match(rank, piece, match, passage, sound, rates, unrelated)
+        for rank, (match, passage) in enumerate(zip(matches, passages, strict=True), 1)
+    ]
+    recorded = piece.kind == "audio"
+    share = melody_share(piece) if recorded else 1.0
+    key = estimate_key(piece.melodies[0])
+    facts = [_file_name(piece.source), piece.kind, clock(piece.duration)]
+    facts += [f"about {key}"] if key else []
+    return rendered_page(
+        "track.html.j2",
+        "player.js",
+        kind=kind,
+        heading=heading,
+        facts=facts,
+        when=when.isoformat() if when else "",
+        verdict=verdict,
+        headline=HEADLINES[verdict.level].split(": ", 1)[1].capitalize(),
+        sign=_SIGNS[verdict.level],
+        chance_words=f"{verdict.level.upper()} · probability that a protected melody is followed: "
+        f"{verdict.probability:.3f}",
+        strip=Markup(strip_svg(piece, sound.loudness, telling, rates)),
+        span_words=_span_words(telling, rates),
+        recorded=recorded,
+        playable=bool(sound.stretches)
+        and sound.stretches[0].begin == 0.0
+        and len(sound.stretches) == 1,
+        missing=sound.missing,
+        holdings=holdings,
+        partly=f"The {1 - share:.0%} of the track in which no melody was heard."
+        if recorded and share < 1 - HEARD_ENOUGH / 2
+        else "",
+        matches=shown,
+        provenance=f"Track: {piece.source}" + (f" (SHA-256 {piece.sha256})" if piece.sha256 else ""),
+        page={
+            "duration": piece.duration,
+            "stretches": [vars(stretch) for stretch in sound.stretches],
+            "melody": [] if recorded else _notes(piece.melodies[0], piece.melodies[0].pitch),
+            "matches": [m.pop("script") for m in shown],
+        },
+    )
+
+
+def _span_words(matches: tuple[Match, ...], rates: Rates) -> list[tuple[str, str]]:
+    """Explain the colours of the passages that the strip shows."""
+    words = {
+        "likely": "follows a protected work, hardly by chance",
+        "review": "follows a protected work; listen",
+        "clear": "like a protected work, as chance does",
+        "free": "follows a free work",
+    }
+    used = {level_of(m.e_value, rates) if m.reference.rights.protected else "free" for m in matches}
+    return [
+        ("alone" if level == "clear" else level, word) for level, word in words.items() if level in used
+    ]
+
+
+def _notes(melody: Any, pitch: Any) -> list[list[float]]:
+    """Onsets, durations and pitches for the page's script."""
+    return [
+        [round(float(a), 3), round(float(d), 3), round(float(p))]
+        for a, d, p in zip(melody.onset, melody.duration, pitch, strict=True)
+    ]
+
+
+def _match(
+    rank: int,
+    piece: Piece,
+    match: Match,
+    passage: Passage,
+    sound: Sound,
+    rates: Rates,
+    unrelated: str,
+) -> dict[str, Any]:
+    """Everything that the page shows of a match."""
+    from markupsafe import Markup
+
+    rights, prefix = match.reference.rights, f"m{rank}-"
+    begin, end = match.query.seconds
+    roll = roll_of(passage, match, piece.heard, prefix)
+    notation = notation_of(passage, match)
+    files = evidence_of(rank, passage, match)
+    try:
+        picture, caption = engraved(notation.musicxml, prefix), _notation_words(notation, match)
+    except MelodysimError as error:
+        picture, caption = "", f"There is no notation in this page: {error}."
+    mine, theirs = passage.track, passage.reference
+    span = slice(*match.reference_span.notes)
+    return {
+        "rank": rank,
+        "title": match.reference.title,
+        "creator": match.reference.creator,
+        "level": level_of(match.e_value, rates) if rights.protected else "free",
+        "status": rights.status,
+        "meaning": rights.meaning[0].upper() + rights.meaning[1:] + ".",
+        "holder": rights.holder,
+        "note": rights.note,
+        "telling": match.e_value < DESCRIBED,
+        "often_short": chance(match.e_value),
+        "words": f"A match this close turns up by chance {how_often(match.e_value, unrelated)}."
+        + (rarity_words(match) if unrelated.startswith("tracks") else ""),
+        "facts": _facts(match),
+        "playable": any(s.begin <= begin < s.end for s in sound.stretches),
+        "notation": Markup(picture),
+        "notation_words": caption,
+        "roll": Markup(roll.svg),
+        "legend": _legend(match, piece),
+        "rows": _rows(passage, match)[:_MAX_TABLE],
+        "file": files.name,
+        "midi": base64.b64encode(files.midi).decode(),
+        "musicxml": base64.b64encode(files.musicxml).decode(),
+        "script": {
+            "id": prefix,
+            "begin": round(begin, 3),
+            "end": round(end, 3),
+            "transposition": match.transposition,
+            "track": [
+                [round(float(mine.onset[k]), 3), round(float(mine.duration[k]), 3), int(p)]
+                for k, p in zip(passage.mine, passage.pitch, strict=True)
+            ],
+            "reference": [
+                [*note, round(float(a), 3), round(float(b), 3)]
+                for note, (a, b) in zip(
+                    _notes(theirs, semitones(theirs.pitch))[span], passage.placed, strict=True
+                )
+            ],
+            "trackSeconds": list(roll.track_seconds),
+            "referenceSeconds": list(roll.reference_seconds),
+        },
+    }
+
+
+def _facts(match: Match) -> list[tuple[str, str]]:
+    """Name the figures of a match."""
+    begin, end = match.query.seconds
+    a, b = match.reference_span.seconds
+    heard = match.evidence == "salience"
+    notes = match.reference_span.notes[1] - match.reference_span.notes[0]
+    ratio = match.tempo_ratio
+    tempo = "the same" if 0.97 < ratio < 1.03 else f"{ratio:.2f} times the reference's"
+    facts = [
+        ("In the track", f"{clock(begin)} to {clock(end)}"),
+        ("In the reference", f"{clock(a)} to {clock(b)}, {notes} notes"),
+        ("Pitch", transposed(match.transposition)),
+        ("Tempo", tempo),
+    ]
+    if heard:
+        facts.append(("Heard in the recording", f"{match.notes} notes of the reference"))
+        facts.append(("Share of its notes heard", f"{match.identity:.0%}"))
+    else:
+        facts.append(("Notes aligned", str(match.notes)))
+        facts.append(("Of these with the same pitch", f"{match.identity:.0%}"))
+    facts.append(("Voice of the track", match.voice or "melody"))
+    facts.append(("Evidence", f"{match.score:.0f} bits"))
+    return facts
+
+
+def _notation_words(notation: Any, match: Match) -> str:
+    """Explain the engraving."""
+    cut = (
+        f" The first {notation.written} of {notation.bars} bars; the MusicXML holds all."
+        if notation.written < notation.bars
+        else ""
+    )
+    heard = (
+        " Of a recording, what was transcribed is written; repetitions within a note of the reference "
+        "are written as one."
+        if match.evidence == "salience"
+        else ""
+    )
+    return (
+        f"Both in the track's key, the reference {transposed(match.transposition)} than it stands, bar "
+        "lines estimated. Marks: ≠ another pitch, + only in the track, - not found in the track, 8 "
+        f"another octave.{heard}{cut}"
+    ).replace("at the same pitch than it stands", "as it stands")
+
+
+def _legend(match: Match, piece: Piece) -> list[tuple[str, str]]:
+    """Explain the piano roll's colours."""
+    if match.evidence == "salience" and match.listening is not None and piece.heard is not None:
+        return [
+            (
+                "background:linear-gradient(90deg,transparent,currentColor)",
+                "what sounds in the recording",
+            ),
+            ("background:var(--same);opacity:.55", "as it was transcribed"),
+            ("border:2px solid var(--differs)", "the reference where it was heard"),
+            ("border:2px dashed var(--alone)", "not heard"),
+        ]
+    return [
+        ("background:var(--same)", "same pitch"),
+        ("background:var(--octave)", "same, another octave"),
+        ("background:var(--differs)", "another pitch"),
+        ("border:1.5px dashed var(--alone)", "in one of the two only"),
+    ]
+
+
+def _rows(passage: Passage, match: Match) -> list[tuple[str, str, str, str, str, str]]:
+    """Lay the alignment out as a table: for screen readers, and for whoever wants to know exactly."""
+    rows = []
+    for i, j in columns(passage):
+        mine = theirs = stands = ""
+        words = "only in the track"
+        relation = "alone"
+        if i is not None:
+            time, relation = float(passage.track.onset[passage.mine[i]]), passage.relation[i]
+            mine = note_name(int(passage.pitch[i]))
+        if j is not None:
+            moved = int(passage.reference_pitch[j])
+            theirs, stands = note_name(moved), note_name(moved - match.transposition)
+            words = "not in the track"
+            if i is None:
+                time = float(passage.placed[j, 0])
+                if passage.heard[j]:
+                    words, relation = "heard, not transcribed", "same"
+        if i is not None and j is not None:
+            words = {"octave": "another octave", "differs": "another pitch"}.get(relation, "")
+        rows.append((f"{int(time) // 60}:{time % 60:05.2f}", mine, theirs, stands, words, relation))
+    return rows
