@@ -37,6 +37,8 @@ class TrackReport:
         Best first.
     error : str or None
         Why it could not be checked.
+    closest : Match or None
+        The best match with a work that is, or may be, protected: what the verdict rests on.
     """
 
     source: str
@@ -44,6 +46,7 @@ class TrackReport:
     verdict: Verdict | None = None
     matches: tuple[Match, ...] = ()
     error: str | None = None
+    closest: Match | None = None
 
 
 def check(
@@ -89,7 +92,8 @@ def check(
     shown = matches[:top]
     if verdict.level != "clear" and len(matches) > top:
         shown[-1] = matches[-1]  # what the verdict rests on is shown, whatever its rank
-    return TrackReport(piece.source, piece, verdict, tuple(shown))
+    closest = next((match for match in matches if match.reference.rights.protected), None)
+    return TrackReport(piece.source, piece, verdict, tuple(shown), closest=closest)
 
 
 def require_melody(piece: Piece) -> None:

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +79,39 @@ def random_tune(rng, notes, low=55, high=80):
         nxt = pitch[-1] + int(step)
         pitch.append(nxt if low <= nxt <= high else pitch[-1] - int(step))
     return tune(pitch, rng.choice([0.5, 0.5, 1.0, 1.0, 1.5, 2.0], notes))
+
+
+def _chromium():
+    return next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium; without one, tests are skipped unless MELODYSIM_BROWSER asks for it."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if _chromium() is None:
+        if os.environ.get("MELODYSIM_BROWSER"):
+            pytest.fail("MELODYSIM_BROWSER is set, but there is no Chromium")
+        pytest.skip("no Chromium: install it to test what pages do")
+    with sync_api.sync_playwright() as playwright:
+        instance = playwright.chromium.launch(
+            executable_path=_chromium(),
+            args=[
+                "--no-sandbox",
+                "--autoplay-policy=no-user-gesture-required",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
+        )
+        yield instance
+        instance.close()
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context.new_page()
+    context.close()

@@ -57,7 +57,7 @@ def test_sixteenths_are_quantised_to_themselves(lengths, start):
 )
 def test_quantised_notes_rise_and_never_overlap(gaps, held):
     onset = np.cumsum(gaps)
-    end = onset + np.array(gaps[1:] + [1.0]) * held[: len(gaps)]
+    end = onset + np.array([*gaps[1:], 1.0]) * held[: len(gaps)]
     begin, finish, _ = quantise(onset, end)
     assert (np.diff(begin) > 0).all()
     assert (finish > begin).all()
@@ -75,7 +75,10 @@ def test_bar_lines_fall_on_the_long_notes():
     end = np.append(onset[1:], 16.0)
     onset, end = np.append(onset, 16.0), np.append(end, 20.0)
     length, phase = fitted_bars(onset, end)
-    assert (length, phase) == (4, 0.0)  # a note of two beats is on the third, those of four on the first
+    assert (length, phase) == (
+        4,
+        0.0,
+    )  # a note of two beats is on the third, those of four on the first
 
 
 def test_a_track_that_slows_down_stays_on_the_beats():

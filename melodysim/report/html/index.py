@@ -19,9 +19,10 @@ _NO_MATCH = 1e9
 _ORDER = {"likely": 0, "review": 1, "clear": 2, "error": 3}
 _WORDS = {"likely": "likely", "review": "to review", "clear": "clear", "error": "not read"}
 COLUMNS = (
-    ("Track", "text"), ("Verdict", "number"), ("Probability", "number"),
-    ("Closest protected work", "text"), ("Where", "number"), ("By chance", "number"),
+    ("Track", "text", False), ("Verdict", "number", False), ("Probability", "number", True),
+    ("Closest protected work", "text", False), ("Where", "number", False), ("By chance", "number", True),
 )  # fmt: skip
+"""Name, how it sorts, and whether it stands at the right."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def row_of(report: TrackReport, href: str | None = None) -> Row:
     """Sum a report up in a row."""
     if report.verdict is None:
         return Row(report.source, "error", title=report.error or "")
-    best = next((m for m in report.matches if m.reference.rights.protected), None)
+    best = report.closest
     return Row(
         report.source,
         report.verdict.level,

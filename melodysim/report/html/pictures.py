@@ -272,6 +272,9 @@ class _Lane:
         self.bottom = top + (self.high - self.low + 1) * _ROW
 
     def x(self, seconds: float) -> float:
+        return min(max(self._anywhere(seconds), LEFT), WIDTH)
+
+    def _anywhere(self, seconds: float) -> float:
         return LEFT + (seconds - self.begin) / (self.end - self.begin) * (WIDTH - LEFT)
 
     def y(self, pitch: int) -> float:
@@ -317,7 +320,7 @@ class _Lane:
             return ""
         shade = np.clip((np.sqrt(part) - _FAINT) / (_STRONG - _FAINT), 0, 1)
         content = base64.b64encode(png_bytes(np.rint(255 * shade.T[::-1]).astype(np.uint8))).decode()
-        x, right = self.x(first * heard.frame), self.x(last * heard.frame)
+        x, right = self._anywhere(first * heard.frame), self._anywhere(last * heard.frame)
         y, bottom = self.y(high), self.y(low) + _ROW
         return (
             f'<svg x="{LEFT:g}" y="{y:g}" width="{WIDTH - LEFT:g}" height="{bottom - y:g}" '

@@ -114,7 +114,7 @@ def track_html(
         heading=piece.title or _file_name(piece.source),
         holdings=holdings.sentences(),
         when=when,
-        unrelated="tracks against this library",
+        unrelated="tracks",
     )
 
 
@@ -259,8 +259,8 @@ def _match(
         "note": rights.note,
         "telling": match.e_value < DESCRIBED,
         "often_short": chance(match.e_value),
-        "words": f"A match this close turns up by chance {how_often(match.e_value, unrelated)}."
-        + (rarity_words(match) if unrelated.startswith("tracks") else ""),
+        "words": f"A match this close turns up by chance {how_often(match.e_value, unrelated)}"
+        + (f" against this library.{rarity_words(match)}" if unrelated == "tracks" else "."),
         "facts": _facts(match),
         "playable": any(s.begin <= begin < s.end for s in sound.stretches),
         "notation": Markup(picture),

@@ -3,7 +3,7 @@
 (() => {
   const page = JSON.parse(document.getElementById("page").textContent);
   const strip = document.querySelector("svg.strip");
-  let context = null, playing = null;
+  let context = null, playing = null, wanted = 0;
   const buffers = new Map();
 
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
@@ -85,20 +85,23 @@
   async function play(button, root, match, mode) {
     const again = playing && playing.button === button;
     stop();
+    const turn = ++wanted; // decoding takes a moment: whoever asked last is played
     if (again) return;
     await ready();
+    const from = !match ? page.from || 0 : Math.max(0, match.begin - 0.3);
+    const found = mode !== "reference" && page.stretches.length ? await stretchOf(from) : null;
+    if (turn !== wanted) return;
     const own = mode === "reference" && match && root.querySelector("input.own").checked;
     const outs = [], sources = [], start = context.currentTime + 0.12;
     let begin, end;
-    if (!match) [begin, end] = [page.from || 0, page.duration];
+    if (!match) [begin, end] = [from, page.duration];
     else if (own) {
       const last = match.reference[match.reference.length - 1];
       [begin, end] = [match.reference[0][0] - 0.2, last[0] + last[1] + 0.6];
-    } else [begin, end] = [Math.max(0, match.begin - 0.3), match.end + 0.6];
+    } else [begin, end] = [from, match.end + 0.6];
     if (mode === "track" || mode === "both") {
       const out = bus(mode === "both" ? -1 : 0);
       outs.push(out);
-      const found = page.stretches.length ? await stretchOf(begin) : null;
       if (found) {
         const source = context.createBufferSource();
         source.buffer = found.buffer;
@@ -202,7 +205,7 @@
       play(whole, null, null, "track");
     });
   }
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape") stop(); });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") { wanted += 1; stop(); } });
   // A match may be closed: a link to it opens it, and on paper all are open.
   const open = (id) => { const e = id && document.getElementById(id); if (e && e.tagName === "DETAILS") e.open = true; };
   addEventListener("hashchange", () => open(location.hash.slice(1)));

@@ -1,0 +1,223 @@
+"""Reports in a real browser: nothing is fetched, playing moves cursors, tables sort, print is whole."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from conftest import FIXTURES
+from test_html import HOLDINGS, HOSTILE, hostile
+from test_report import reports
+
+from melodysim.checking import check
+from melodysim.reading import read
+from melodysim.report.html.index import Row, index_html, row_of
+from melodysim.report.html.track import Holdings, track_html
+
+
+@pytest.fixture(scope="module")
+def page_of_a_recording(library, tmp_path_factory):
+    report = check(read(FIXTURES / "copies-paper-lanterns.mp3"), library, 4)
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(track_html(report, Holdings.of(library)))
+    return path
+
+
+@pytest.fixture
+def opened(page, tmp_path):
+    """Open a document from disk; whatever it asks for, and whatever goes wrong in it, is kept."""
+    page.asked, page.wrong = [], []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("console", lambda message: page.wrong.append(message.text))
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+
+    def open_(document):
+        if isinstance(document, str):
+            (tmp_path / "page.html").write_text(document)
+            document = tmp_path / "page.html"
+        page.goto(document.as_uri())
+        return page
+
+    return open_
+
+
+def test_a_report_opens_from_disk_and_asks_for_nothing(opened, page_of_a_recording):
+    page = opened(page_of_a_recording)
+    page.wait_for_timeout(300)
+    assert page.asked == [page_of_a_recording.as_uri()]
+    assert page.wrong == []
+    assert page.locator("h1").inner_text() == "copies-paper-lanterns.mp3"
+    assert "licence is likely" in page.locator("#verdict").inner_text()
+    for picture in ("svg.strip", "#match-1 .paper svg g.note", "#match-1 svg.roll rect.note"):
+        assert page.locator(picture).first.bounding_box()["width"] > 0
+
+
+@pytest.mark.parametrize("mode", ["track", "reference", "both"])
+def test_playing_moves_the_cursors(opened, page_of_a_recording, mode):
+    page = opened(page_of_a_recording)
+    button = page.locator(f"#match-1 button[data-play={mode}]")
+    seen = []
+    button.click()
+    page.wait_for_selector(f"#match-1 button[data-play={mode}][aria-pressed=true]")
+    for _ in range(3):
+        page.wait_for_timeout(500)
+        at = [
+            float(page.locator(f"#match-1 .cursor.{side}").get_attribute("x1"))
+            for side in ("mine", "theirs")
+        ]
+        now = page.locator("#match-1 g.note.now").count(), page.locator("#match-1 rect.now").count()
+        seen.append((*at, now))
+    assert seen[0][0] < seen[1][0] < seen[2][0]
+    assert seen[0][1] < seen[1][1] < seen[2][1]
+    assert any(engraved and rolled for _, _, (engraved, rolled) in seen)
+    page.keyboard.press("Escape")
+    assert button.get_attribute("aria-pressed") == "false"
+    assert page.locator(".playing").count() == 0
+    assert page.wrong == []
+
+
+def test_what_is_played_is_the_track_at_that_place(opened, page_of_a_recording):
+    """The sound in the page, decoded by the browser, lies where the file has it: no codec delay."""
+    soundfile = pytest.importorskip("soundfile")
+    page = opened(page_of_a_recording)
+    decoded = page.evaluate(
+        """async () => {
+            const stretch = JSON.parse(document.getElementById('page').textContent).stretches[0];
+            const bytes = Uint8Array.from(atob(stretch.mp3), (c) => c.charCodeAt(0)).buffer;
+            const buffer = await new OfflineAudioContext(1, 1, 8000).decodeAudioData(bytes);
+            return Array.from(buffer.getChannelData(0));
+        }"""
+    )
+    import soxr
+
+    original, rate = soundfile.read(FIXTURES / "copies-paper-lanterns.mp3", always_2d=True)
+    original = soxr.resample(original.mean(axis=1), rate, 8000)
+    n = min(len(original), len(decoded))
+    a, b = np.array(decoded[:n]), original[:n]
+    spectrum = np.fft.rfft(a, 2 * n) * np.conj(np.fft.rfft(b, 2 * n))
+    lag = int(np.argmax(np.fft.irfft(spectrum)))
+    lag -= 2 * n if lag > n else 0
+    assert abs(lag) / 8000 < 0.02
+
+
+def test_notes_without_a_recording_can_be_played(opened):
+    page = opened(track_html(reports()[0], HOLDINGS))
+    page.locator("#match-1 input.own").check()
+    page.locator("#match-1 button[data-play=reference]").click()
+    page.wait_for_timeout(700)
+    assert page.locator("#match-1 rect.now").count() > 0
+    page.locator("button[data-whole]").click()
+    assert page.locator("#match-1.playing").count() == 0
+    assert page.wrong == []
+
+
+def test_the_keyboard_reaches_everything(opened, page_of_a_recording):
+    page = opened(page_of_a_recording)
+    reached = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate("(document.activeElement.dataset.play || document.activeElement.tagName)")
+        )
+    assert {"track", "reference", "both", "SUMMARY", "A", "INPUT"} <= reached
+
+
+def test_a_hostile_title_runs_nothing(opened):
+    page = opened(track_html(hostile(reports()[0]), Holdings(HOSTILE, 1, 1)))
+    page.on("dialog", lambda dialog: pytest.fail("a script ran"))
+    page.wait_for_timeout(200)
+    assert page.locator("h1").inner_text() == HOSTILE
+    assert page.locator("img").count() == 0
+    assert page.wrong == []
+
+
+def test_a_script_that_got_in_would_not_run(opened):
+    planted = track_html(reports()[0], HOLDINGS).replace(
+        "</main>", "<script>document.title='x'</script></main>"
+    )
+    page = opened(planted)
+    assert page.title() != "x"
+    assert any("Content Security Policy" in text for text in page.wrong)
+
+
+def test_print_shows_every_section(opened, page_of_a_recording, tmp_path):
+    page = opened(page_of_a_recording)
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    sections = ["#verdict", "svg.strip", "#match-1 table", "footer"]
+    sections += [f"#match-{k} {part}" for k in (1, 4) for part in (".paper svg", "svg.roll")]
+    for section in sections:
+        assert page.locator(section).first.is_visible(), section
+    for hidden in (".player", ".downloads"):
+        assert not page.locator(hidden).first.is_visible()
+    wide = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert wide
+    page.pdf(path=tmp_path / "report.pdf")
+    pages = (tmp_path / "report.pdf").read_bytes().count(b"/Type /Page\n")
+    assert pages == 0 or pages < 30
+
+
+def test_a_phone_does_not_scroll_sideways(opened, page_of_a_recording):
+    page = opened(page_of_a_recording)
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for button in page.locator("#match-1 .player button").all():
+        assert button.bounding_box()["height"] >= 40
+
+
+def many(count):
+    rng = np.random.default_rng(8)
+    return [
+        Row(
+            f"folder/track {k:05d}.mp3",
+            ["clear", "review", "likely"][int(np.searchsorted([0.95, 0.98], rng.random()))],
+            float(rng.random()),
+            float(10 ** rng.uniform(-9, 2)),
+            f"Reference {int(rng.integers(0, 900))}",
+            (float(k % 200), float(k % 200 + 12)),
+            f"tracks/{k:05d}.html",
+        )
+        for k in range(count)
+    ]
+
+
+def column(page, number):
+    return page.locator(f"#table tbody tr:visible td:nth-child({number})").all_inner_texts()
+
+
+def test_the_table_sorts_and_filters(opened):
+    rows = [*many(60), row_of(reports()[2])]
+    page = opened(index_html(rows, HOLDINGS, "61 tracks"))
+    page.locator("th button", has_text="Track").click()
+    names = column(page, 1)
+    assert names == sorted(names)
+    page.locator("th button", has_text="By chance").click()
+    cells = "#table tbody tr td:nth-child(6)"
+    sizes = page.eval_on_selector_all(cells, "cells => cells.map((cell) => cell.dataset.v)")
+    sizes = [float(size) for size in sizes if size]
+    assert sizes == sorted(sizes)
+    page.locator("th button", has_text="By chance").click()
+    assert page.locator("th[aria-sort=descending]").inner_text().startswith("By chance")
+    page.fill("#filter", "track 00007")
+    assert column(page, 1) == ["track 00007.mp3"]
+    page.fill("#filter", "")
+    for level in ("clear", "review", "likely"):
+        page.uncheck(f"input.level[value={level}]")
+    assert column(page, 1) == ["broken.mp3"]
+    assert page.locator("#shown").inner_text() == "1 of 61 tracks"
+    assert page.wrong == []
+
+
+def test_an_index_of_5000_tracks_is_small_enough():
+    page = index_html(many(5000), HOLDINGS, "5,000 tracks")
+    assert len(page.encode()) < 10e6
+    assert len(re.findall(r"<tr data-l", page)) == 5000
+
+
+def test_the_data_in_a_page_is_json(page_of_a_recording):
+    text = re.search(
+        r'<script type="application/json" id="page">(.*?)</script>', page_of_a_recording.read_text()
+    )
+    data = json.loads(text.group(1))
+    assert {"duration", "stretches", "matches"} <= data.keys()
+    assert len(page_of_a_recording.read_bytes()) < 6e6
