@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -144,7 +145,7 @@ def test_sound_is_the_track_itself():
     import io
 
     piece = read(FIXTURES / "copies-paper-lanterns.mp3")
-    sound = sound_of(piece, [(3.0, 15.0)])
+    sound = sound_of(piece, [(3.0, 15.0)], Path(piece.source))
     assert len(sound.stretches) == 1
     samples, rate = soundfile.read(io.BytesIO(base64.b64decode(sound.stretches[0].mp3)))
     assert len(samples) / rate == pytest.approx(piece.duration, abs=0.1)
@@ -157,7 +158,7 @@ def test_sound_is_the_track_itself():
 
 def test_sound_that_is_gone_is_said_to_be(tmp_path):
     piece = read(FIXTURES / "copies-paper-lanterns.mp3")
-    gone = sound_of(replace(piece, source=str(tmp_path / "gone.mp3")), [])
+    gone = sound_of(piece, [], tmp_path / "gone.mp3")
     assert gone.stretches == ()
     assert "gone.mp3" in gone.missing
 
@@ -167,9 +168,9 @@ def test_of_a_long_track_only_the_passages_are_kept(monkeypatch):
 
     monkeypatch.setattr(sound, "WHOLE_SECONDS", 5.0)
     piece = read(FIXTURES / "copies-paper-lanterns.mp3")
-    kept = sound_of(piece, [(8.0, 9.0), (1.0, 2.0), (3.0, 4.0)]).stretches
+    kept = sound_of(piece, [(8.0, 9.0), (1.0, 2.0), (3.0, 4.0)], Path(piece.source)).stretches
     assert [(s.begin, s.end) for s in kept] == [(0.0, 11.0)]
-    kept = sound_of(piece, [(12.0, 13.0), (1.0, 2.0)]).stretches
+    kept = sound_of(piece, [(12.0, 13.0), (1.0, 2.0)], Path(piece.source)).stretches
     assert [(s.begin, s.end) for s in kept] == [(0.0, 4.0), (10.0, 15.0)]
 
 

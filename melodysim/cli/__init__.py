@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "Does a track follow a melody that somebody owns?",
     "compare": "How alike are two works, and where?",
     "transcribe": "Write the melodies as heard to a MIDI file.",
+    "serve": "Check tracks in a browser, on this computer.",
     "library": "Make, fill and look after the reference library.",
     "doctor": "What is installed, and which formats work.",
     "demo": "Check a fixture recording, from a fresh clone.",

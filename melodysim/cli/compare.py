@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from melodysim.cli import shared
+from melodysim.files import write_whole
 
 
 @click.command()
@@ -61,7 +62,7 @@ def command(
     if plot:
         from melodysim.report.plot import pair_png
 
-        shared.write_whole(plot, pair_png(report))
+        write_whole(plot, pair_png(report))
     if evidence and report.match is not None:
         from melodysim.checking import TrackReport
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from melodysim.cli import shared
+from melodysim.files import make_folder, write_whole
 from melodysim.rights import STATUSES, Rights, check_rights, effective
 
 if TYPE_CHECKING:
@@ -320,7 +321,7 @@ def export(folder: Path, text: str | None, library_path: Path | None, quiet: boo
 
     with Store(shared.library_path_or_default(library_path)) as store:
         entries = store.entries(text)
-        shared.make_folder(folder)
+        make_folder(folder)
         out = io.StringIO()
         index = csv.writer(out, lineterminator="\n")
         index.writerow(["file", "id", "title", "creator", "rights", "source"])
@@ -329,12 +330,12 @@ def export(folder: Path, text: str | None, library_path: Path | None, quiet: boo
                 update(number, len(entries), entry.title)
                 name = f"{number:06d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', entry.id)[:80]}"
                 melody = store.melody(entry.id)
-                shared.write_whole(folder / f"{name}.mid", midi_bytes([melody]))
-                shared.write_whole(folder / f"{name}.csv", csv_text(melody).encode())
+                write_whole(folder / f"{name}.mid", midi_bytes([melody]))
+                write_whole(folder / f"{name}.csv", csv_text(melody).encode())
                 index.writerow(
                     [name, entry.id, entry.title, entry.creator, entry.rights.status, entry.source]
                 )
-        shared.write_whole(folder / "index.csv", out.getvalue().encode())
+        write_whole(folder / "index.csv", out.getvalue().encode())
     if not quiet:
         click.echo(f"{len(entries):,} melodies written to {folder}", err=True)
 

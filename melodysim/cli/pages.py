@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from melodysim.checking import TrackReport
-from melodysim.cli import shared
+from melodysim.files import file_stem, make_folder, write_whole
 from melodysim.library import Library
 from melodysim.report.html.index import Row, index_html, row_of
 from melodysim.report.html.track import Holdings, track_html
@@ -30,15 +30,15 @@ class Pages:
     def __init__(self, folder: Path, library: Library, rates: Rates) -> None:
         self.folder, self.rates, self.holdings = folder, rates, Holdings.of(library)
         self.rows: list[Row] = []
-        shared.make_folder(folder / "tracks")
+        make_folder(folder / "tracks")
 
     def add(self, report: TrackReport) -> None:
         """Write the page of one track, if it could be read."""
         href = None
         if report.verdict is not None:
-            name = f"{len(self.rows) + 1:05d}-{shared.file_stem(report.source)[:80]}.html"
+            name = f"{len(self.rows) + 1:05d}-{file_stem(report.source)[:80]}.html"
             page = track_html(report, self.holdings, self.rates, date.today())
-            shared.write_whole(self.folder / "tracks" / name, page.encode())
+            write_whole(self.folder / "tracks" / name, page.encode())
             href = f"tracks/{quote(name)}"
         self.rows.append(row_of(report, href))
 
@@ -46,4 +46,4 @@ class Pages:
         """Write the index."""
         heading = f"{len(self.rows):,} tracks"
         page = index_html(self.rows, self.holdings, heading, date.today())
-        shared.write_whole(self.folder / "index.html", page.encode())
+        write_whole(self.folder / "index.html", page.encode())

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +21,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from melodysim.errors import MelodysimError
+from melodysim.files import file_stem, make_folder, write_whole
 from melodysim.library import default_library_path
 from melodysim.rights import TERRITORIES
 from melodysim.verdict import LEVELS, LIKELY_RATE, REVIEW_RATE, Rates
@@ -120,19 +118,6 @@ def write_evidence(folder: Path, report: TrackReport, several: bool) -> None:
         write_whole(place / f"{evidence.name}.musicxml", evidence.musicxml)
 
 
-def file_stem(source: str) -> str:
-    """Name for files about a track: its own name, of letters, digits, dots and dashes alone."""
-    return re.sub(r"[^\w.-]+", "-", Path(source).name).strip(".-") or "track"
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MelodysimError(f"{folder}: cannot be made ({error.strerror})") from error
-
-
 def make_rates(likely: float, review: float) -> Rates:
     """Check the two rates against each other."""
     if likely > review:
@@ -193,30 +178,6 @@ def deliver(text: str, output: Path | None) -> None:
         click.echo(text, nl=False)
         return
     write_whole(output, text.encode())
-
-
-@contextlib.contextmanager
-def replaced(output: Path) -> Iterator[Path]:
-    """Give a temporary path beside `output`, and rename it once it is written."""
-    try:
-        handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            yield temporary
-            temporary.chmod(0o644)
-            temporary.replace(output)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise MelodysimError(f"{output}: cannot be written ({error.strerror})") from error
-
-
-def write_whole(output: Path, content: bytes) -> None:
-    """Write a file under a temporary name and rename it."""
-    with replaced(output) as temporary:
-        temporary.write_bytes(content)
 
 
 def rendered(show: Callable[[Console], None], output: Path | None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from melodysim.cli import shared
+from melodysim.files import replaced, write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,11 +54,11 @@ def command(
         piece = read(track, shared.threads())
     require_melody(piece)
     if output:
-        shared.write_whole(output, midi_bytes(piece.melodies))
+        write_whole(output, midi_bytes(piece.melodies))
     if plot:
         from melodysim.report.plot import transcription_png
 
-        shared.write_whole(plot, transcription_png(piece))
+        write_whole(plot, transcription_png(piece))
     if audio:
         _write_side_by_side(track, piece, audio)
     if not quiet:
@@ -95,7 +96,7 @@ def _write_side_by_side(track: Path, piece: Piece, output: Path) -> None:
                 yield np.stack([tune, tune], axis=1)
 
     with (
-        shared.replaced(output) as temporary,
+        replaced(output) as temporary,
         soundfile.SoundFile(temporary, "w", AUDIO_RATE, 2, subtype="PCM_16", format="WAV") as out,
     ):
         for stretch in ears():

@@ -308,15 +308,15 @@ class Store:
         with _explained(self.path):
             return dict(self._connection.execute("SELECT path, sha256 FROM source"))
 
-    def entries(self, pattern: str | None = None, limit: int = -1) -> list[Entry]:
+    def entries(self, pattern: str | None = None, limit: int = -1, offset: int = 0) -> list[Entry]:
         """List entries whose id, title or creator contains a text, by id."""
         like = "%" if pattern is None else "%" + pattern.replace("%", "").replace("_", "\\_") + "%"
         with _explained(self.path):
             rows = self._connection.execute(
                 f"SELECT {_COLUMNS} FROM {_TABLES} WHERE melody.id LIKE ?1 ESCAPE '\\' "
                 "OR melody.title LIKE ?1 ESCAPE '\\' OR melody.creator LIKE ?1 ESCAPE '\\' "
-                "ORDER BY melody.id LIMIT ?2",
-                (like, limit),
+                "ORDER BY melody.id LIMIT ?2 OFFSET ?3",
+                (like, limit, offset),
             ).fetchall()
         return [_entry(row) for row in rows]
 

@@ -20,7 +20,8 @@ _ORDER = {"likely": 0, "review": 1, "clear": 2, "error": 3}
 _WORDS = {"likely": "likely", "review": "to review", "clear": "clear", "error": "not read"}
 COLUMNS = (
     ("Track", "text", False), ("Verdict", "number", False), ("Probability", "number", True),
-    ("Closest protected work", "text", False), ("Where", "number", False), ("By chance", "number", True),
+    ("Closest protected work", "text", False), ("Where", "number", False),
+    ("By chance", "number", True),
 )  # fmt: skip
 """Name, how it sorts, and whether it stands at the right."""
 

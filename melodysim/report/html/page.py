@@ -16,13 +16,15 @@ import melodysim
 from melodysim.errors import MissingDependencyError
 
 
-def rendered_page(template: str, script: str, **values: Any) -> str:
+def rendered_page(template: str, script: str, connect: str = "'none'", **values: Any) -> str:
     """Fill a template.
 
     Parameters
     ----------
     template, script : str
-        Files of the folder ``templates``.
+        Files of the folder ``templates`` beside this module, or ``package/file`` of another's.
+    connect : str, optional
+        What the page's script may ask: nothing, or the server that it came from.
     **values : Any
         What the template shows; only what is wrapped in ``markupsafe.Markup`` is taken as HTML.
 
@@ -42,7 +44,7 @@ def rendered_page(template: str, script: str, **values: Any) -> str:
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        f"img-src data:; connect-src {connect}; base-uri 'none'; form-action 'none'"
     )
     return (
         _templates()
@@ -76,4 +78,6 @@ def _templates() -> Any:
 
 @functools.cache
 def _file(name: str) -> str:
-    return (resources.files("melodysim.report.html") / "templates" / name).read_text(encoding="utf-8")
+    package, _, file = name.rpartition("/")
+    folder = resources.files(package or "melodysim.report.html") / "templates"
+    return (folder / file).read_text(encoding="utf-8")

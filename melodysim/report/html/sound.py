@@ -64,15 +64,17 @@ class Sound:
     missing: str | None = None
 
 
-def sound_of(piece: Piece, spans: list[tuple[float, float]]) -> Sound:
+def sound_of(piece: Piece, spans: list[tuple[float, float]], file: Path) -> Sound:
     """Read the sound that a page needs.
 
     Parameters
     ----------
     piece : Piece
-        As it was checked; its source is read again.
+        As it was checked.
     spans : list of (float, float)
         Passages of the matches, in seconds.
+    file : Path
+        Where the recording is.
 
     Returns
     -------
@@ -84,7 +86,7 @@ def sound_of(piece: Piece, spans: list[tuple[float, float]]) -> Sound:
         return Sound((), nothing, "the track is notes, not a recording")
     wanted = _wanted(piece.duration, spans)
     try:
-        loudness, samples = _read(Path(piece.source), piece.duration, wanted)
+        loudness, samples = _read(file, piece.duration, wanted)
     except MelodysimError as error:
         return Sound((), nothing, str(error))
     stretches = tuple(

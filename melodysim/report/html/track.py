@@ -6,6 +6,7 @@ import base64
 import re
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from melodysim.checking import PairReport, TrackReport
@@ -76,6 +77,7 @@ def track_html(
     holdings: Holdings,
     rates: Rates | None = None,
     when: date | None = None,
+    recording: Path | None = None,
 ) -> str:
     """Make the page of one track.
 
@@ -89,6 +91,8 @@ def track_html(
         That the verdict was drawn with.
     when : date, optional
         Day of the check, to stand in the page.
+    recording : Path, optional
+        Where the sound is, if not at the track's source.
 
     Returns
     -------
@@ -115,6 +119,7 @@ def track_html(
         holdings=holdings.sentences(),
         when=when,
         unrelated="tracks",
+        recording=recording,
     )
 
 
@@ -154,10 +159,12 @@ def _page(
     holdings: list[str],
     when: date | None,
     unrelated: str,
+    recording: Path | None = None,
 ) -> str:
     from markupsafe import Markup
 
-    sound = sound_of(piece, [match.query.seconds for match in matches])
+    spans = [match.query.seconds for match in matches]
+    sound = sound_of(piece, spans, recording or Path(piece.source))
     passages = [passage_of(piece, match) for match in matches]
     telling = tuple(match for match in matches if match.e_value < DESCRIBED)
     shown = [

@@ -1,0 +1,318 @@
+"""The web app's answers. Loopback only by default, and only for pages of its own.
+
+Three things keep other web pages out: the Host header must be ours (against DNS rebinding), whatever
+changes something must carry a header that no other site's page can send without asking first, and
+nothing is ever answered with permission to share. Reports are served in a sandbox of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from anyio.to_thread import run_sync
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from melodysim.errors import MelodysimError
+from melodysim.files import file_stem, make_folder
+from melodysim.library.store import Store
+from melodysim.report.html.page import rendered_page
+from melodysim.report.json import entry_dict
+from melodysim.rights import STATUSES, Rights, check_rights, effective
+from melodysim.serve.desk import Desk, known_suffix
+
+HEADER = "x-melodysim"
+"""Must stand in every request that changes something."""
+MOST_ENTRIES = 200
+"""Of the library, in one answer."""
+_MOST_JSON = 100_000
+_COMMON = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_SANDBOX = "sandbox allow-scripts allow-downloads allow-modals"
+
+
+class _RefusedError(Exception):
+    """A request that cannot be answered: its status, and why."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+def create_app(desk: Desk, hosts: list[str], most_bytes: int) -> Starlette:
+    """Make the web app.
+
+    Parameters
+    ----------
+    desk : Desk
+        That does the checks; it is closed with the app.
+    hosts : list of str
+        Names under which the app may be asked.
+    most_bytes : int
+        Of an upload.
+
+    Returns
+    -------
+    Starlette
+        An ASGI app.
+    """
+    answers = _Answers(desk, most_bytes)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await run_sync(desk.close)
+
+    routes = [
+        Route("/", answers.home),
+        Route("/library", answers.library),
+        Route("/api/checks", answers.checks, methods=["GET"]),
+        Route("/api/checks", answers.new_check, methods=["POST"]),
+        Route("/api/checks/{id}", answers.check, methods=["GET"]),
+        Route("/api/checks/{id}", answers.forget, methods=["DELETE"]),
+        Route("/checks/{id}", answers.report),
+        Route("/checks/{id}/report.json", answers.report_json),
+        Route("/api/library", answers.entries, methods=["GET"]),
+        Route("/api/library", answers.import_, methods=["POST"]),
+        Route("/api/library", answers.remove, methods=["DELETE"]),
+        Route("/api/library/rights", answers.rights, methods=["POST"]),
+    ]
+    return Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
+        exception_handlers={_RefusedError: _refused, MelodysimError: _wrong},
+    )
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    status = error.status if isinstance(error, _RefusedError) else 500
+    return JSONResponse({"error": str(error)}, status, headers=_COMMON)
+
+
+async def _wrong(_: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, 400, headers=_COMMON)
+
+
+def _ours(
+    answer: Callable[[Any, Request], Awaitable[Response]],
+) -> Callable[[Any, Request], Awaitable[Response]]:
+    """Answer a request that changes something only if a page of ours sent it."""
+
+    async def guarded(self: Any, request: Request) -> Response:
+        if request.headers.get(HEADER) != "1":
+            raise _RefusedError(403, f"requests that change something need the header {HEADER}: 1")
+        return await answer(self, request)
+
+    return guarded
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return JSONResponse(content, status, headers=_COMMON)
+
+
+class _Answers:
+    """One method a route."""
+
+    def __init__(self, desk: Desk, most_bytes: int) -> None:
+        self.desk, self.most_bytes = desk, most_bytes
+        self.library_path = desk.terms.library
+
+    def _page(self, template: str, script: str, **values: Any) -> Response:
+        page = rendered_page(
+            f"melodysim.serve/{template}",
+            f"melodysim.serve/{script}",
+            connect="'self'",
+            most_megabytes=self.most_bytes // 1_000_000,
+            **values,
+        )
+        return HTMLResponse(page, headers=_COMMON)
+
+    async def home(self, _: Request) -> Response:
+        return self._page("home.html.j2", "home.js")
+
+    async def library(self, _: Request) -> Response:
+        return self._page("library.html.j2", "library.js", statuses=STATUSES)
+
+    async def checks(self, _: Request) -> Response:
+        return _json({"checks": [asdict(ticket) for ticket in self.desk.tickets()]})
+
+    async def check(self, request: Request) -> Response:
+        ticket = self.desk.ticket(request.path_params["id"])
+        if ticket is None:
+            raise _RefusedError(404, "no such check")
+        return _json(asdict(ticket))
+
+    @_ours
+    async def new_check(self, request: Request) -> Response:
+        name = _name(request)
+        identity, path = await run_sync(self.desk.upload_path, name)
+        try:
+            await self._receive(request, path)
+            ticket = await run_sync(self.desk.submit, identity, name)
+        except BaseException:
+            await run_sync(self.desk.discard, identity)
+            raise
+        return _json(asdict(ticket), 201)
+
+    async def _receive(self, request: Request, path: Path) -> None:
+        """Stream a request's body to disk, no further than the limit."""
+        too_large = _RefusedError(413, f"the file is larger than {self.most_bytes:,} bytes")
+        declared = request.headers.get("content-length", "0")
+        if declared.isdigit() and int(declared) > self.most_bytes:
+            raise too_large
+        received = 0
+        try:
+            with path.open("wb") as file:
+                async for chunk in request.stream():
+                    received += len(chunk)
+                    if received > self.most_bytes:
+                        raise too_large
+                    await run_sync(file.write, chunk)
+        except ClientDisconnect as error:
+            raise _RefusedError(400, "the upload was broken off") from error
+        except OSError as error:
+            raise _RefusedError(507, f"the upload could not be stored ({error.strerror})") from error
+        if not received:
+            raise _RefusedError(400, "the file is empty")
+
+    @_ours
+    async def forget(self, request: Request) -> Response:
+        if not await run_sync(self.desk.remove, request.path_params["id"]):
+            raise _RefusedError(404, "no such check")
+        return _json({})
+
+    async def report(self, request: Request) -> Response:
+        return self._file(request, "report.html", {"Content-Security-Policy": _SANDBOX})
+
+    async def report_json(self, request: Request) -> Response:
+        return self._file(request, "report.json", {"Content-Disposition": "attachment"})
+
+    def _file(self, request: Request, name: str, headers: dict[str, str]) -> Response:
+        path = self.desk.page(request.path_params["id"], name)
+        if path is None or not path.is_file():
+            raise _RefusedError(404, "no such report")
+        return FileResponse(path, headers=_COMMON | headers)
+
+    async def entries(self, request: Request) -> Response:
+        query = request.query_params
+        offset, limit = _number(query.get("offset"), 0), _number(query.get("limit"), 50)
+        found = await run_sync(
+            _entries, self.library_path, query.get("text"), min(limit, MOST_ENTRIES), offset
+        )
+        return _json(found)
+
+    @_ours
+    async def import_(self, request: Request) -> Response:
+        name, query = _name(request), request.query_params
+        rights = check_rights(
+            Rights(_status(query.get("rights", "unknown")), query.get("holder") or None)
+        )
+        folder = self.library_path.parent / "imported"
+        await run_sync(make_folder, folder)
+        # The name becomes the melody's id, so it is kept as far as it is safe.
+        known_suffix(name)
+        path = folder / file_stem(name)
+        coming = path.with_name(f".coming-{path.name}")
+        try:
+            await self._receive(request, coming)
+            coming.replace(path)
+        finally:
+            coming.unlink(missing_ok=True)
+        title, creator = query.get("title") or None, query.get("creator") or None
+        result = await run_sync(self.desk.import_file, path, rights, title, creator)
+        if result.failed:
+            path.unlink(missing_ok=True)
+            raise _RefusedError(400, result.failed[0][1].replace(str(path), name))
+        return _json({"imported": result.imported, "unchanged": result.unchanged}, 201)
+
+    @_ours
+    async def rights(self, request: Request) -> Response:
+        asked = await _object(request)
+        identity = asked.pop("id", None)
+        known = {field.name for field in fields(Rights)}
+        if not isinstance(identity, str) or not asked.keys() <= known:
+            raise _RefusedError(400, f"give an id and any of {', '.join(sorted(known))}")
+        for name, value in asked.items():
+            wanted = int if name in {"published", "died"} else str
+            if value is not None and (not isinstance(value, wanted) or isinstance(value, bool)):
+                raise _RefusedError(400, f"{name}: not {'a year' if wanted is int else 'text'}")
+        return _json(await run_sync(_set_rights, self.library_path, identity, asked))
+
+    @_ours
+    async def remove(self, request: Request) -> Response:
+        await run_sync(_remove, self.library_path, request.query_params.get("id", ""))
+        return _json({})
+
+
+def _name(request: Request) -> str:
+    """Name of an upload: hostile text, never a path."""
+    name = request.query_params.get("name", "").replace("\\", "/").rsplit("/", 1)[-1].strip()
+    if not name or len(name) > 500:
+        raise _RefusedError(400, "give the file's name: ?name=song.mp3")
+    return name
+
+
+def _number(text: str | None, otherwise: int) -> int:
+    return min(int(text), 10**9) if text and text.isdigit() else otherwise
+
+
+def _status(text: str) -> Any:
+    return text
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    """Read a small JSON object."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_JSON:
+            raise _RefusedError(413, "too long")
+    try:
+        given = json.loads(body)
+    except ValueError as error:
+        raise _RefusedError(400, "not JSON") from error
+    if not isinstance(given, dict):
+        raise _RefusedError(400, "not a JSON object")
+    return given
+
+
+def _entries(path: Path, text: str | None, limit: int, offset: int) -> dict[str, Any]:
+    if not path.exists():
+        return {"melodies": 0, "entries": []}
+    with Store(path) as store:
+        entries, total = store.entries(text or None, limit, offset), store.count()
+    rows = [
+        entry_dict(entry) | {"notes": entry.notes, "today": effective(entry.rights).status}
+        for entry in entries
+    ]
+    return {"melodies": total, "entries": rows}
+
+
+def _set_rights(path: Path, identity: str, asked: dict[str, Any]) -> dict[str, Any]:
+    with Store(path, writable=True) as store, store.transaction():
+        entry = store.entries_by_id([identity]).get(identity)
+        if entry is None:
+            raise _RefusedError(404, "no melody with this id")
+        rights = check_rights(replace(entry.rights, **asked))
+        store.set_rights(identity, rights)
+    return entry_dict(replace(entry, rights=rights)) | {"today": effective(rights).status}
+
+
+def _remove(path: Path, identity: str) -> None:
+    with Store(path, writable=True) as store, store.transaction():
+        store.remove(identity)

@@ -1,0 +1,111 @@
+"use strict";
+// Uploads, and the list of checks. All text from files is set as text, never as HTML.
+(() => {
+  const list = document.getElementById("checks"), says = document.getElementById("says");
+  const drop = document.getElementById("drop"), input = document.getElementById("file");
+  const uploads = new Map(); // name and number -> how far
+  let number = 0, timer = null;
+
+  function make(tag, words, kind) {
+    const element = document.createElement(tag);
+    if (words) element.textContent = words;
+    if (kind) element.className = kind;
+    return element;
+  }
+
+  function item(name, state) {
+    const row = make("li"), head = make("div", "", "check-head");
+    head.append(make("span", name, "check-name"));
+    row.append(head);
+    if (state.level) head.prepend(make("span", state.level, `badge ${state.level}`));
+    if (state.failed) head.prepend(make("span", "not checked", "badge error"));
+    if (state.words) row.append(make("p", state.words, "note-line"));
+    if (state.share !== undefined) {
+      const bar = make("progress");
+      if (state.share !== null) { bar.max = 1; bar.value = state.share; }
+      bar.setAttribute("aria-label", `${name}: ${state.words}`);
+      row.append(bar);
+    }
+    return [row, head];
+  }
+
+  function show(checks) {
+    const rows = [];
+    for (const [, { name, share }] of uploads) rows.push(item(name, { words: "uploading", share })[0]);
+    for (const check of checks) {
+      const busy = check.state === "waiting" || check.state === "working";
+      const [row, head] = item(check.name, {
+        level: check.level, failed: check.state === "failed",
+        words: check.state === "waiting" ? "waiting" : check.words, share: busy ? null : undefined,
+      });
+      row.dataset.id = check.id;
+      row.dataset.state = check.state;
+      if (check.state === "done") {
+        const link = make("a", "Report", "button small");
+        link.href = `/checks/${check.id}`;
+        link.setAttribute("aria-label", `Report on ${check.name}`);
+        head.append(link);
+      }
+      const remove = make("button", busy ? "Stop" : "Forget", "small");
+      remove.type = "button";
+      remove.setAttribute("aria-label", `${busy ? "Stop" : "Forget"} ${check.name}`);
+      remove.addEventListener("click", async () => {
+        await fetch(`/api/checks/${check.id}`, { method: "DELETE", headers: { "X-Melodysim": "1" } });
+        refresh();
+      });
+      head.append(remove);
+      rows.push(row);
+    }
+    document.getElementById("none").hidden = rows.length > 0;
+    const focused = document.activeElement && document.activeElement.getAttribute("aria-label");
+    list.replaceChildren(...rows);
+    if (focused) list.querySelectorAll("button, a").forEach((e) => { if (e.getAttribute("aria-label") === focused) e.focus(); });
+    return checks.some((check) => check.state === "waiting" || check.state === "working");
+  }
+
+  async function refresh() {
+    clearTimeout(timer);
+    try {
+      const busy = show((await (await fetch("/api/checks")).json()).checks);
+      timer = setTimeout(refresh, busy || uploads.size ? 500 : 5000);
+    } catch {
+      says.textContent = "melodysim has stopped; start `melodysim serve` again.";
+      timer = setTimeout(refresh, 3000);
+    }
+  }
+
+  // XMLHttpRequest, because fetch does not say how much has been sent.
+  function send(file) {
+    const key = ++number;
+    uploads.set(key, { name: file.name, share: 0 });
+    const request = new XMLHttpRequest();
+    request.open("POST", `/api/checks?name=${encodeURIComponent(file.name)}`);
+    request.setRequestHeader("X-Melodysim", "1");
+    request.upload.addEventListener("progress", (event) => {
+      if (event.lengthComputable) uploads.set(key, { name: file.name, share: event.loaded / event.total });
+    });
+    request.addEventListener("loadend", () => {
+      uploads.delete(key);
+      if (request.status !== 201) {
+        let why = "the upload was broken off";
+        try { why = JSON.parse(request.responseText).error; } catch { /* no answer */ }
+        says.textContent = `${file.name}: ${why.replace(`${file.name}: `, "")}`;
+      } else says.textContent = "";
+      refresh();
+    });
+    request.send(file);
+    refresh();
+  }
+
+  input.addEventListener("change", () => { [...input.files].forEach(send); input.value = ""; });
+  for (const kind of ["dragenter", "dragover"]) {
+    document.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("over"); });
+  }
+  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) drop.classList.remove("over"); });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    [...event.dataTransfer.files].forEach(send);
+  });
+  refresh();
+})();

@@ -1,0 +1,326 @@
+"""The web app: the real command, asked by a browser and by whoever should not be answered."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import pytest
+from conftest import FIXTURES
+from test_html import HOSTILE
+
+from melodysim.errors import MelodysimError
+from melodysim.library import Library
+from melodysim.library.importers import import_paths
+from melodysim.library.store import Store
+from melodysim.rights import Rights
+from melodysim.serve.desk import Desk, Terms, known_suffix
+from melodysim.verdict import Rates
+
+OURS = {"X-Melodysim": "1"}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A library of one song and some tunes, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("served")
+    path = folder / "library.db"
+    with Store(path, create=True) as store:
+        import_paths(store, [FIXTURES / "tunes.abc"], Rights("public-domain"))
+        import_paths(store, [FIXTURES / "paper-lanterns.mid"], Rights("in-copyright"), "Paper Lanterns")
+    Library(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(place):
+    command = "from melodysim.cli import main; main()"
+    arguments = ["serve", "--library", place / "library.db", "--port", "0", "--most-megabytes", "1"]
+    server = subprocess.Popen(
+        [sys.executable, "-c", command, *map(str, arguments)], stderr=subprocess.PIPE, text=True
+    )
+    line = server.stderr.readline()
+    assert line.startswith("melodysim: http://127.0.0.1:"), line
+    yield line.split(" ")[1].strip()
+    server.send_signal(2)
+    assert server.wait(20) in {0, 130}
+
+
+def ask(address, path, method="GET", content=None, headers=OURS):
+    request = urllib.request.Request(
+        address.rstrip("/") + path, data=content, method=method, headers=dict(headers)
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read(), answer.headers
+    except urllib.error.HTTPError as error:
+        return error.code, error.read(), error.headers
+
+
+def finished(address, identity, seconds=90):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ticket = json.loads(ask(address, f"/api/checks/{identity}")[1])
+        if ticket["state"] in {"done", "failed"}:
+            return ticket
+        time.sleep(0.2)
+    raise AssertionError(ticket)
+
+
+def upload(address, file, name=None, **more):
+    query = urllib.parse.urlencode({"name": name or file.name})
+    return ask(address, f"/api/checks?{query}", "POST", file.read_bytes(), **more)
+
+
+def test_a_track_dropped_on_the_page_ends_in_a_report(address, page):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(address)
+    content = list((FIXTURES / "copies-paper-lanterns.mp3").read_bytes())
+    page.evaluate(
+        """([bytes, name]) => {
+            const held = new DataTransfer();
+            held.items.add(new File([Uint8Array.from(bytes)], name));
+            document.dispatchEvent(new DragEvent('drop', { dataTransfer: held, bubbles: true }));
+        }""",
+        [content, "my song.mp3"],
+    )
+    page.wait_for_selector("li[data-state=done]", timeout=90_000)
+    row = page.locator("li[data-state=done]", has_text="my song.mp3")
+    assert row.locator(".badge").inner_text() == "likely"
+    row.locator("a").click()
+    page.wait_for_selector("#match-1 .paper svg")
+    assert page.locator("h1").inner_text() == "my song.mp3"
+    assert "Paper Lanterns" in page.locator("#match-1").inner_text()
+    page.locator("#match-1 button[data-play=both]").click()
+    page.wait_for_selector("#match-1.playing")
+    page.wait_for_timeout(800)
+    assert float(page.locator("#match-1 .cursor.mine").get_attribute("x1")) > 36
+    assert all(url.startswith(address) for url in asked)
+    assert wrong == []
+
+
+def test_a_hostile_file_name_stays_text(address, page):
+    name = HOSTILE.replace("/", "") + ".mid"
+    status, body, _ = upload(address, FIXTURES / "paper-lanterns.mid", name)
+    assert status == 201
+    ticket = finished(address, json.loads(body)["id"])
+    assert ticket["name"] == name
+    page.on("dialog", lambda dialog: pytest.fail("a script ran"))
+    page.goto(address)
+    page.wait_for_selector("li")
+    assert page.locator(".check-name", has_text="onerror").inner_text() == name
+    assert page.locator("img").count() == 0
+    page.goto(f"{address}checks/{ticket['id']}")
+    assert name in page.locator("body").inner_text()
+    assert page.locator("img").count() == 0
+
+
+def test_what_cannot_be_read_fails_alone_and_says_why(address, tmp_path):
+    broken = tmp_path / "broken.mp3"
+    broken.write_bytes(b"ID3 nothing that is sound" * 50)
+    _, body, _ = upload(address, broken)
+    ticket = finished(address, json.loads(body)["id"])
+    assert ticket["state"] == "failed"
+    assert ticket["words"].startswith("broken.mp3: cannot be decoded")
+    assert str(Path(address)) not in ticket["words"]
+    assert ask(address, f"/checks/{ticket['id']}")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status"),
+    [
+        ("notes.txt", b"abc", 400),
+        ("", b"abc", 400),
+        ("empty.mid", b"", 400),
+        ("large.wav", b"x" * 1_000_001, 413),
+    ],
+)
+def test_uploads_that_are_refused_leave_nothing(address, place, name, content, status):
+    before = sorted(p.name for p in (place / "checks").iterdir())
+    answer = ask(address, f"/api/checks?{urllib.parse.urlencode({'name': name})}", "POST", content)
+    assert answer[0] == status
+    assert json.loads(answer[1])["error"]
+    assert sorted(p.name for p in (place / "checks").iterdir()) == before
+
+
+def test_an_upload_without_a_length_is_cut_off_too(address):
+    import http.client
+
+    host = urllib.parse.urlsplit(address).netloc
+    connection = http.client.HTTPConnection(host, timeout=20)
+    try:
+        connection.request(
+            "POST",
+            "/api/checks?name=large.wav",
+            (b"x" * 100_000 for _ in range(12)),
+            OURS,
+            encode_chunked=True,
+        )
+        assert connection.getresponse().status == 413
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # refused while it was still being sent
+    connection.close()
+
+
+def test_only_pages_of_ours_may_change_anything(address):
+    for path, method in (
+        ("/api/checks?name=a.mid", "POST"),
+        ("/api/checks/0123456789abcdef", "DELETE"),
+        ("/api/library?name=a.mid", "POST"),
+        ("/api/library/rights", "POST"),
+        ("/api/library?id=paper-lanterns.mid", "DELETE"),
+    ):
+        assert ask(address, path, method, b"{}", {})[0] == 403, path
+    assert ask(address, "/", headers={"Host": "attacker.example"})[0] == 400
+    headers = ask(address, "/api/checks")[2]
+    assert "access-control-allow-origin" not in {name.lower() for name in headers}
+
+
+@pytest.mark.parametrize("identity", ["..%2f..%2fetc", "....", "%2e%2e", "0123456789abcdef", "x" * 400])
+def test_an_id_is_never_a_path(address, identity):
+    for path in ("/checks/{}", "/checks/{}/report.json", "/api/checks/{}"):
+        assert ask(address, path.format(identity))[0] == 404
+
+
+def test_reports_are_sandboxed(address):
+    _, body, _ = upload(address, FIXTURES / "paper-lanterns.mid")
+    ticket = finished(address, json.loads(body)["id"])
+    status, page, headers = ask(address, f"/checks/{ticket['id']}")
+    assert status == 200
+    assert headers["Content-Security-Policy"].startswith("sandbox")
+    assert b"default-src &#39;none&#39;" in page
+    answer = json.loads(ask(address, f"/checks/{ticket['id']}/report.json")[1])
+    assert answer["tracks"][0]["source"] == "paper-lanterns.mid"
+    assert ask(address, f"/api/checks/{ticket['id']}", "DELETE")[0] == 200
+    assert ask(address, f"/checks/{ticket['id']}")[0] == 404
+
+
+def test_the_library_is_browsed_imported_into_and_edited(address, place, page):
+    from playwright.sync_api import expect
+
+    page.goto(address + "library")
+    page.wait_for_selector("#entries tbody tr")
+    page.select_option("#import-rights", "own")
+    page.fill("#import-creator", "<b>Me</b>")
+    page.set_input_files("#file", FIXTURES / "twinkle.mid")
+    page.locator("#says", has_text="1 imported").wait_for(timeout=60_000)
+    page.fill("#text", "twinkle.mid")
+    expect(page.locator("#entries tbody tr")).to_have_count(1)
+    row = page.locator("#entries tbody tr")
+    assert "<b>Me</b>" in row.inner_text()
+    assert row.locator(".badge").inner_text() == "own"
+    row.locator("button").click()
+    page.select_option("dialog select[name=status]", "in-copyright")
+    page.fill("dialog input[name=published]", "3000")
+    page.locator("#save").click()
+    page.locator("#edit-says", has_text="3000").wait_for()
+    page.fill("dialog input[name=published]", "1999")
+    page.locator("#save").click()
+    page.wait_for_selector("#entries .badge.review")
+    with Store(place / "library.db") as store:
+        rights = store.entries_by_id(["twinkle.mid"])["twinkle.mid"].rights
+    assert (rights.status, rights.published) == ("in-copyright", 1999)
+    page.on("dialog", lambda dialog: dialog.accept())
+    row.locator("button").click()
+    page.locator("#remove").click()
+    expect(page.locator("#entries tbody tr")).to_have_count(0)
+    with Store(place / "library.db") as store:
+        assert store.entries_by_id(["twinkle.mid"]) == {}
+
+
+@pytest.mark.parametrize("name", ["../../../escaped.mid", "..\\..\\escaped.mid", "/tmp/escaped.mid"])
+def test_an_import_cannot_leave_its_folder(address, place, name):
+    content = (FIXTURES / "twinkle.mid").read_bytes()
+    query = urllib.parse.urlencode({"name": name, "rights": "own"})
+    assert ask(address, f"/api/library?{query}", "POST", content)[0] == 201
+    assert (place / "imported" / "escaped.mid").read_bytes() == content
+    assert sorted(place.parent.rglob("*escaped*")) == [place / "imported" / "escaped.mid"]
+    ask(address, "/api/library?id=escaped.mid", "DELETE")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [b"no json", b"[]", b'{"id": 3}', b'{"id": "a", "evil": 1}', b'{"id": "a", "published": "x"}',
+     b'{"id": "paper-lanterns.mid", "status": "mine"}'],
+)  # fmt: skip
+def test_rights_that_make_no_sense_are_refused(address, asked):
+    status, body, _ = ask(address, "/api/library/rights", "POST", asked)
+    assert status == 400
+    assert json.loads(body)["error"]
+
+
+def terms(place):
+    return Terms(place / "library.db", "anywhere", Rates(), 1)
+
+
+def wait_for(desk, identity, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ticket = desk.ticket(identity)
+        if ticket.state in {"done", "failed"}:
+            return ticket
+        time.sleep(0.1)
+    raise AssertionError(ticket)
+
+
+def test_a_check_that_takes_too_long_is_given_up_and_the_next_goes_on(place, tmp_path):
+    desk = Desk(tmp_path / "checks", terms(place), limit=0.05)
+    try:
+        identity, path = desk.upload_path("slow.mid")
+        shutil.copy(FIXTURES / "paper-lanterns.mid", path)
+        desk.submit(identity, "slow.mid")
+        ticket = wait_for(desk, identity)
+        assert ticket.state == "failed"
+        assert "given up" in ticket.words
+        desk.limit = 60.0
+        identity, path = desk.upload_path("next.mid")
+        shutil.copy(FIXTURES / "paper-lanterns.mid", path)
+        desk.submit(identity, "next.mid")
+        assert wait_for(desk, identity).level == "likely"
+    finally:
+        desk.close()
+
+
+def test_checks_that_were_cut_off_are_taken_up_again(place, tmp_path):
+    first = Desk(tmp_path / "checks", terms(place))
+    identity, path = first.upload_path("song.mid")
+    shutil.copy(FIXTURES / "paper-lanterns.mid", path)
+    first.submit(identity, "song.mid")
+    first.close()
+    (tmp_path / "checks" / "torn").mkdir()
+    (tmp_path / "checks" / "torn" / "check.json").write_text('{"id": "to')
+    second = Desk(tmp_path / "checks", terms(place))
+    try:
+        assert wait_for(second, identity).level == "likely"
+        assert [t.id for t in second.tickets()] == [identity]
+        assert second.remove(identity)
+        assert not (tmp_path / "checks" / identity).exists()
+    finally:
+        second.close()
+
+
+def test_kinds_of_files_are_known_by_their_suffix():
+    assert known_suffix("A.Song.MP3") == ".mp3"
+    for name in ("song", "song.exe", "mp3", ""):
+        with pytest.raises(MelodysimError, match="does not read"):
+            known_suffix(name)
+
+
+def test_a_port_that_is_taken_is_said(run, place):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("serve", "--library", place / "library.db", "--port", port)
+    assert done.returncode == 2
+    assert "another with --port" in done.stderr
+    assert os.linesep.join(done.stderr.splitlines()) == done.stderr.strip()
