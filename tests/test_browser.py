@@ -221,3 +221,38 @@ def test_the_data_in_a_page_is_json(page_of_a_recording):
     data = json.loads(text.group(1))
     assert {"duration", "stretches", "matches"} <= data.keys()
     assert len(page_of_a_recording.read_bytes()) < 6e6
+
+
+def test_a_long_table_is_turned_page_by_page_and_printed_whole(opened):
+    page = opened(index_html(many(450), HOLDINGS, "450 tracks"))
+    assert page.locator("#table tbody tr").count() == 200
+    page.locator("th button", has_text="Track").click()
+    assert column(page, 1)[0] == "track 00000.mp3"
+    page.locator("#after").click()
+    page.locator("#after").click()
+    assert column(page, 1)[-1] == "track 00449.mp3"
+    assert len(column(page, 1)) == 50
+    assert page.locator("#after").is_disabled()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#table tbody tr:visible").count() == 450
+    assert page.wrong == []
+
+
+def test_without_scripts_every_row_is_there(browser, tmp_path):
+    (tmp_path / "page.html").write_text(index_html(many(300), HOLDINGS, "300 tracks"))
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((tmp_path / "page.html").as_uri())
+    assert page.locator("#table tbody tr:visible").count() == 300
+    context.close()
+
+
+def test_a_long_roll_scrolls_with_what_sounds(opened, library):
+    report = check(read(FIXTURES / "copies-paper-lanterns.mp3"), library, 1)
+    page = opened(track_html(report, Holdings.of(library)))
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator("#match-1 button[data-play=both]").click()
+    page.wait_for_timeout(7000)
+    frame = page.locator("#match-1 figure .scroll").last
+    assert frame.evaluate("e => e.scrollLeft") > 0
+    assert page.wrong == []

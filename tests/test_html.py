@@ -113,7 +113,7 @@ def test_downloads_hold_both_passages():
         [60, 67, 65, 71, 62, 69, 64, 72, 59, 66],
         [57, 64, 62, 68, 60, 66, 61, 69, 56, 63],
     ]
-    assert "musicxml+xml;base64," in page
+    assert "recordare.musicxml;base64," in page
 
 
 def test_a_page_without_verovio_says_so(monkeypatch):

@@ -24,6 +24,12 @@ _PACKAGES = {
     "basic-pitch": ("recordings: the notes", "pip install --no-deps basic-pitch==0.4.0"),
     "torchfcpe": ("recordings: the voice", "pip install --no-deps torchfcpe==0.0.4"),
     "av": ("m4a, aac, webm", "pip install 'melodysim[m4a]'"),
+    "matplotlib": ("--plot", "pip install 'melodysim[plot]'"),
+    "jinja2": ("HTML reports", "pip install 'melodysim[report]'"),
+    "verovio": ("HTML reports: the notation", "pip install 'melodysim[report]'"),
+    "starlette": ("serve", "pip install 'melodysim[serve]'"),
+    "uvicorn": ("serve", "pip install 'melodysim[serve]'"),
+    "pebble": ("serve", "pip install 'melodysim[serve]'"),
 }
 """What each package is for, and how to get it."""
 

@@ -202,7 +202,7 @@ def show(identity: str, library_path: Path | None, form: str, output: Path | Non
         entry = store.entries_by_id([identity]).get(identity)
     if entry is None:
         raise LibraryError(f"{path}: no melody with id {identity!r}")
-    row = _entry_rows([entry])[0] | {"key": estimate_key(melody)}
+    row = {"schema": 1} | _entry_rows([entry])[0] | {"key": estimate_key(melody)}
     if form == "json":
         row["melody"] = {
             "onset": melody.onset.round(6).tolist(),
@@ -211,7 +211,7 @@ def show(identity: str, library_path: Path | None, form: str, output: Path | Non
         }
         shared.deliver(json.dumps(row, ensure_ascii=False, indent=1) + "\n", output)
         return
-    row.pop("rights")
+    row = {name: value for name, value in row.items() if name not in {"schema", "rights"}}
     lines = [f"{name:<12}{value}" for name, value in row.items() if value is not None]
     today = replace(entry, rights=effective(entry.rights))
     lines += [f"{'rights':<12}{today.rights.meaning}"]

@@ -68,6 +68,9 @@ def engraved(musicxml: str, prefix: str) -> str:
             raise MelodysimError("the passage could not be engraved: verovio did not read its MusicXML")
         svg: str = toolkit.renderToSVG(1)
     svg = re.sub(r"\n\s*", "", svg)
+    svg = re.sub(r"<desc>.*?</desc>", "", svg)
+    # Of thousands of ids only those of our notes and of the glyphs are ever asked for.
+    svg = re.sub(r' id="(?![qr]\d+p|E[0-9A-F]{3,})[^"]*"(?=[^>]* class=)', "", svg)
     svg = re.sub(r'\b(id=")', rf"\g<1>{prefix}", svg)
     svg = re.sub(r'((?:xlink:)?href="#)', rf"\g<1>{prefix}", svg)
     return re.sub(

@@ -14,6 +14,8 @@ from melodysim.report.html.track import Holdings
 from melodysim.verdict import LEVELS
 from melodysim.wording import clock, odds
 
+PAGE_ROWS = 200
+"""Rows shown at a time: laying out thousands takes a browser a second at every change."""
 _NO_MATCH = 1e9
 """Stands for the E-value of a track without a match with a protected work."""
 _ORDER = {"likely": 0, "review": 1, "clear": 2, "error": 3}
@@ -114,6 +116,7 @@ def index_html(rows: list[Row], holdings: Holdings, heading: str, when: date | N
         ],
         histogram=Markup(histogram),
         columns=COLUMNS,
+        page_rows=PAGE_ROWS,
         rows=[_shown(row) for row in ordered],
     )
 

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from melodysim.matching import Match
 from melodysim.melody import LOWEST_HEARD, Heard, Melody, Piece
-from melodysim.report.passage import Passage, note_name
+from melodysim.report.passage import Passage, Relation, note_name
 from melodysim.verdict import Rates, level_of
 from melodysim.wording import SURE, clock
 
 WIDTH = 1000.0
-"""Of every picture, in SVG units."""
+"""Of every picture, in SVG units; a roll may be wider."""
 LEFT = 36.0
 """Room for the names of pitches."""
 _ROW = 9.0
@@ -30,16 +30,12 @@ _NAME, _GAP = 16.0, 46.0
 """Heights above a roll, and between the two."""
 _WAVE, _TUNE, _LANE = 46.0, 54.0, 13.0
 """Heights: of the loudness, of the melody, of one row of passages."""
+_PER_SECOND = 34.0
+"""Units a second at least: a long passage is wider than the window, and scrolls."""
 _LEAD = 0.4
 """Seconds before and after a passage."""
 _FAINT, _STRONG = 0.25, 1.6
 """Strength of salience that is drawn white, and black."""
-_WORDS = {
-    "same": "same pitch in both",
-    "octave": "same but for octaves",
-    "differs": "another pitch on the other side",
-    "alone": "no note goes with it",
-}
 
 
 def strip_svg(
@@ -157,6 +153,8 @@ class Roll:
     ----------
     svg : str
         An SVG element.
+    width : float
+        Its own unit; the rolls begin `LEFT` from its left.
     track_seconds : (float, float)
         Seconds of the track at the left and the right edge of the upper roll.
     reference_seconds : (float, float)
@@ -164,6 +162,7 @@ class Roll:
     """
 
     svg: str
+    width: float
     track_seconds: tuple[float, float]
     reference_seconds: tuple[float, float]
 
@@ -178,7 +177,7 @@ def roll_of(passage: Passage, match: Match, heard: Heard | None, prefix: str) ->
     heard : Heard or None
         What was heard of a recording: drawn behind the track's notes where the match rests on it.
     prefix : str
-        Of ids: the notes are ``<prefix>Q<k>`` and ``<prefix>R<k>``.
+        Of ids: the notes are the children of the groups ``<prefix>Q`` and ``<prefix>R``.
 
     Returns
     -------
@@ -193,8 +192,10 @@ def roll_of(passage: Passage, match: Match, heard: Heard | None, prefix: str) ->
     if slope <= 0:
         slope = 1.0
     edges = (float(offset + slope * begin), float(offset + slope * end))
-    upper = _Lane(passage.pitch, passage.reference_pitch, begin, end, _NAME)
-    lower = _Lane(passage.reference_pitch, passage.reference_pitch, *edges, upper.bottom + _GAP)
+    width = max(WIDTH, (end - begin) * _PER_SECOND)
+    theirs_pitch = passage.reference_pitch
+    upper = _Lane(passage.pitch, theirs_pitch, begin, end, _NAME, width)
+    lower = _Lane(theirs_pitch, theirs_pitch, *edges, upper.bottom + _GAP, width)
     mine = passage.mine
     own, held = passage.track.onset[mine], passage.track.duration[mine]
     words = (
@@ -202,43 +203,29 @@ def roll_of(passage: Passage, match: Match, heard: Heard | None, prefix: str) ->
         f"below, {len(passage.pairs)} of them aligned"
     )
     parts = [
-        f'<svg viewBox="0 0 {WIDTH:g} {lower.bottom + 4:g}" class="roll" role="img" '
-        f'aria-label="{words}">',
+        f'<svg viewBox="0 0 {width:g} {lower.bottom + 4:g}" class="roll" role="img" '
+        f'aria-label="{words}" style="min-width:{0.64 * width:.0f}px">',
         *upper.grid("track"),
         *lower.grid("reference"),
     ]
     if salient and heard is not None:
         parts.append(upper.image(heard))
-    for k in range(len(mine)):
-        relation = passage.relation[k]
-        kind = "heard" if salient else str(relation)
-        parts.append(
-            upper.note(f"{prefix}Q{k}", kind, own[k], held[k], int(passage.pitch[k]), _WORDS[relation])
-        )
+    kinds = ["heard"] * len(mine) if salient else list(passage.relation)
+    parts += upper.notes(f"{prefix}Q", kinds, own, held, passage.pitch)
     if salient:
-        for k in range(len(theirs)):
-            a, b = passage.placed[k]
-            shape = "outline" if passage.heard[k] else "outline missing"
-            says = "heard here" if passage.heard[k] else "not heard here"
-            parts.append(upper.note("", shape, a, b - a, int(passage.reference_pitch[k]), says))
-    for k in range(len(theirs)):
-        relation = passage.reference_relation[k]
-        kind = ("same" if passage.heard[k] else "alone") if salient else relation
-        says = ("heard" if passage.heard[k] else "not heard") if salient else _WORDS[relation]
-        parts.append(
-            lower.note(f"{prefix}R{k}", kind, onset[k], lasts[k], int(passage.reference_pitch[k]), says)
-        )
+        parts += upper.outlines(passage)
+        kinds = ["same" if there else "alone" for there in passage.heard]
+    else:
+        kinds = list(passage.reference_relation)
+    parts += lower.notes(f"{prefix}R", kinds, onset, lasts, passage.reference_pitch)
     parts += _links(passage, salient, upper, lower)
-    parts.append(upper.cursor("mine"))
-    parts.append(lower.cursor("theirs"))
-    parts.append("</svg>")
-    return Roll("".join(parts), (begin, end), edges)
+    parts += [upper.cursor("mine"), lower.cursor("theirs"), "</svg>"]
+    return Roll("".join(parts), width, (begin, end), edges)
 
 
 def _links(passage: Passage, salient: bool, upper: _Lane, lower: _Lane) -> list[str]:
     """Lines from each note to the one that goes with it."""
     onset = passage.reference.onset[passage.theirs]
-    links = []
     if salient:
         ends = [
             (passage.placed[k, 0], passage.reference_pitch[k], k, "same")
@@ -248,40 +235,45 @@ def _links(passage: Passage, salient: bool, upper: _Lane, lower: _Lane) -> list[
     else:
         own = passage.track.onset[passage.mine]
         ends = [(own[i], passage.pitch[i], j, passage.relation[i]) for i, j in passage.pairs.tolist()]
+    paths: dict[str, list[str]] = {}
     for time, pitch, j, kind in ends:
         x1, y1 = upper.x(float(time)) + 2, upper.y(int(pitch)) + _ROW
         x2, y2 = lower.x(float(onset[j])) + 2, lower.y(int(passage.reference_pitch[j]))
-        links.append(
-            f'<line class="link {kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-        )
-    return links
+        paths.setdefault(kind, []).append(f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}")
+    return [f'<path class="link {kind}" d="{"".join(d)}"/>' for kind, d in paths.items()]
 
 
 class _Lane:
     """One piano roll: pitches upwards, time to the right."""
 
     def __init__(
-        self, pitch: NDArray[np.int64], also: NDArray[np.int64], begin: float, end: float, top: float
+        self,
+        pitch: NDArray[np.int64],
+        also: NDArray[np.int64],
+        begin: float,
+        end: float,
+        top: float,
+        width: float,
     ) -> None:
         pitches = np.concatenate([pitch, also])
         # Errors of a transcription far from the tune would make the picture flat.
         middle = float(np.median(also))
         pitches = pitches[np.abs(pitches - middle) <= 20]
         self.low, self.high = int(pitches.min()) - 1, int(pitches.max()) + 1
-        self.begin, self.end, self.top = begin, end, top
+        self.begin, self.end, self.top, self.width = begin, end, top, width
         self.bottom = top + (self.high - self.low + 1) * _ROW
 
     def x(self, seconds: float) -> float:
-        return min(max(self._anywhere(seconds), LEFT), WIDTH)
+        return min(max(self._anywhere(seconds), LEFT), self.width)
 
     def _anywhere(self, seconds: float) -> float:
-        return LEFT + (seconds - self.begin) / (self.end - self.begin) * (WIDTH - LEFT)
+        return LEFT + (seconds - self.begin) / (self.end - self.begin) * (self.width - LEFT)
 
     def y(self, pitch: int) -> float:
         return self.top + (self.high - min(max(pitch, self.low), self.high)) * _ROW
 
     def grid(self, name: str) -> list[str]:
-        width = WIDTH - LEFT
+        width = self.width - LEFT
         rows = [
             f'<rect class="lane" x="{LEFT:g}" y="{self.top:g}" width="{width:g}" '
             f'height="{self.bottom - self.top:g}"/>'
@@ -300,15 +292,36 @@ class _Lane:
         rows.append(f'<text class="lane-name" x="{LEFT:g}" y="{self.top - 5:g}">{name}</text>')
         return rows
 
-    def note(self, name: str, kind: str, onset: float, duration: float, pitch: int, says: str) -> str:
-        x = max(self.x(float(onset)), LEFT)
-        width = max(self.x(float(onset + duration)) - x - 0.8, 2.0)
-        identity = f' id="{name}"' if name else ""
-        return (
-            f'<rect{identity} class="note {kind}" x="{x:.1f}" y="{self.y(pitch) + 0.7:.1f}" '
-            f'width="{width:.1f}" height="{_ROW - 1.4:g}" rx="2">'
-            f"<title>{note_name(pitch)}: {says}</title></rect>"
-        )
+    def notes(
+        self,
+        name: str,
+        kinds: list[str] | list[Relation],
+        onset: NDArray[np.float64],
+        duration: NDArray[np.float64],
+        pitch: NDArray[np.int64],
+    ) -> list[str]:
+        """Draw notes as the children, in their order, of a group of this name."""
+        bars = [f'<g id="{name}">']
+        for kind, a, d, p in zip(kinds, onset.tolist(), duration.tolist(), pitch.tolist(), strict=True):
+            x = self.x(a)
+            width = max(self.x(a + d) - x - 0.8, 2.0)
+            bars.append(
+                f'<rect class="note {kind}" x="{x:.1f}" y="{self.y(p) + 0.7:.1f}" width="{width:.1f}" '
+                f'height="{_ROW - 1.4:.1f}"/>'
+            )
+        return [*bars, "</g>"]
+
+    def outlines(self, passage: Passage) -> list[str]:
+        """Draw where each note of a reference was heard, and where it was not."""
+        paths: dict[str, list[str]] = {"outline": [], "outline missing": []}
+        for (a, b), pitch, there in zip(
+            passage.placed.tolist(), passage.reference_pitch.tolist(), passage.heard, strict=True
+        ):
+            x, y = self.x(a), self.y(pitch) + 0.7
+            width, height = max(self.x(b) - x - 0.8, 2.0), _ROW - 1.4
+            box = f"M{x:.1f} {y:.1f}h{width:.1f}v{height:.1f}h-{width:.1f}z"
+            paths["outline" if there else "outline missing"].append(box)
+        return [f'<path class="note {kind}" d="{"".join(d)}"/>' for kind, d in paths.items() if d]
 
     def image(self, heard: Heard) -> str:
         """Draw the salience in its place."""
@@ -319,12 +332,14 @@ class _Lane:
         if not part.size:
             return ""
         shade = np.clip((np.sqrt(part) - _FAINT) / (_STRONG - _FAINT), 0, 1)
-        content = base64.b64encode(png_bytes(np.rint(255 * shade.T[::-1]).astype(np.uint8))).decode()
+        content = base64.b64encode(
+            png_bytes((np.rint(15 * shade.T[::-1]) * 17).astype(np.uint8))
+        ).decode()
         x, right = self._anywhere(first * heard.frame), self._anywhere(last * heard.frame)
         y, bottom = self.y(high), self.y(low) + _ROW
         return (
-            f'<svg x="{LEFT:g}" y="{y:g}" width="{WIDTH - LEFT:g}" height="{bottom - y:g}" '
-            f'viewBox="{LEFT:g} {y:g} {WIDTH - LEFT:g} {bottom - y:g}" overflow="hidden">'
+            f'<svg x="{LEFT:g}" y="{y:g}" width="{self.width - LEFT:g}" height="{bottom - y:g}" '
+            f'viewBox="{LEFT:g} {y:g} {self.width - LEFT:g} {bottom - y:g}" overflow="hidden">'
             f'<image class="salience" x="{x:.1f}" y="{y:g}" width="{right - x:.1f}" '
             f'height="{bottom - y:g}" preserveAspectRatio="none" '
             f'href="data:image/png;base64,{content}"/></svg>'

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from melodysim.errors import MelodysimError
 from melodysim.melody import Piece
 
-RATE = 32000
+RATE = 24000
 """Samples per second: melodies need no more, and the page stays small."""
 WHOLE_SECONDS = 420.0
 """A track up to this long is put in whole; of a longer one, the passages of the matches."""
@@ -25,7 +25,7 @@ MARGIN_SECONDS = 2.0
 LOUDNESS_STEPS = 1000
 """Points of the loudness curve over the whole track."""
 _VARIABLE_RATE = 0.5
-"""libsndfile's compression level: about 50 kbit/s for one channel."""
+"""libsndfile's compression level: about 40 kbit/s for one channel."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from melodysim.library import Library
 from melodysim.matching import DESCRIBED, Match
 from melodysim.melody import Piece
 from melodysim.report.engraving import engraved
-from melodysim.report.evidence import evidence_of
+from melodysim.report.evidence import compressed, evidence_of
 from melodysim.report.html.page import rendered_page
 from melodysim.report.html.pictures import roll_of, strip_svg
 from melodysim.report.html.sound import Sound, sound_of
@@ -249,6 +249,7 @@ def _match(
     roll = roll_of(passage, match, piece.heard, prefix)
     notation = notation_of(passage, match)
     files = evidence_of(rank, passage, match)
+    rows = _rows(passage, match)
     try:
         picture, caption = engraved(notation.musicxml, prefix), _notation_words(notation, match)
     except MelodysimError as error:
@@ -274,10 +275,11 @@ def _match(
         "notation_words": caption,
         "roll": Markup(roll.svg),
         "legend": _legend(match, piece),
-        "rows": _rows(passage, match)[:_MAX_TABLE],
+        "rows": rows[:_MAX_TABLE],
+        "more_rows": max(0, len(rows) - _MAX_TABLE),
         "file": files.name,
         "midi": base64.b64encode(files.midi).decode(),
-        "musicxml": base64.b64encode(files.musicxml).decode(),
+        "musicxml": base64.b64encode(compressed(files)).decode(),
         "script": {
             "id": prefix,
             "begin": round(begin, 3),
@@ -293,6 +295,7 @@ def _match(
                     _notes(theirs, semitones(theirs.pitch))[span], passage.placed, strict=True
                 )
             ],
+            "width": roll.width,
             "trackSeconds": list(roll.track_seconds),
             "referenceSeconds": list(roll.reference_seconds),
         },

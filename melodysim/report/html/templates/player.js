@@ -137,18 +137,24 @@
     element.setAttribute("x2", x.toFixed(1));
   }
 
-  function mark(root, ids) {
-    root.querySelectorAll(".now").forEach((e) => { if (!ids.some((id) => belongs(e.id, id))) e.classList.remove("now"); });
-    for (const id of ids) {
-      const roll = document.getElementById(id);
-      if (roll) roll.classList.add("now");
-      const engraved = id.replace(/([QR])(\d+)$/, (_, side, k) => side.toLowerCase() + k + "p");
-      root.querySelectorAll(`g.note[id^="${engraved}"]`).forEach((e) => e.classList.add("now"));
+  // What sounds now, in the roll and in the notation, and nothing else.
+  function mark(root, sounding) {
+    const now = new Set();
+    for (const [side, k] of sounding) {
+      const roll = root.querySelector(`g[id$="-${side}"]`);
+      if (roll && roll.children[k]) now.add(roll.children[k]);
+      root.querySelectorAll(`g.note[id*="-${side.toLowerCase()}${k}p"]`).forEach((e) => now.add(e));
     }
+    root.querySelectorAll(".now").forEach((e) => { if (!now.has(e)) e.classList.remove("now"); });
+    now.forEach((e) => e.classList.add("now"));
   }
 
-  function belongs(element, id) {
-    return element === id || element.startsWith(id.replace(/([QR])(\d+)$/, (_, s, k) => s.toLowerCase() + k + "p"));
+  // A long roll is wider than the window: what sounds is kept in sight.
+  function follow(root) {
+    const hand = root.querySelector(".cursor.mine"), frame = hand && hand.closest(".scroll");
+    if (!frame || frame.scrollWidth <= frame.clientWidth) return;
+    const at = hand.getBoundingClientRect().left - frame.getBoundingClientRect().left;
+    if (at < 0 || at > frame.clientWidth * 0.85) frame.scrollLeft += at - frame.clientWidth * 0.15;
   }
 
   function needle(root) {
@@ -172,12 +178,13 @@
       const placed = match.reference.map((n) => n[3]), onsets = match.reference.map((n) => n[0]);
       const theirs = own ? now : between(now, placed, onsets);
       track = own ? between(now, onsets, placed) : now;
-      line(root.querySelector(".cursor.mine"), x(track, match.trackSeconds));
-      line(root.querySelector(".cursor.theirs"), x(theirs, match.referenceSeconds));
-      const ids = [];
-      match.track.forEach(([onset, length], k) => { if (onset <= track && track < onset + length) ids.push(`${match.id}Q${k}`); });
-      match.reference.forEach(([onset, length], k) => { if (onset <= theirs && theirs < onset + length) ids.push(`${match.id}R${k}`); });
-      mark(root, ids);
+      line(root.querySelector(".cursor.mine"), x(track, match.trackSeconds, match.width));
+      line(root.querySelector(".cursor.theirs"), x(theirs, match.referenceSeconds, match.width));
+      const sounding = [];
+      match.track.forEach(([onset, length], k) => { if (onset <= track && track < onset + length) sounding.push(["Q", k]); });
+      match.reference.forEach(([onset, length], k) => { if (onset <= theirs && theirs < onset + length) sounding.push(["R", k]); });
+      mark(root, sounding);
+      follow(root);
       needle(root);
     }
     if (strip) line(strip.querySelector(".cursor"), (track / page.duration) * 1000);
@@ -186,7 +193,7 @@
     playing.frame = requestAnimationFrame(tick);
   }
 
-  const x = (time, [a, b]) => 36 + Math.min(1, Math.max(0, (time - a) / (b - a))) * 964;
+  const x = (time, [a, b], width) => 36 + Math.min(1, Math.max(0, (time - a) / (b - a))) * (width - 36);
 
   document.querySelectorAll("[data-match]").forEach((root) => {
     const match = page.matches[Number(root.dataset.match)];

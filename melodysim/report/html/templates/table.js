@@ -3,9 +3,10 @@
 (() => {
   const body = document.querySelector("#table tbody");
   const rows = Array.from(body.rows);
-  const keys = new Map();
+  const keys = new Map(), order = rows.map((_, k) => k), PAGE = 200;
+  let found = order, first = 0;
   const search = document.getElementById("filter"), shown = document.getElementById("shown");
-  const words = rows.map((row) => row.textContent.toLowerCase());
+  const words = rows.map((row) => `${row.textContent} ${row.cells[0].title}`.toLowerCase());
   const collator = new Intl.Collator(undefined, { numeric: true });
 
   function key(column, kind) {
@@ -22,31 +23,46 @@
     const column = head.cellIndex, kind = head.dataset.kind;
     const down = head.getAttribute("aria-sort") === "ascending";
     const values = key(column, kind);
-    const order = rows.map((_, k) => k);
     order.sort(kind === "text"
       ? (a, b) => collator.compare(values[a], values[b]) || a - b
       : (a, b) => values[a] - values[b] || a - b);
     if (down) order.reverse();
-    const parent = body.parentNode, next = body.nextSibling;
-    parent.removeChild(body); // one layout for all rows
-    body.append(...order.map((k) => rows[k]));
-    parent.insertBefore(body, next);
+    filter();
     document.querySelectorAll("#table th").forEach((th) => th.setAttribute("aria-sort", "none"));
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  }
+
+  // Only a page of rows is laid out at a time; on paper, all that were asked for.
+  function paint(all) {
+    const last = all ? found.length : Math.min(first + PAGE, found.length);
+    const visible = found.slice(all ? 0 : first, last).map((k) => rows[k]);
+    for (const row of visible) row.hidden = false;
+    body.replaceChildren(...visible);
+    document.getElementById("pager").hidden = found.length <= PAGE;
+    document.getElementById("before").disabled = first === 0;
+    document.getElementById("after").disabled = last >= found.length;
+    document.getElementById("where").textContent = found.length ? `${first + 1} to ${last}` : "";
   }
 
   function filter() {
     const wanted = search.value.trim().toLowerCase();
     const levels = new Set(Array.from(document.querySelectorAll("input.level:checked"), (e) => e.value));
-    let count = 0;
-    rows.forEach((row, k) => {
-      const visible = levels.has(row.dataset.l) && words[k].includes(wanted);
-      if (row.hidden === visible) row.hidden = !visible;
-      count += visible;
-    });
-    shown.textContent = `${count.toLocaleString("en")} of ${rows.length.toLocaleString("en")} tracks`;
+    found = order.filter((k) => levels.has(rows[k].dataset.l) && words[k].includes(wanted));
+    first = 0;
+    shown.textContent = `${found.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} tracks`;
+    paint(false);
   }
 
+  function turn(by) {
+    first = Math.min(Math.max(0, first + by), Math.max(0, found.length - 1));
+    paint(false);
+    document.getElementById("table").scrollIntoView({ block: "nearest" });
+  }
+
+  document.getElementById("before").addEventListener("click", () => turn(-PAGE));
+  document.getElementById("after").addEventListener("click", () => turn(PAGE));
+  addEventListener("beforeprint", () => paint(true));
+  addEventListener("afterprint", () => paint(false));
   document.querySelectorAll("#table th").forEach((th) => th.querySelector("button").addEventListener("click", () => sort(th)));
   search.addEventListener("input", filter);
   document.querySelectorAll("input.level").forEach((box) => box.addEventListener("change", filter));
