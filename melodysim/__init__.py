@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from melodysim.matching import Match
     from melodysim.melody import Melody, Piece
     from melodysim.reading import read
+    from melodysim.report.html.track import Holdings, pair_html, track_html
     from melodysim.rights import Rights
     from melodysim.verdict import Rates, Verdict
 
@@ -49,12 +50,16 @@ _HOMES = {
     "Melody": "melody",
     "Piece": "melody",
     "read": "reading",
+    "Holdings": "report.html.track",
+    "pair_html": "report.html.track",
+    "track_html": "report.html.track",
     "Rights": "rights",
     "Rates": "verdict",
     "Verdict": "verdict",
 }
 
 __all__ = [
+    "Holdings",
     "InvalidNotesError",
     "Library",
     "LibraryError",
@@ -72,7 +77,9 @@ __all__ = [
     "__version__",
     "check",
     "compare",
+    "pair_html",
     "read",
+    "track_html",
 ]
 
 
