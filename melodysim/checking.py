@@ -19,6 +19,9 @@ from melodysim.transcribe.voices import MIN_NOTES
 from melodysim.verdict import Rates, Verdict, judge, judge_pair
 
 DEFAULT_TOP = 10
+RESULTS = 1
+"""Raised whenever a check may come out otherwise than before, words included: results that were kept
+are stale. What a recording is heard as has a version of its own in `melodysim.transcribe.recording`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +84,7 @@ def check(
     LibraryError
         If the library is empty: no track is clear of nothing.
     """
-    if not len(library):
-        raise LibraryError(
-            f"{library.path}: holds no melodies to compare with; fill it with `melodysim library init` "
-            "or `melodysim library import`"
-        )
+    require_references(library)
     require_melody(piece)
     matches = find_matches(piece, library, max(top, 1), threads)
     verdict = judge(piece, matches, len(library), rates or Rates())
@@ -94,6 +93,15 @@ def check(
         shown[-1] = matches[-1]  # what the verdict rests on is shown, whatever its rank
     closest = next((match for match in matches if match.reference.rights.protected), None)
     return TrackReport(piece.source, piece, verdict, tuple(shown), closest=closest)
+
+
+def require_references(library: Library) -> None:
+    """Raise `LibraryError` if a library is empty."""
+    if not len(library):
+        raise LibraryError(
+            f"{library.path}: holds no melodies to compare with; fill it with `melodysim library init` "
+            "or `melodysim library import`"
+        )
 
 
 def require_melody(piece: Piece) -> None:

@@ -18,6 +18,7 @@ from melodysim.errors import MelodysimError
 
 COMMANDS = {
     "check": "Does a track follow a melody that somebody owns?",
+    "scan": "Check everything in a folder; stop and go on as you like.",
     "compare": "How alike are two works, and where?",
     "transcribe": "Write the melodies as heard to a MIDI file.",
     "serve": "Check tracks in a browser, on this computer.",

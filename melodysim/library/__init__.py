@@ -59,6 +59,7 @@ class Library:
         self.path = Path(path) if path is not None else default_library_path()
         with Store(self.path) as store:
             self._index = load_index(store)
+            self.version = store.version()
             protected = store.protected(territory)
         ids = self._index.ids
         self._protected = np.array([identity in protected for identity in ids], dtype=bool)

@@ -86,6 +86,8 @@ def _sndfile_blocks(path: Path, rate: int) -> Iterator[NDArray[np.float32]]:
                     return
     except (soundfile.SoundFileError, ValueError, OverflowError) as error:
         reason = str(error).strip().rstrip(".").removeprefix(f"Error opening {str(path)!r}: ")
+        if reason.startswith("File does not exist"):  # what libsndfile says of an MP3 that is none
+            reason = "it holds no sound that could be found"
         raise ReadError(
             f"{path}: cannot be decoded as audio ({reason}); convert it to wav or flac"
         ) from error

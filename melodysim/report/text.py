@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
@@ -24,6 +27,8 @@ _MOST_COLUMNS = 48
 _WIDEST = 100
 """Characters of a piano roll, however wide the terminal is."""
 _INDENT = 13
+_LISTED = 20
+"""Tracks, errors and groups that the summary of a scan names."""
 
 
 def print_checks(console: Console, reports: list[TrackReport]) -> None:
@@ -35,6 +40,46 @@ def print_checks(console: Console, reports: list[TrackReport]) -> None:
         else:
             console.print(_track(report.piece, report.verdict, report.matches, console.width))
         console.print()
+
+
+def print_scan(
+    console: Console,
+    answer: dict[str, Any],
+    rows: list[tuple[str, str, dict[str, Any]]],
+    folder: Path,
+) -> None:
+    """Print what came of many tracks: the ones to look at, then the counts."""
+    if rows:
+        ranked = sorted(rows, key=lambda row: (row[1], row[2]["e_value"]))
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        table.add_column("verdict", no_wrap=True)
+        table.add_column("track", no_wrap=True, overflow="ellipsis", max_width=30)
+        table.add_column("follows", no_wrap=True, overflow="ellipsis", max_width=22)
+        table.add_column("at", justify="right", no_wrap=True)
+        table.add_column("by chance", justify="right", no_wrap=True)
+        for path, level, closest in ranked[:_LISTED]:
+            table.add_row(
+                Text(level, STYLES[level]),
+                escape(Path(path).name),
+                escape(closest["title"]),
+                clock(closest["seconds"][0]),
+                odds(closest["e_value"]),
+            )
+        console.print(table)
+        if len(ranked) > _LISTED:
+            console.print(Text(f"… and {len(ranked) - _LISTED:,} more", "dim"))
+        console.print()
+    for failure in answer["errors"][:_LISTED]:
+        console.print(Text(f"not read: {failure['error']}", "red"))
+    if len(answer["errors"]) > _LISTED:
+        console.print(Text(f"… and {len(answer['errors']) - _LISTED:,} more", "dim"))
+    for group in answer["groups"][:_LISTED]:
+        names = [Path(path).name for path in group["tracks"]]
+        shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        console.print(Text(f"takes of one melody: {shown}"))
+    counts = ", ".join(f"{n:,} {level}" for level, n in answer["verdicts"].items())
+    console.print(Text(f"{answer['tracks']:,} tracks: {counts}", "bold"))
+    console.print(Text(f"results in {folder}", "dim"))
 
 
 def print_pair(console: Console, report: PairReport) -> None:

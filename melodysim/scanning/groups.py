@@ -1,0 +1,191 @@
+"""Takes of one melody among the tracks themselves: two runs of one prompt, a song and its remix.
+
+Every track's likeliest melody is matched with all others, notes against notes, by the same search that
+compares it with a library; the tracks themselves are the background. Two tracks are takes of one melody
+if chance hardly explains how much they share and if it is a good part of the shorter one.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.align.corpus import build_corpus
+from melodysim.align.scan import lay_in_lanes
+from melodysim.library import Entry, Index
+from melodysim.matching import find_matches
+from melodysim.melody import Melody, Piece
+from melodysim.rights import Rights
+from melodysim.sequence import normalise
+from melodysim.significance import sample_references
+
+TAKES_E_VALUE = 1e-4
+"""Takes of one melody are alike as unrelated tracks would be in one of ten thousand."""
+TAKES_SHARE = 0.3
+"""Share of the shorter melody's notes that takes have in common at least."""
+MOST_ALIKE = 50
+"""Other tracks that a track is compared with in detail."""
+
+
+def packed_melody(melody: Melody) -> bytes:
+    """Pack the notes of a melody."""
+    arrays = (melody.onset.astype("<f8"), melody.duration.astype("<f4"), melody.pitch.astype("<f4"))
+    return struct.pack("<I", len(melody)) + zlib.compress(b"".join(a.tobytes() for a in arrays))
+
+
+def unpacked_melody(packed: bytes) -> Melody:
+    """Give the melody of `packed_melody`."""
+    count = struct.unpack("<I", packed[:4])[0]
+    content = zlib.decompress(packed[4:])
+    onset = np.frombuffer(content, "<f8", count)
+    duration = np.frombuffer(content, "<f4", count, 8 * count)
+    pitch = np.frombuffer(content, "<f4", count, 12 * count)
+    return Melody.from_notes(onset, duration, pitch)
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Two tracks that share a passage.
+
+    Attributes
+    ----------
+    one, other : int
+        Which tracks; `one` is the earlier in the list.
+    e_value : float
+        Unrelated tracks of this collection that would be as alike.
+    notes : int
+        That are aligned.
+    share : float
+        Of the shorter melody's notes.
+    seconds, other_seconds : (float, float)
+        Where.
+    """
+
+    one: int
+    other: int
+    e_value: float
+    notes: int
+    share: float
+    seconds: tuple[float, float]
+    other_seconds: tuple[float, float]
+
+
+class _Collection:
+    """The tracks as a library of their own (`melodysim.library.Shelf`)."""
+
+    def __init__(self, melodies: list[Melody]) -> None:
+        corpus = build_corpus([normalise(melody) for melody in melodies])
+        first = np.array([melody.pitch[0] for melody in melodies], np.float32)
+        self._melodies = melodies
+        self._index = Index(
+            [f"{k:08d}" for k in range(len(melodies))], corpus, lay_in_lanes(corpus), first
+        )
+        everything = np.ones(len(melodies), bool)
+        self._protected = everything
+        nothing = np.zeros(0, np.int64)
+        self._backgrounds = (nothing, sample_references(self._index.ids, everything))
+
+    @property
+    def index(self) -> Index:
+        return self._index
+
+    @property
+    def protected(self) -> NDArray[np.bool_]:
+        return self._protected
+
+    @property
+    def backgrounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return self._backgrounds
+
+    @property
+    def comparisons(self) -> int:
+        return max(1, len(self._melodies) - 1)
+
+    def entries(self, ids: list[str]) -> dict[str, Entry]:
+        return {i: Entry(i, i, None, i, Rights("unknown")) for i in ids}
+
+    def melody(self, identity: str) -> Melody:
+        return self._melodies[int(identity)]
+
+
+def find_alike(
+    melodies: list[Melody],
+    e_value: float,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Alike]:
+    """Find pairs of melodies that share a passage.
+
+    Parameters
+    ----------
+    melodies : list of Melody
+        Each with at least two notes.
+    e_value : float
+        Pairs below it are given.
+    threads : int, optional
+        Threads to use; the result does not depend on it.
+    progress : callable, optional
+        Called with how many melodies are done, of how many.
+
+    Returns
+    -------
+    list of Alike
+        By `one` and `other`, each pair once: with the better of its two E-values.
+    """
+    if len(melodies) < 2:
+        return []
+    shelf = _Collection(melodies)
+    best: dict[tuple[int, int], Alike] = {}
+    for k, melody in enumerate(melodies):
+        piece = Piece(str(k), "notes", (melody,), melody.end)
+        for match in find_matches(piece, shelf, MOST_ALIKE, threads):
+            other = int(match.reference.id)
+            if other == k or match.e_value >= e_value:
+                continue
+            pair = (min(k, other), max(k, other))
+            if pair in best and best[pair].e_value <= match.e_value:
+                continue
+            share = match.notes / min(len(melody), len(melodies[other]))
+            spans = match.query.seconds, match.reference_span.seconds
+            spans = spans if k < other else spans[::-1]
+            best[pair] = Alike(*pair, match.e_value, match.notes, share, *spans)
+        if progress is not None:
+            progress(k + 1, len(melodies))
+    return [best[pair] for pair in sorted(best)]
+
+
+def takes(pairs: list[Alike], tracks: int) -> list[list[int]]:
+    """Group tracks that are takes of one melody.
+
+    Parameters
+    ----------
+    pairs : list of Alike
+    tracks : int
+        How many there are.
+
+    Returns
+    -------
+    list of list of int
+        Groups of at least two, in order; whoever is a take of a member is a member.
+    """
+    parent = list(range(tracks))
+
+    def root(k: int) -> int:
+        while parent[k] != k:
+            parent[k] = parent[parent[k]]
+            k = parent[k]
+        return k
+
+    for pair in pairs:
+        if pair.e_value < TAKES_E_VALUE and pair.share >= TAKES_SHARE:
+            a, b = sorted((root(pair.one), root(pair.other)))
+            parent[b] = a
+    groups: dict[int, list[int]] = {}
+    for k in range(tracks):
+        groups.setdefault(root(k), []).append(k)
+    return [group for group in groups.values() if len(group) > 1]

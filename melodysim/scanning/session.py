@@ -1,0 +1,295 @@
+"""A scan from the first look at its folders to the results.
+
+A session can be run again and again, for what arrives; what it needs to go on lies in its output
+folder.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from melodysim.checking import require_references
+from melodysim.files import make_folder, replaced, write_whole
+from melodysim.library import Library
+from melodysim.rights import Territory
+from melodysim.scanning import outcome
+from melodysim.scanning.cache import Cache, default_cache_folder
+from melodysim.scanning.groups import TAKES_E_VALUE, find_alike, takes, unpacked_melody
+from melodysim.scanning.ledger import Done, Ledger
+from melodysim.scanning.pools import ClusterPool, LocalPool, Pool
+from melodysim.scanning.scan import Progress, Track, checked, identified, keep, left_to_do, results
+from melodysim.scanning.tracks import Found, find_tracks
+from melodysim.scanning.work import Plan, fingerprint_of
+from melodysim.verdict import Rates
+
+LEDGER = "scan.db"
+LINE_SECONDS = 1.0
+"""Between additions to the growing file of results."""
+WATCH_SECONDS = 5.0
+"""Between looks at the folders; a file must have stayed as it is from one look to the next."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is to be scanned, and how.
+
+    Attributes
+    ----------
+    places : tuple of Path
+        Folders, files, playlists.
+    output : Path
+        Folder for the results.
+    library : Path or None
+        Reference library; None to compare the tracks with each other.
+    territory, top, rates
+        As in a check.
+    include, exclude : tuple of str
+        See `melodysim.scanning.tracks.find_tracks`.
+    pages : bool
+        Whether to write a page a track, and an index.
+    groups : bool
+        Whether to find takes of one melody.
+    workers : int
+        Processes.
+    scheduler : str or None
+        Of a Dask cluster, to use instead.
+    seconds : float
+        After which a track is given up.
+    megabytes : int
+        That a worker may take.
+    retries : int
+        For tracks whose worker died.
+    retry_failed : bool
+        Whether to try tracks again that failed so in an earlier run.
+    cache_bytes : int
+        Of transcriptions kept.
+    threads : int
+        For what this process itself does.
+    """
+
+    places: tuple[Path, ...]
+    output: Path
+    library: Path | None
+    territory: Territory
+    top: int
+    rates: Rates
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    pages: bool
+    groups: bool
+    workers: int
+    scheduler: str | None
+    seconds: float
+    megabytes: int
+    retries: int
+    retry_failed: bool
+    cache_bytes: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a scan.
+
+    Attributes
+    ----------
+    answer : dict
+        As in ``summary.json``.
+    flagged : list of Done
+        Tracks to review or likely, in order.
+    """
+
+    answer: dict[str, Any]
+    flagged: list[Done]
+
+
+class Session:
+    """A scan; close it, since it holds processes and a file.
+
+    Parameters
+    ----------
+    settings : Settings
+    tick : callable
+        Called often with the progress, to show it.
+
+    Raises
+    ------
+    MelodysimError
+        If the library or the output folder cannot be used.
+    """
+
+    def __init__(self, settings: Settings, tick: Callable[[Progress], None]) -> None:
+        self.settings, self._tick = settings, tick
+        self._pool: Pool | None = None
+        self._seen: list[Found] = []
+        make_folder(settings.output)
+        self._pages = settings.output / "tracks" if settings.pages else None
+        if self._pages is not None:
+            make_folder(self._pages)
+            for torn in self._pages.glob(".*"):
+                torn.unlink(missing_ok=True)
+        self._library: Library | None = None
+        version, protected = "", b""
+        if settings.library is not None:
+            self._library = Library(settings.library, settings.territory)
+            require_references(self._library)
+            version, protected = self._library.version, self._library.protected.tobytes()
+        cache = Cache(default_cache_folder(), settings.cache_bytes)
+        cache.sweep()
+        self._plan = Plan(
+            None if self._library is None else str(self._library.path.absolute()),
+            settings.territory,
+            settings.top,
+            settings.rates,
+            None if self._pages is None else str(self._pages.absolute()),
+            str(cache.folder),
+            cache.limit,
+        )
+        self._fingerprint = fingerprint_of(self._plan, version, protected)
+        self._ledger = Ledger(settings.output / LEDGER)
+
+    def close(self) -> None:
+        """Stop the workers, close the ledger."""
+        if self._pool is not None:
+            self._pool.stop()
+            self._pool = None
+        self._ledger.close()
+
+    def run(self) -> Outcome:
+        """Check what there is to check, write the results, and give them."""
+        s, progress = self.settings, Progress(stage="hashing")
+        self._seen = find_tracks(s.places, s.include, s.exclude)
+
+        def hashed(done: int, of: int) -> None:
+            progress.done, progress.tracks = done, of
+            self._tick(progress)
+
+        tracks = identified(self._seen, self._ledger, s.threads, hashed)
+        todo = left_to_do(tracks, self._ledger, self._fingerprint, self._pages, s.retry_failed)
+        unread: dict[str, Done] = {}
+        if todo:
+            done = len(tracks) - len(todo)
+            self._check(tracks, todo, unread, Progress("checking", len(tracks), done, done))
+        return self._finish(tracks, unread)
+
+    def _workers(self) -> Pool:
+        """Start the workers when there is something to do."""
+        s = self.settings
+        if self._pool is None:
+            if s.scheduler:
+                self._pool = ClusterPool(s.scheduler, s.retries)
+            else:
+                self._pool = LocalPool(s.workers, s.seconds, s.megabytes)
+        return self._pool
+
+    def _check(
+        self, tracks: list[Track], todo: list[Track], unread: dict[str, Done], progress: Progress
+    ) -> None:
+        """Have the workers check what is left, writing lines as far as results go without a gap."""
+        lines, written = outcome.Lines(self.settings.output / outcome.RESULTS), 0
+        last = time.monotonic()
+        for step in checked(self._workers(), self._plan, todo, self.settings.retries, progress):
+            if step is not None:
+                track, done = step
+                keep(self._ledger, self._fingerprint, track, done, unread)
+                progress.done += 1
+                progress.counts[done.level] += 1
+            elif time.monotonic() - last > LINE_SECONDS:
+                written += lines.write(self._results(tracks[written:], unread))
+                last = time.monotonic()
+            self._tick(progress)
+        lines.close()
+
+    def _results(self, tracks: list[Track], unread: dict[str, Done]) -> Iterator[Done]:
+        return results(tracks, self._ledger, self._fingerprint, unread)
+
+    def _finish(self, tracks: list[Track], unread: dict[str, Done]) -> Outcome:
+        """Write the results, from the ledger."""
+        place = self.settings.output
+        counts: Counter[str] = Counter()
+        errors: list[dict[str, str]] = []
+        flagged: list[Done] = []
+        with (
+            replaced(place / outcome.RESULTS) as temporary,
+            temporary.open("w", encoding="utf-8") as out,
+        ):
+            for done in self._results(tracks, unread):
+                out.write(outcome.line(done))
+                counts[done.level] += 1
+                if done.level == "error":
+                    errors.append({"source": done.path, "error": done.entry["error"]})
+                elif done.level in {"likely", "review"}:
+                    flagged.append(done)
+        groups, alike = self._groups(tracks, unread)
+        group_of = {path: number for number, group in enumerate(groups, 1) for path in group}
+        table = outcome.table(self._results(tracks, unread), group_of)
+        write_whole(place / outcome.TABLE, table.encode())
+        library = None
+        if self._library is not None:
+            library = {"path": str(self._library.path), "melodies": len(self._library)}
+        answer = outcome.summary(counts, library, errors, groups, alike)
+        outcome.write_json(place / outcome.SUMMARY, answer)
+        if self._library is not None and self.settings.pages:
+            self._write_index(self._library, self._results(tracks, unread))
+        return Outcome(answer, flagged)
+
+    def _groups(
+        self, tracks: list[Track], unread: dict[str, Done]
+    ) -> tuple[list[list[str]], list[dict[str, Any]] | None]:
+        """Find takes of one melody, and without a library all tracks that share a passage."""
+        s, alone = self.settings, self._library is None
+        if not (s.groups or alone):
+            return [], None
+        paths, melodies = [], []
+        for done in self._results(tracks, unread):
+            if done.melody:
+                paths.append(done.path)
+                melodies.append(unpacked_melody(done.melody))
+        progress = Progress("finding takes of one melody", len(paths))
+
+        def compared(done: int, _: int) -> None:
+            progress.done = done
+            self._tick(progress)
+
+        threshold = s.rates.review if alone else TAKES_E_VALUE
+        pairs = find_alike(melodies, max(threshold, TAKES_E_VALUE), s.threads, compared)
+        groups = [[paths[k] for k in group] for group in takes(pairs, len(paths))]
+        return groups, [outcome.alike_dict(pair, paths) for pair in pairs] if alone else None
+
+    def _write_index(self, library: Library, found: Iterator[Done]) -> None:
+        from melodysim.report.html.index import Row, index_html
+        from melodysim.report.html.track import Holdings
+
+        rows = []
+        for done in found:
+            closest = done.closest or {}
+            seconds = closest.get("seconds")
+            row = Row(
+                done.path,
+                done.level,
+                done.entry.get("probability"),
+                closest.get("e_value"),
+                closest.get("title") or done.entry.get("error", ""),
+                tuple(seconds) if seconds else None,
+                f"tracks/{quote(done.page)}" if done.page else None,
+            )
+            rows.append(row)
+        page = index_html(rows, Holdings.of(library), f"{len(rows):,} tracks", date.today())
+        write_whole(self.settings.output / "index.html", page.encode())
+
+    def wait_for_more(self) -> None:
+        """Wait until a file has come, gone or changed, and all have come to rest."""
+        s, before = self.settings, None
+        while True:
+            now = find_tracks(s.places, s.include, s.exclude)
+            if now != self._seen and now == before:
+                return
+            before = now
+            time.sleep(WATCH_SECONDS)

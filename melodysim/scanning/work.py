@@ -1,0 +1,194 @@
+"""What a worker does: one track in, what came of it out.
+
+A worker opens the library once and keeps it. What goes in and out is plain and small, so that it can
+go to another process or another machine; a track is always read from its path.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from melodysim.checking import RESULTS, TrackReport, check, require_melody
+from melodysim.errors import MelodysimError, MissingDependencyError
+from melodysim.files import file_stem, write_whole
+from melodysim.library import Library
+from melodysim.melody import Piece
+from melodysim.reading import read
+from melodysim.report.json import track_dict
+from melodysim.rights import Territory
+from melodysim.scanning.cache import Cache
+from melodysim.scanning.groups import packed_melody
+from melodysim.scanning.ledger import Done
+from melodysim.transcribe.recording import TRANSCRIPTION
+from melodysim.verdict import Rates
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the tracks of a scan are checked.
+
+    Attributes
+    ----------
+    library : str or None
+        Path of the reference library; None to find melodies only.
+    territory : str
+        Whose terms of protection count.
+    top : int
+        Matches to report.
+    rates : Rates
+        Of false alarms.
+    pages : str or None
+        Folder to write a page a track to.
+    cache : str
+        Folder of transcriptions.
+    cache_bytes : int
+        That it may hold; 0 for none.
+    """
+
+    library: str | None
+    territory: Territory
+    top: int
+    rates: Rates
+    pages: str | None
+    cache: str
+    cache_bytes: int
+
+
+def fingerprint_of(plan: Plan, version: str, protected: bytes) -> str:
+    """Name everything besides a track's content that its result depends on.
+
+    Parameters
+    ----------
+    plan : Plan
+    version : str
+        Of the library's content.
+    protected : bytes
+        Which of its melodies are protected today: licences run out, and terms end with a year.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+    """
+    parts = (
+        RESULTS, TRANSCRIPTION, version, hashlib.sha256(protected).hexdigest(), plan.territory,
+        plan.top, plan.rates.likely, plan.rates.review, plan.library is None,
+    )  # fmt: skip
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def check_track(plan: Plan, path: str, sha256: str) -> Done:
+    """Check one track.
+
+    Parameters
+    ----------
+    plan : Plan
+    path, sha256 : str
+        The track, and its checksum; empty where it could not be read.
+
+    Returns
+    -------
+    Done
+        With an error in its entry if the track cannot be read or has no melody.
+
+    Raises
+    ------
+    MissingDependencyError
+        If an optional package is needed: that is no property of the track.
+    """
+    try:
+        piece = _read(plan, path, sha256)
+        if plan.library is None:
+            require_melody(piece)
+            report = TrackReport(path, piece)
+        else:
+            library = _library(plan.library, plan.territory)
+            report = check(piece, library, plan.top, plan.rates, threads=1)
+    except MissingDependencyError:
+        raise
+    except MelodysimError as error:
+        return failed(path, str(error), False)
+    return _done(plan, path, report)
+
+
+def failed(path: str, why: str, worker: bool) -> Done:
+    """Make the result of a track that could not be checked."""
+    entry = track_dict(TrackReport(path, error=why))
+    return Done(path, entry, "error", failed=worker)
+
+
+def moved(done: Done, path: str) -> Done:
+    """Give a result as that of a file with the same content at another path."""
+    if done.path == path:
+        return done
+    entry = done.entry | {"source": path}
+    if "error" in entry:
+        entry["error"] = entry["error"].replace(done.path, path)
+    return replace(done, path=path, entry=entry)
+
+
+def _read(plan: Plan, path: str, sha256: str) -> Piece:
+    """Read a track, or take its transcription from the cache."""
+    cache = Cache(Path(plan.cache), plan.cache_bytes)
+    piece = cache.get(sha256, path) if sha256 else None
+    if piece is None:
+        piece = read(path, threads=1)
+        cache.put(piece)
+    return piece
+
+
+@functools.lru_cache(maxsize=2)
+def _library(path: str, territory: Territory) -> Library:
+    return Library(path, territory)
+
+
+def _done(plan: Plan, path: str, report: TrackReport) -> Done:
+    """Sum up a report, and write its page."""
+    assert report.piece is not None
+    melody = packed_melody(report.piece.melodies[0])
+    if report.verdict is None:
+        lines = [
+            {"voice": m.voice, "notes": len(m), "confidence": round(float(np.mean(m.confidence)), 3)}
+            for m in report.piece.melodies
+        ]
+        entry = {
+            "source": path,
+            "sha256": report.piece.sha256,
+            "kind": report.piece.kind,
+            "duration": round(report.piece.duration, 3),
+            "title": report.piece.title,
+            "melodies": lines,
+        }
+        return Done(path, entry, "melody", melody=melody)
+    closest = None
+    if report.closest is not None:
+        closest = {
+            "title": report.closest.reference.title,
+            "e_value": float(f"{report.closest.e_value:.4g}"),
+            "seconds": [round(s, 3) for s in report.closest.query.seconds],
+        }
+    page = None
+    if plan.pages is not None and plan.library is not None:
+        page = page_name(path, report.piece.sha256)
+        _write_page(plan, report, Path(plan.pages) / page)
+    return Done(path, track_dict(report), report.verdict.level, closest, page, melody=melody)
+
+
+def page_name(path: str, sha256: str) -> str:
+    """Name of a track's page: its own name, and enough of its checksum to be unique."""
+    return re.sub(r"\.+", ".", f"{file_stem(path)[:80]}-{sha256[:12]}.html")
+
+
+def _write_page(plan: Plan, report: TrackReport, place: Path) -> None:
+    from melodysim.report.html.track import Holdings, track_html
+
+    assert plan.library is not None
+    holdings = Holdings.of(_library(plan.library, plan.territory))
+    write_whole(place, track_html(report, holdings, plan.rates, date.today()).encode())
