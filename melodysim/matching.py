@@ -174,6 +174,7 @@ def find_matches(
     threads: int = 1,
     only: NDArray[np.int64] | None = None,
     timing: bool = True,
+    promising: NDArray[np.int64] | None = None,
 ) -> list[Match]:
     """Match a piece against a library.
 
@@ -191,6 +192,8 @@ def find_matches(
     timing : bool, optional
         Whether rhythm counts. Without it there is no backwards control either: a work that has been
         picked to be compared is not one of thousands that might be alike by their repetitions.
+    promising : ndarray of int64, optional
+        References worth aligning, where they are known: there is no first pass then.
 
     Returns
     -------
@@ -203,7 +206,12 @@ def find_matches(
     sequences = [normalise(melody) for melody in piece.melodies]
     always = np.zeros(0, np.int64) if only is None else only
     tries = _tries(len(sequences)) * max(1, len(always))
-    first = [scan(s, library.index.lanes, len(library.index), threads) for s in sequences]
+    if promising is None:
+        first = [scan(s, library.index.lanes, len(library.index), threads) for s in sequences]
+    else:
+        known = np.zeros(len(library.index), np.int8)
+        known[promising] = 1
+        first = [known] * len(sequences)
     readings = [
         _read_notes(sequence, k, coarse, library, tries[k], threads, timing, always)
         for k, (sequence, coarse) in enumerate(zip(sequences, first, strict=True))

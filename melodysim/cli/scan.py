@@ -81,8 +81,8 @@ def command(ctx: click.Context, places: tuple[Path, ...], **options: Any) -> Non
 
     Writes to --output as results come: results.jsonl, a line a track in the order of their paths; at
     the end summary.csv and summary.json, and with --html an index and a page a track. Stop it whenever
-    you like: the same command goes on where it was. What has not changed (the track's content, the library,
-    the options) is never checked again; moving or renaming a file costs nothing.
+    you like: the same command goes on where it was. What has not changed (the track's content, the
+    library, the options) is never checked again; moving or renaming a file costs nothing.
 
     \b
     $ melodysim scan album/ --html
@@ -131,8 +131,6 @@ def _settings(places: tuple[Path, ...], **options: Any) -> Settings:
     alone = options["against_each_other"]
     if alone and options["html"]:
         raise click.UsageError("--html shows matches with a library, not --against-each-other")
-    if alone and options["library_path"]:
-        raise click.UsageError("--against-each-other needs no --library")
     cores = shared.threads()
     return Settings(
         places=tuple(named),

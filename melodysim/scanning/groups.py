@@ -1,8 +1,10 @@
 """Takes of one melody among the tracks themselves: two runs of one prompt, a song and its remix.
 
-Every track's likeliest melody is matched with all others, notes against notes, by the same search that
-compares it with a library; the tracks themselves are the background. Two tracks are takes of one melody
-if chance hardly explains how much they share and if it is a good part of the shorter one.
+Every track's likeliest melody is matched, notes against notes, with those that share turns with it, by
+the same alignment that compares it with a library; the tracks themselves are the background. Two tracks
+are takes of one melody if chance hardly explains how much they share and if it is a good part of the
+shorter one. Tracks that share no two turns are not looked at: takes share many, and a collection of a
+hundred thousand would otherwise take hours.
 """
 
 from __future__ import annotations
@@ -21,15 +23,22 @@ from melodysim.library import Entry, Index
 from melodysim.matching import find_matches
 from melodysim.melody import Melody, Piece
 from melodysim.rights import Rights
-from melodysim.sequence import normalise
+from melodysim.sequence import MAX_INTERVAL, normalise
 from melodysim.significance import sample_references
 
 TAKES_E_VALUE = 1e-4
 """Takes of one melody are alike as unrelated tracks would be in one of ten thousand."""
 TAKES_SHARE = 0.3
 """Share of the shorter melody's notes that takes have in common at least."""
+TURN_INTERVALS = 5
+"""Intervals in a row that make a turn, as in `melodysim.matching`."""
+SHARED_TURNS = 2
+"""Turns that two tracks must share to be compared."""
+NEIGHBOURS = 12
+"""Of the tracks that share a turn, those next in order that are paired: a turn that hundreds share
+links them in a chain, which is enough to group them."""
 MOST_ALIKE = 50
-"""Other tracks that a track is compared with in detail."""
+"""Other tracks that a track is compared with."""
 
 
 def packed_melody(melody: Melody) -> bytes:
@@ -140,10 +149,12 @@ def find_alike(
     if len(melodies) < 2:
         return []
     shelf = _Collection(melodies)
+    others = promising_pairs(melodies)
     best: dict[tuple[int, int], Alike] = {}
-    for k, melody in enumerate(melodies):
+    for number, (k, promising) in enumerate(others.items(), 1):
+        melody = melodies[k]
         piece = Piece(str(k), "notes", (melody,), melody.end)
-        for match in find_matches(piece, shelf, MOST_ALIKE, threads):
+        for match in find_matches(piece, shelf, MOST_ALIKE, threads, promising=promising):
             other = int(match.reference.id)
             if other == k or match.e_value >= e_value:
                 continue
@@ -155,8 +166,57 @@ def find_alike(
             spans = spans if k < other else spans[::-1]
             best[pair] = Alike(*pair, match.e_value, match.notes, share, *spans)
         if progress is not None:
-            progress(k + 1, len(melodies))
+            progress(number, len(others))
     return [best[pair] for pair in sorted(best)]
+
+
+def promising_pairs(melodies: list[Melody]) -> dict[int, NDArray[np.int64]]:
+    """Find melodies that share turns.
+
+    Parameters
+    ----------
+    melodies : list of Melody
+
+    Returns
+    -------
+    dict of int to ndarray of int64
+        Of each melody that shares enough turns with another: which others, at most `MOST_ALIKE`, those
+        with most turns in common.
+    """
+    turns = [_turns(melody) for melody in melodies]
+    owner = np.repeat(np.arange(len(turns)), [len(t) for t in turns])
+    turn = np.concatenate(turns) if turns else np.zeros(0, np.int64)
+    order = np.lexsort((owner, turn))
+    owner, turn = owner[order], turn[order]
+    pairs = []
+    for step in range(1, NEIGHBOURS + 1):
+        same = turn[step:] == turn[:-step]
+        pairs.append(owner[:-step][same] * len(melodies) + owner[step:][same])
+    found, shared = np.unique(np.concatenate(pairs), return_counts=True)
+    found, shared = found[shared >= SHARED_TURNS], shared[shared >= SHARED_TURNS]
+    one, other = np.divmod(found, len(melodies))
+    ends = np.concatenate([np.stack([one, other]), np.stack([other, one])], axis=1)
+    weight = np.concatenate([shared, shared])
+    order = np.lexsort((ends[1], -weight, ends[0]))
+    mine, theirs = ends[:, order]
+    if not len(mine):
+        return {}
+    starts = np.flatnonzero(np.diff(mine, prepend=-1))
+    return {
+        int(mine[a]): np.sort(theirs[a : min(b, a + MOST_ALIKE)])
+        for a, b in zip(starts, np.append(starts[1:], len(mine)), strict=True)
+    }
+
+
+def _turns(melody: Melody) -> NDArray[np.int64]:
+    """Give each turn of a melody a number, once; those of one or two pitches say nothing."""
+    interval = normalise(melody).interval.astype(np.int64)
+    if len(interval) < TURN_INTERVALS:
+        return np.zeros(0, np.int64)
+    rows = np.lib.stride_tricks.sliding_window_view(interval, TURN_INTERVALS)
+    told = (rows != 0).sum(axis=1) > TURN_INTERVALS // 2
+    size = 2 * MAX_INTERVAL + 1
+    return np.unique((rows[told] + MAX_INTERVAL) @ size ** np.arange(TURN_INTERVALS))
 
 
 def takes(pairs: list[Alike], tracks: int) -> list[list[int]]:

@@ -23,6 +23,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS file (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, sha256 TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, version TEXT NOT NULL, content TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS result (
     sha256 TEXT NOT NULL, fingerprint TEXT NOT NULL, path TEXT NOT NULL, entry TEXT NOT NULL,
     level TEXT NOT NULL, closest TEXT, page TEXT, failed INTEGER NOT NULL, melody BLOB,
@@ -155,6 +156,20 @@ class Ledger:
                 "SELECT sha256, level, failed, page FROM result WHERE fingerprint = ?", (fingerprint,)
             )
             return {d: Known(level != "error", bool(failed), page) for d, level, failed, page in rows}
+
+    def recall(self, name: str, version: str) -> Any | None:
+        """Give what was kept under a name, if it is of this version."""
+        with self._explained():
+            row = self._db.execute(
+                "SELECT content FROM kept WHERE name = ? AND version = ?", (name, version)
+            ).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def remember(self, name: str, version: str, content: Any) -> None:
+        """Keep something that is worked out from all results, in place of another version."""
+        with self._explained():
+            values = (name, version, json.dumps(content))
+            self._db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", values)
 
     def keep(self, digest: str, fingerprint: str, done: Done) -> None:
         """Store a result; once this returns, it is done."""

@@ -127,7 +127,7 @@ class ClusterPool:
 
     def stop(self) -> None:
         """Let go of the cluster."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown(wait=False)  # cancels what has not begun
         self._client.close(timeout=5)
 
 

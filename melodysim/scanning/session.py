@@ -6,10 +6,11 @@ folder.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from melodysim.library import Library
 from melodysim.rights import Territory
 from melodysim.scanning import outcome
 from melodysim.scanning.cache import Cache, default_cache_folder
-from melodysim.scanning.groups import TAKES_E_VALUE, find_alike, takes, unpacked_melody
+from melodysim.scanning.groups import TAKES_E_VALUE, Alike, find_alike, takes, unpacked_melody
 from melodysim.scanning.ledger import Done, Ledger
 from melodysim.scanning.pools import ClusterPool, LocalPool, Pool
 from melodysim.scanning.scan import Progress, Track, checked, identified, keep, left_to_do, results
@@ -247,19 +248,30 @@ class Session:
         s, alone = self.settings, self._library is None
         if not (s.groups or alone):
             return [], None
-        paths, melodies = [], []
+        threshold = max(s.rates.review if alone else 0.0, TAKES_E_VALUE)
+        paths, packed = [], []
+        digest = hashlib.sha256(repr(threshold).encode())
         for done in self._results(tracks, unread):
             if done.melody:
                 paths.append(done.path)
-                melodies.append(unpacked_melody(done.melody))
-        progress = Progress("finding takes of one melody", len(paths))
+                packed.append(done.melody)
+                digest.update(hashlib.sha256(done.melody).digest())
+        progress = Progress("finding takes of one melody")
 
-        def compared(done: int, _: int) -> None:
-            progress.done = done
+        def compared(done: int, of: int) -> None:
+            progress.done, progress.tracks = done, of
             self._tick(progress)
 
-        threshold = s.rates.review if alone else TAKES_E_VALUE
-        pairs = find_alike(melodies, max(threshold, TAKES_E_VALUE), s.threads, compared)
+        # Comparing all with all takes a while, and most often nothing has changed.
+        kept = self._ledger.recall("alike", digest.hexdigest())
+        if kept is None:
+            melodies = [unpacked_melody(melody) for melody in packed]
+            pairs = find_alike(melodies, threshold, s.threads, compared)
+            self._ledger.remember("alike", digest.hexdigest(), [list(astuple(pair)) for pair in pairs])
+        else:
+            pairs = [
+                Alike(a, b, e, n, share, (x, y), (v, w)) for a, b, e, n, share, (x, y), (v, w) in kept
+            ]
         groups = [[paths[k] for k in group] for group in takes(pairs, len(paths))]
         return groups, [outcome.alike_dict(pair, paths) for pair in pairs] if alone else None
 

@@ -1,0 +1,506 @@
+"""Scans of folders through the real command: killed, resumed, moved, here and on a cluster."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import TimeoutError
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import FIXTURES, random_tune
+
+from melodysim.errors import MelodysimError, ReadError
+from melodysim.library import Library
+from melodysim.library.importers import import_paths
+from melodysim.library.store import Store
+from melodysim.melody import Melody
+from melodysim.reading import read
+from melodysim.rights import Rights
+from melodysim.scanning import work
+from melodysim.scanning.cache import Cache
+from melodysim.scanning.groups import Alike, find_alike, packed_melody, takes, unpacked_melody
+from melodysim.scanning.ledger import Done, Ledger
+from melodysim.scanning.pools import LocalPool
+from melodysim.scanning.scan import Progress, identified, left_to_do
+from melodysim.scanning.tracks import find_tracks
+from melodysim.scanning.work import Plan, check_track, moved
+from melodysim.verdict import Rates
+from melodysim.writing import midi_bytes
+
+COMMAND = [sys.executable, "-c", "from melodysim.cli import main; main()"]
+FILES = ("results.jsonl", "summary.csv", "summary.json")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A library that opens at once, and a cache of its own for every test of this module."""
+    folder = tmp_path_factory.mktemp("small")
+    path = folder / "library.db"
+    with Store(path, create=True) as store:
+        import_paths(store, [FIXTURES / "tunes.abc"], Rights("public-domain"))
+        import_paths(store, [FIXTURES / "paper-lanterns.mid"], Rights("in-copyright"), "Paper Lanterns")
+    Library(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def environment(small):
+    return {
+        **os.environ,
+        "MELODYSIM_LIBRARY": str(small),
+        "XDG_CACHE_HOME": str(small.parent / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def make_folder(folder, tracks=16):
+    """MIDI files, one recording, a copy, and a broken file of every kind."""
+    rng = np.random.default_rng(5)
+    folder.mkdir()
+    (folder / "sub").mkdir()
+    for k in range(tracks):
+        place = folder / "sub" if k % 3 == 0 else folder
+        (place / f"tune {k:02d}.mid").write_bytes(midi_bytes([random_tune(rng, 40)]))
+    shutil.copy(FIXTURES / "paper-lanterns.mid", folder / "stolen.mid")
+    shutil.copy(FIXTURES / "paper-lanterns.mid", folder / "sub" / "stolen too.mid")
+    shutil.copy(FIXTURES / "copies-paper-lanterns.mp3", folder / "sung.mp3")
+    whole = (FIXTURES / "paper-lanterns.mid").read_bytes()
+    (folder / "empty.mid").write_bytes(b"")
+    (folder / "cut.mid").write_bytes(whole[: len(whole) // 3])
+    (folder / "text.mid").write_text("not music at all")
+    (folder / "text.mp3").write_text("not music at all " * 99)
+    (folder / "silent.wav").write_bytes(_silence())
+    (folder / "broken.musicxml").write_text("<score-partwise><part>")
+    (folder / "empty.abc").write_text("\n")
+    (folder / "dangling.mid").symlink_to(folder / "nowhere.mid")
+    (folder / "notes.txt").write_text("not a track")
+    (folder / ".hidden.mid").write_bytes(whole)
+    return folder
+
+
+def _silence():
+    import io
+    import wave
+
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setparams((1, 2, 22050, 0, "NONE", ""))
+        file.writeframes(b"\0\0" * 22050 * 3)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_folder(tmp_path_factory.mktemp("tracks") / "album")
+
+
+def scan(environment, folder, output, *arguments, **more):
+    command = [*COMMAND, "scan", str(folder), "--output", str(output), *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment, timeout=300, check=False, **more
+    )
+
+
+def written(output):
+    return {name: (Path(output) / name).read_bytes() for name in FILES}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(environment, folder, tmp_path_factory):
+    output = tmp_path_factory.mktemp("undisturbed") / "out"
+    done = scan(environment, folder, output, "--workers", "2")
+    assert done.returncode == 2, done.stderr
+    return output, done
+
+
+def lines(output):
+    return [json.loads(line) for line in (output / "results.jsonl").read_text().splitlines()]
+
+
+def test_each_track_has_the_line_that_check_gives(environment, folder, undisturbed):
+    output, done = undisturbed
+    found = {entry["source"]: entry for entry in lines(output)}
+    assert list(found) == sorted(found)
+    assert len(found) == 16 + 3 + 8
+    names = ["stolen.mid", "sung.mp3", "tune 01.mid", "text.mp3", "silent.wav"]
+    checked = subprocess.run(
+        [*COMMAND, "check", *(str(folder / name) for name in names), "--format", "json"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    for entry in json.loads(checked.stdout)["tracks"]:
+        assert found[entry["source"]] == entry
+    assert "2 error" not in done.stdout
+    summary = json.loads((output / "summary.json").read_text())
+    assert summary["verdicts"]["likely"] == 3
+    assert len(summary["errors"]) == 8
+    assert {"tracks": [str(folder / "stolen.mid"), str(folder / "sub" / "stolen too.mid")]}.items() <= (
+        summary["groups"][0].items()
+    )
+
+
+def test_the_number_of_workers_does_not_show(environment, folder, undisturbed, tmp_path):
+    scan(environment, folder, tmp_path / "out", "--workers", "1")
+    assert written(tmp_path / "out") == written(undisturbed[0])
+
+
+def test_what_is_done_is_not_done_again(environment, folder, undisturbed, tmp_path):
+    """With no time at all for a track, whatever were checked again would fail."""
+    output = tmp_path / "out"
+    shutil.copytree(undisturbed[0], output)
+    done = scan(environment, folder, output, "--time-limit", "0.1", "--workers", "1")
+    assert written(output) == written(undisturbed[0])
+    assert done.stdout.replace(str(output), "") == undisturbed[1].stdout.replace(
+        str(undisturbed[0]), ""
+    )
+
+
+def test_moving_a_track_costs_nothing(environment, undisturbed, folder, tmp_path):
+    output, other = tmp_path / "out", tmp_path / "moved"
+    shutil.copytree(undisturbed[0], output)
+    shutil.copytree(folder, other, symlinks=True)
+    (other / "dangling.mid").unlink()
+    (other / "sung.mp3").rename(other / "sub" / "renamed.mp3")
+    scan(environment, other, output, "--time-limit", "0.1", "--workers", "1")
+    found = {entry["source"]: entry for entry in lines(output)}
+    assert found[str(other / "sub" / "renamed.mp3")]["verdict"] == "likely"
+    assert found[str(other / "text.mp3")]["error"].startswith(str(other / "text.mp3"))
+    assert len(found) == 26
+
+
+def test_a_scan_killed_again_and_again_ends_as_one_that_was_not(
+    environment, folder, undisturbed, tmp_path
+):
+    rng, output = random.Random(3), tmp_path / "out"
+    command = [*COMMAND, "scan", str(folder), "--output", str(output), "--workers", "2", "-q"]
+    environment = {**environment, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    for _ in range(6):
+        running = subprocess.Popen(
+            command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL
+        )
+        time.sleep(rng.uniform(0.3, 4.0))
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        if (output / "results.jsonl").exists():
+            for line in (output / "results.jsonl").read_text().splitlines():
+                json.loads(line)
+    done = scan(environment, folder, output, "--workers", "2")
+    assert done.returncode == 2
+    assert written(output) == written(undisturbed[0])
+
+
+def test_ctrl_c_stops_and_says_how_to_go_on(environment, folder, tmp_path):
+    environment = {**environment, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [*COMMAND, "scan", str(folder), "--output", str(tmp_path / "out"), "--workers", "1"]
+    running = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "out" / "scan.db").exists():
+        time.sleep(0.05)
+    time.sleep(0.5)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "the same command goes on" in said
+    assert "Traceback" not in said
+
+
+def test_a_track_that_hangs_is_killed_and_the_rest_goes_on(environment, tmp_path):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    os.mkfifo(folder / "hangs.mid")  # reading it never ends
+    shutil.copy(FIXTURES / "paper-lanterns.mid", folder / "stolen.mid")
+    done = scan(environment, folder, tmp_path / "out", "--time-limit", "5", "--workers", "1")
+    hung, stolen = lines(tmp_path / "out")
+    assert "time limit" in hung["error"]
+    assert stolen["verdict"] == "likely"
+    assert done.returncode == 2
+
+
+def test_pages_and_an_index_are_written_and_made_up_for(environment, folder, undisturbed, tmp_path):
+    output = tmp_path / "out"
+    shutil.copytree(undisturbed[0], output)
+    (output / "tracks").mkdir()
+    (output / "tracks" / ".torn.html.x").write_text("half a page")
+    arguments = ("--html", "--include", "stolen*.mid", "--include", "*.mp3")
+    done = scan(environment, folder, output, *arguments)
+    assert done.returncode == 2
+    pages = sorted(p.name for p in (output / "tracks").iterdir())
+    assert len(pages) == 2
+    index = (output / "index.html").read_text()
+    for name in pages:
+        assert f'href="tracks/{name}"' in index
+    assert "stolen too.mid" in index
+
+
+def test_lists_and_playlists_name_tracks(environment, folder, tmp_path):
+    (tmp_path / "list.m3u").write_text(f"#EXTM3U\n{folder / 'stolen.mid'}\n\nnot there.mid\n")
+    scan(environment, tmp_path / "list.m3u", tmp_path / "out")
+    assert [(e["source"], "error" in e) for e in lines(tmp_path / "out")] == sorted(
+        [(str(folder / "stolen.mid"), False), (str(tmp_path / "not there.mid"), True)]
+    )
+    listed = f"{folder / 'stolen.mid'}\n{folder / 'tune 01.mid'}\n"
+    scan(environment, "-", tmp_path / "out2", input=listed)
+    assert [e["source"] for e in lines(tmp_path / "out2")] == sorted(listed.splitlines())
+
+
+def test_a_folder_is_compared_with_itself(environment, folder, tmp_path):
+    done = scan(environment, folder, tmp_path / "out", "--against-each-other", "--format", "json")
+    summary = json.loads(done.stdout)
+    assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["library"] is None
+    pairs = [set(map(os.path.basename, pair["tracks"])) for pair in summary["alike"]]
+    assert {"stolen.mid", "stolen too.mid"} in pairs
+    assert all("tune" not in name for pair in pairs for name in pair)
+
+
+def test_watching_takes_what_arrives(environment, tmp_path):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    shutil.copy(FIXTURES / "twinkle.mid", folder / "one.mid")
+    command = [*COMMAND, "scan", str(folder), "--output", str(tmp_path / "out"), "--watch", "-q"]
+    running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+
+    def wait_for(count):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            summary = tmp_path / "out" / "summary.json"
+            if summary.exists() and json.loads(summary.read_text())["tracks"] == count:
+                return
+            time.sleep(0.2)
+        raise AssertionError("nothing came")
+
+    wait_for(1)
+    shutil.copy(FIXTURES / "paper-lanterns.mid", folder / "two.mid")
+    wait_for(2)
+    running.send_signal(signal.SIGINT)
+    assert running.wait(30) == 1  # the second one is likely
+
+
+def test_two_scans_into_one_folder_do_not_mix(environment, folder, tmp_path):
+    (tmp_path / "out").mkdir()
+    ledger = Ledger(tmp_path / "out" / "scan.db")
+    try:
+        done = scan(environment, folder, tmp_path / "out")
+    finally:
+        ledger.close()
+    assert done.returncode == 2
+    assert "another scan" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_bad_usage_is_said(environment, folder, tmp_path):
+    for arguments, words in (
+        (["--against-each-other", "--html"], "--html shows"),
+        (["--library", tmp_path / "none.db"], "no library there"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "no Dask scheduler"),
+    ):
+        done = scan(environment, folder, tmp_path / "out", *arguments)
+        assert done.returncode == 2
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+    with pytest.raises(ReadError, match="no such file or folder"):
+        find_tracks([tmp_path / "nowhere"])
+
+
+@pytest.fixture(scope="module")
+def cluster(environment, tmp_path_factory):
+    """A scheduler and four worker processes, as somebody else would have started them."""
+    pytest.importorskip("distributed")
+    place = tmp_path_factory.mktemp("cluster")
+    file = place / "scheduler.json"
+    options = {"env": environment, "cwd": place, "stderr": subprocess.DEVNULL}
+    module = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+    address = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+    scheduler = subprocess.Popen([*module, *address], **options)
+    module = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file)]
+    workers = [
+        subprocess.Popen([*module, "--nthreads", "1", "--no-dashboard", "--no-nanny"], **options)
+        for _ in range(4)
+    ]
+    end = time.monotonic() + 60
+    while not file.exists():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    yield json.loads(file.read_text())["address"], workers
+    for process in (*workers, scheduler):
+        process.kill()
+        process.wait()
+
+
+def test_a_cluster_gives_the_same(environment, folder, undisturbed, cluster, tmp_path):
+    done = scan(environment, folder, tmp_path / "out", "--scheduler", cluster[0])
+    assert done.returncode == 2, done.stderr
+    assert written(tmp_path / "out") == written(undisturbed[0])
+
+
+def test_a_cluster_that_loses_a_worker_gives_the_same(
+    environment, folder, undisturbed, cluster, tmp_path
+):
+    address, workers = cluster
+    environment = {**environment, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [*COMMAND, "scan", str(folder), "--output", str(tmp_path / "out")]
+    running = subprocess.Popen(
+        [*command, "--scheduler", address], env=environment, stdout=subprocess.DEVNULL
+    )
+    while not (tmp_path / "out" / "scan.db").exists():
+        time.sleep(0.05)
+    time.sleep(0.5)
+    assert running.poll() is None
+    workers[0].kill()
+    assert running.wait(120) == 2
+    assert written(tmp_path / "out") == written(undisturbed[0])
+
+
+def test_a_worker_that_dies_costs_its_task_alone():
+    pool = LocalPool(1, 30.0, 0)
+    try:
+        dies, lives = pool.submit(os._exit, 3), pool.submit(len, "abc")
+        with pytest.raises(Exception, match=r"(?i)expired|exit|terminated|abnormal"):
+            dies.result(30)
+        assert lives.result(30) == 3
+        hangs = LocalPool(1, 0.5, 0)
+        with pytest.raises(TimeoutError):
+            hangs.submit(time.sleep, 60).result(30)
+        hangs.stop()
+    finally:
+        pool.stop()
+
+
+def test_a_worker_is_refused_more_memory_than_it_may_take():
+    pool = LocalPool(1, 60.0, 300)
+    try:
+        with pytest.raises(MemoryError):
+            pool.submit(np.ones, 200_000_000).result(60)
+        assert pool.submit(len, "abc").result(60) == 3
+    finally:
+        pool.stop()
+
+
+def plan(small, tmp_path, **more):
+    values = {
+        "library": str(small), "territory": "anywhere", "top": 3, "rates": Rates(), "pages": None,
+        "cache": str(tmp_path / "cache"), "cache_bytes": 10**9,
+    }  # fmt: skip
+    return Plan(**(values | more))
+
+
+def test_a_recording_is_listened_to_once_and_comes_out_the_same(small, tmp_path, monkeypatch):
+    path = str(FIXTURES / "copies-paper-lanterns.mp3")
+    digest = read(path).sha256
+    first = check_track(plan(small, tmp_path), path, digest)
+    monkeypatch.setattr(work, "read", lambda *_, **__: pytest.fail("listened to again"))
+    assert check_track(plan(small, tmp_path), path, digest) == first
+    assert first.level == "likely"
+
+
+def test_a_damaged_or_swept_cache_costs_time_alone(tmp_path):
+    piece = read(FIXTURES / "twinkle-piano.ogg")
+    cache = Cache(tmp_path / "cache", 10**9)
+    cache.put(piece)
+    back = cache.get(piece.sha256, piece.source)
+    assert (back.heard.strength == piece.heard.strength).all()
+    assert [m.voice for m in back.melodies] == [m.voice for m in piece.melodies]
+    assert all((a.pitch == b.pitch).all() for a, b in zip(back.melodies, piece.melodies, strict=True))
+    (file,) = (tmp_path / "cache").glob("*/*.npz")
+    file.write_bytes(file.read_bytes()[:1000])
+    assert cache.get(piece.sha256, piece.source) is None
+    cache.put(piece)
+    Cache(tmp_path / "cache", 10).sweep()
+    assert not list((tmp_path / "cache").glob("*/*.npz"))
+    assert Cache(tmp_path / "cache", 0).get(piece.sha256, "") is None
+
+
+def test_a_change_of_library_or_options_makes_a_new_fingerprint(small, tmp_path):
+    one = work.fingerprint_of(plan(small, tmp_path), "1", b"\1")
+    assert one == work.fingerprint_of(plan(small, tmp_path, cache="elsewhere"), "1", b"\1")
+    others = [
+        work.fingerprint_of(plan(small, tmp_path), "2", b"\1"),
+        work.fingerprint_of(plan(small, tmp_path), "1", b"\0"),
+        work.fingerprint_of(plan(small, tmp_path, top=4), "1", b"\1"),
+        work.fingerprint_of(plan(small, tmp_path, rates=Rates(0.01, 0.05)), "1", b"\1"),
+        work.fingerprint_of(plan(small, tmp_path, territory="us"), "1", b"\1"),
+    ]
+    assert len({one, *others}) == 6
+
+
+def test_only_what_changed_is_hashed_and_done(tmp_path, monkeypatch):
+    from melodysim.scanning import scan as loop
+
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for name in "abc":
+        (folder / f"{name}.mid").write_bytes(name.encode() * 10)
+    ledger = Ledger(tmp_path / "scan.db")
+    hashed = []
+    whole = loop.sha256_of
+    monkeypatch.setattr(loop, "sha256_of", lambda path: hashed.append(path) or whole(path))
+    tracks = identified(find_tracks([folder]), ledger, 1, lambda *_: None)
+    for track in tracks:
+        ledger.keep(track.sha256, "f", Done(track.path, {"source": track.path}, "clear"))
+    assert len(hashed) == 3
+    (folder / "b.mid").write_bytes(b"other content")
+    again = identified(find_tracks([folder]), ledger, 1, lambda *_: None)
+    assert hashed[3:] == [str(folder / "b.mid")]
+    assert [t.path for t in left_to_do(again, ledger, "f", None, False)] == [str(folder / "b.mid")]
+    assert len(left_to_do(again, ledger, "other", None, False)) == 3
+    ledger.keep(tracks[0].sha256, "f", Done("x", {"error": "x"}, "error", failed=True))
+    assert len(left_to_do(again, ledger, "f", None, True)) == 2
+    ledger.close()
+
+
+def test_a_moved_error_names_its_own_path():
+    done = Done("a/x.mid", {"source": "a/x.mid", "error": "a/x.mid: the file is empty"}, "error")
+    assert moved(done, "b/y.mid").entry == {"source": "b/y.mid", "error": "b/y.mid: the file is empty"}
+
+
+def test_melodies_are_packed_without_loss():
+    tune = random_tune(np.random.default_rng(1), 30)
+    back = unpacked_melody(packed_melody(tune))
+    assert (back.onset == tune.onset).all()
+    assert (back.pitch == tune.pitch).all()
+
+
+def test_takes_of_one_melody_are_found_whatever_the_order():
+    rng = np.random.default_rng(2)
+    tunes = [random_tune(rng, 40) for _ in range(12)]
+    base = tunes[3]
+    for k, shift in ((7, 4), (10, -3)):
+        pitch = base.pitch + shift
+        pitch[5] += 1
+        tunes[k] = Melody.from_notes(base.onset * 1.1, base.duration, pitch)
+    assert takes(find_alike(tunes, 1e-4), 12) == [[3, 7, 10]]
+    order = rng.permutation(12)
+    shuffled = find_alike([tunes[k] for k in order], 1e-4)
+    (group,) = takes(shuffled, 12)
+    assert sorted(int(order[k]) for k in group) == [3, 7, 10]
+
+
+def test_a_take_of_a_take_is_in_the_group():
+    pairs = [Alike(a, b, 1e-9, 20, 0.9, (0, 1), (0, 1)) for a, b in ((0, 2), (2, 5), (1, 3))]
+    pairs.append(Alike(4, 5, 1e-9, 20, 0.1, (0, 1), (0, 1)))
+    assert takes(pairs, 6) == [[0, 2, 5], [1, 3]]
+
+
+def test_a_ledger_that_is_none_is_said(tmp_path):
+    (tmp_path / "scan.db").write_text("not a database at all, but long enough to be looked at " * 20)
+    with pytest.raises(MelodysimError, match="choose another --output"):
+        Ledger(tmp_path / "scan.db")
+
+
+def test_progress_is_said_in_words():
+    from melodysim.cli.scan import _words
+
+    progress = Progress("checking", tracks=100, done=60, before=10)
+    progress.began -= 100
+    progress.counts.update({"clear": 48, "likely": 2})
+    progress.running["a/slow one.mp3"] = time.monotonic() - 30
+    assert _words(progress) == [
+        "1,800/h", "1 min left", "48 clear", "2 likely", "slow: slow one.mp3 (30 s)"
+    ]  # fmt: skip
