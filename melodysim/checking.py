@@ -7,6 +7,7 @@ business.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -202,7 +203,7 @@ def _turned(match: Match, new: Piece, earlier: Piece) -> Match:
 
 def _entry(work: Piece, melody: int) -> Entry:
     """Describe a melody of a work that is in no library."""
-    title = work.title or work.source
+    title = work.title or Path(work.source).name
     voice = work.melodies[melody].voice
     return Entry(f"{melody}", title, work.creator, work.source, Rights("unknown"), voice)
 

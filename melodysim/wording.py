@@ -13,6 +13,11 @@ HEADLINES = {
     "review": "REVIEW: listen to the passage below before you release",
     "likely": "LIKELY: a mechanical licence is likely to be needed",
 }
+PAIR_HEADLINES = {
+    "clear": "CLEAR: the first work follows the second no more closely than chance explains",
+    "review": "REVIEW: the works share a passage; listen to it",
+    "likely": "LIKELY: the first work follows the second; a mechanical licence is likely to be needed",
+}
 SURE = 0.5
 """Confidence from which a transcribed note counts as heard."""
 HEARD_ENOUGH = 0.4
@@ -138,7 +143,7 @@ def _rounded(value: float) -> int:
 def odds(e_value: float) -> str:
     """Give an E-value in the width of a table cell."""
     if e_value >= 1000:
-        return "no match"
+        return "every track"
     if e_value >= 0.5:
         return f"{e_value:,.0f} a track"
     exponent = f"{1 / e_value:.0e}".replace("e+0", "e").replace("e+", "e") if e_value > 0 else "∞"

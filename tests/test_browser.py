@@ -198,6 +198,10 @@ def test_the_table_sorts_and_filters(opened):
     assert sizes == sorted(sizes)
     page.locator("th button", has_text="By chance").click()
     assert page.locator("th[aria-sort=descending]").inner_text().startswith("By chance")
+    page.locator("th button", has_text="Probability").click()
+    assert column(page, 1)[-1] == "broken.mp3"
+    page.locator("th button", has_text="Probability").click()
+    assert column(page, 1)[-1] == "broken.mp3"  # what has no value stands last either way
     page.fill("#filter", "track 00007")
     assert column(page, 1) == ["track 00007.mp3"]
     page.fill("#filter", "")

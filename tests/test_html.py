@@ -137,6 +137,8 @@ def test_a_pair_has_a_page():
     assert "Song beside Earlier" in page
     assert "Likeness 12.3" in page
     assert "pairs of works" in page
+    assert "No protected melody" not in page
+    assert "Other works: only these two" in page
     assert "Nothing shares a passage" in pair_html(replace(pair, match=None))
 
 

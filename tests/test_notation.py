@@ -13,7 +13,7 @@ from melodysim.matching import Span
 from melodysim.melody import Melody
 from melodysim.report.engraving import engraved
 from melodysim.report.metre import TICKS, fitted_bars, quantise, reference_beats, track_beats
-from melodysim.report.notation import notation_of, spelled
+from melodysim.report.notation import _key_alterations, notation_of, spelled
 from melodysim.report.passage import columns, passage_of
 
 
@@ -176,3 +176,94 @@ def test_a_title_with_control_characters_is_still_xml():
     match = replace(match, reference=replace(match.reference, title="a\x00b<&\x1b"))
     notation = notation_of(passage_of(piece, match), match)
     assert ElementTree.fromstring(notation.musicxml).find("work/work-title").text == "ab<&"
+
+
+KEYS = {
+    -7: "BEADGCF", -6: "BEADGC", -5: "BEADG", -4: "BEAD", -3: "BEA", -2: "BE", -1: "B", 0: "",
+    1: "F", 2: "FC", 3: "FCG", 4: "FCGD", 5: "FCGDA", 6: "FCGDAE", 7: "FCGDAEB",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fifths", KEYS)
+def test_key_signatures_alter_what_they_should(fifths):
+    altered = {step: alter for step, alter in _key_alterations(fifths).items() if alter}
+    assert altered == dict.fromkeys(KEYS[fifths], 1 if fifths > 0 else -1)
+
+
+def sounding(part):
+    """Pitches as a musician reads them: by signature, accidentals and ties, not by <alter>."""
+    steps = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+    signs = {"flat-flat": -2, "flat": -1, "natural": 0, "sharp": 1, "double-sharp": 2}
+    read, tied, key = [], None, {}
+    for measure in part.findall("measure"):
+        if (fifths := measure.findtext("attributes/key/fifths")) is not None:
+            key = dict.fromkeys(KEYS[int(fifths)], 1 if int(fifths) > 0 else -1)
+        here = {}
+        for note in measure.findall("note"):
+            if note.find("rest") is not None:
+                tied = None
+                continue
+            step, octave = note.findtext("pitch/step"), int(note.findtext("pitch/octave"))
+            if (accidental := note.findtext("accidental")) is not None:
+                here[step, octave] = signs[accidental]
+            stops = note.find("tie[@type='stop']") is not None
+            alter = tied if stops else here.get((step, octave), key.get(step, 0))
+            tied = alter if note.find("tie[@type='start']") is not None else None
+            if not stops:
+                read.append(12 * (octave + 1) + steps[step] + alter)
+    return read
+
+
+def written_melody(pitches, lengths):
+    """Notation of a melody against itself."""
+    from xml.etree import ElementTree
+
+    theirs = tune(pitches, lengths, voice="Lead")
+    theirs = replace(theirs, beat=theirs.onset)
+    piece, match = a_match()
+    path = np.stack([np.arange(len(theirs))] * 2, axis=1)
+    span = Span((0, len(theirs)), (0.0, float(theirs.end)))
+    match = replace(
+        match, reference_melody=theirs, query=span, reference_span=span, path=path, transposition=0
+    )
+    passage = passage_of(replace(piece, melodies=(theirs,)), match)
+    return ElementTree.fromstring(notation_of(passage, match, None).musicxml)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000))
+def test_what_is_written_reads_as_it_sounds(seed):
+    rng = np.random.default_rng(seed)
+    pitches = np.clip(67 + np.cumsum(rng.integers(-3, 4, 30)), 50, 85)
+    root = written_melody(pitches, rng.choice([0.5, 1.0, 1.5, 3.0], 30))
+    for part in root.findall("part"):
+        assert sounding(part) == pitches.tolist()
+
+
+def test_an_upbeat_of_an_eighth_leaves_the_beats_whole():
+    lengths = [0.5, 2, 1, 1, 2, 1, 1, 2, 1, 1, 2, 1, 0.5]
+    root = written_melody([60, 67, 65, 64, 67, 65, 64, 67, 65, 64, 67, 65, 62], lengths)
+    notes = [note for note in root.find("part").iter("note") if note.find("rest") is None]
+    assert [note.findtext("type") for note in notes[:5]] == [
+        "eighth",
+        "half",
+        "quarter",
+        "quarter",
+        "half",
+    ]
+    assert not list(root.iter("tie"))
+
+
+@pytest.mark.parametrize(
+    ("onset", "ticks"),
+    [
+        ([0, 2 / 3, 1, 5 / 3, 2], [0, 16, 24, 40, 48]),  # swung
+        ([0, 1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1], [0, 4, 8, 12, 16, 20, 24]),  # sextuplets
+        ([0, 2 / 3, 4 / 3, 2], [0, 16, 32, 48]),  # triplets of quarter notes
+        ([0, 1 / 8, 1 / 4, 1], [0, 3, 6, 24]),  # thirty-seconds
+        ([0, 0.77, 1.02, 1.49], [0, 18, 24, 36]),  # played, not written
+    ],
+)
+def test_beats_are_divided_as_their_notes_ask(onset, ticks):
+    onset = np.array(onset, float)
+    assert quantise(onset, np.append(onset[1:], onset[-1] + 1))[0].tolist() == ticks

@@ -94,3 +94,31 @@ def test_a_common_passage_is_a_diagonal_in_any_key():
     inside = [alike[5 + k, 9 + k] for k in range(3, 10)]
     assert inside == [1.0] * 7
     assert (alike == 1).sum() == 7
+
+
+def test_titles_cannot_command_the_terminal():
+    from dataclasses import replace
+
+    from melodysim.hostile import printable
+
+    escape = "\x1b]0;PWNED\x07\u202ereversed"
+    assert printable(escape) == "]0;PWNEDreversed"
+    one = reports()[0]
+    hostile = replace(one, source=f"a{escape}.mid")
+    out = io.StringIO()
+    print_checks(Console(file=out, width=80, no_color=True), [hostile])
+    assert "\x1b" not in out.getvalue()
+
+
+def test_a_narrow_terminal_and_an_empty_passage_are_drawn():
+    from dataclasses import replace
+
+    from melodysim.report.blocks import block_rolls
+    from melodysim.report.passage import passage_of
+
+    one = reports()[0]
+    out = io.StringIO()
+    print_checks(Console(file=out, width=12, no_color=True), [one])
+    match = one.matches[0]
+    empty = replace(match, query=replace(match.query, notes=(3, 3)), path=np.zeros((0, 2), np.int64))
+    assert block_rolls(passage_of(one.piece, empty), 60)

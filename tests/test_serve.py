@@ -242,9 +242,11 @@ def test_an_import_cannot_leave_its_folder(address, place, name):
     content = (FIXTURES / "twinkle.mid").read_bytes()
     query = urllib.parse.urlencode({"name": name, "rights": "own"})
     assert ask(address, f"/api/library?{query}", "POST", content)[0] == 201
-    assert (place / "imported" / "escaped.mid").read_bytes() == content
-    assert sorted(place.parent.rglob("*escaped*")) == [place / "imported" / "escaped.mid"]
+    (kept,) = place.parent.rglob("*escaped*")
+    assert kept.parent.parent == place / "imported"
+    assert kept.read_bytes() == content
     ask(address, "/api/library?id=escaped.mid", "DELETE")
+    shutil.rmtree(kept.parent)
 
 
 @pytest.mark.parametrize(
@@ -324,3 +326,114 @@ def test_a_port_that_is_taken_is_said(run, place):
     assert done.returncode == 2
     assert "another with --port" in done.stderr
     assert os.linesep.join(done.stderr.splitlines()) == done.stderr.strip()
+
+
+def import_(address, name, file, **more):
+    query = urllib.parse.urlencode({"name": name, **more})
+    status, body, _ = ask(address, f"/api/library?{query}", "POST", file.read_bytes())
+    return status, json.loads(body)
+
+
+def test_no_import_replaces_another_of_the_same_name(address, place):
+    assert import_(address, "song.mid", FIXTURES / "twinkle.mid", rights="public-domain")[0] == 201
+    status, _ = import_(
+        address, "song.mid", FIXTURES / "harbour-band.mid", rights="in-copyright", holder="ACME"
+    )
+    assert status == 201
+    assert import_(address, "paper-lanterns.mid", FIXTURES / "twinkle.mid", rights="own")[0] == 201
+    with Store(place / "library.db") as store:
+        found = store.entries_by_id(
+            ["song.mid", "song.mid~2", "paper-lanterns.mid", "paper-lanterns.mid~2"]
+        )
+    assert [entry.rights.status for entry in found.values()] == [
+        "public-domain", "in-copyright", "in-copyright", "own"
+    ]  # fmt: skip
+    assert found["song.mid~2"].rights.holder == "ACME"
+    before = sorted((place / "imported").rglob("*"))
+    (place / "garbage.mid").write_bytes(b"garbage")
+    assert import_(address, "song.mid", place / "garbage.mid")[0] == 400
+    assert sorted((place / "imported").rglob("*")) == before
+    for identity in ("song.mid", "song.mid~2", "paper-lanterns.mid~2"):
+        ask(address, f"/api/library?{urllib.parse.urlencode({'id': identity})}", "DELETE")
+
+
+def test_odd_names_are_imported_or_refused_in_words(address):
+    for name in ("x" * 300 + ".mid", "!!!.mid", "\u202egpj.mid"):
+        status, answer = import_(address, name, FIXTURES / "twinkle.mid", rights="own")
+        assert status == 201, answer
+    for path in ("/api/library?limit=²", f"/api/library?offset={'9' * 5000}"):
+        assert ask(address, urllib.parse.quote(path, safe="/?=&"))[0] == 200
+    for asked in (b"[" * 50_000, b'{"id": "paper-lanterns.mid", "holder": "\\ud800"}'):
+        assert ask(address, "/api/library/rights", "POST", asked)[0] == 400
+
+
+def test_an_upload_that_was_cut_off_is_swept_away(place, tmp_path):
+    torn = tmp_path / "checks" / "0123456789abcdef"
+    torn.mkdir(parents=True)
+    (torn / "track.wav").write_bytes(b"half")
+    Desk(tmp_path / "checks", terms(place)).close()
+    assert not torn.exists()
+
+
+def test_an_import_that_waits_does_not_keep_the_program_from_ending(place, tmp_path):
+    import threading
+
+    desk = Desk(tmp_path / "checks", terms(place))
+    os.mkfifo(tmp_path / "hangs.mid")
+    failed = []
+
+    def wait():
+        try:
+            desk.import_file(tmp_path / "hangs.mid", Rights("own"), None, None)
+        except MelodysimError as error:
+            failed.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    time.sleep(0.5)
+    desk.close()
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert failed
+
+
+def test_a_killed_server_leaves_no_worker(place, tmp_path):
+    hangs = tmp_path / "checks" / "0123456789abcdef"
+    hangs.mkdir(parents=True)
+    os.mkfifo(hangs / "track.mid")
+    ticket = {"id": hangs.name, "name": "x.mid", "suffix": ".mid", "asked": "2026"}
+    (hangs / "check.json").write_text(json.dumps(ticket))
+    arguments = ["serve", "--library", place / "library.db", "--port", "0", "--folder", hangs.parent]
+    server = subprocess.Popen(
+        [sys.executable, "-c", "from melodysim.cli import main; main()", *map(str, arguments)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    server.stderr.readline()
+    end = time.monotonic() + 30
+    while not (hangs / "stage").exists():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    children = [p for p in Path("/proc").glob("[0-9]*/stat") if _parent(p) == server.pid]
+    assert children
+    server.kill()
+    server.wait()
+    end = time.monotonic() + 10
+    while any(_alive(path) for path in children):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def _fields(stat):
+    try:
+        return stat.read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return ["X", "0"]
+
+
+def _parent(stat):
+    return int(_fields(stat)[1])
+
+
+def _alive(stat):
+    return _fields(stat)[0] not in "ZX"

@@ -167,3 +167,29 @@ def test_threads_share_a_library(path):
         thread.join()
     assert len(found) == 8
     assert all(notes == found[0] for notes in found)
+
+
+def test_no_melody_is_lost_to_another_of_the_same_name(tmp_path):
+    """A false "clear" would follow."""
+    from conftest import FIXTURES
+
+    from melodysim.library.importers import import_paths
+
+    for name, source in (("a", "paper-lanterns.mid"), ("b", "twinkle.mid")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "song.mid").write_bytes((FIXTURES / source).read_bytes())
+    with Store(tmp_path / "library.db", create=True) as store:
+        import_paths(store, [tmp_path / "a" / "song.mid"], Rights("in-copyright"))
+        import_paths(store, [tmp_path / "b" / "song.mid"], Rights("public-domain"))
+        assert import_paths(store, [tmp_path / "b" / "song.mid"], Rights("own")).unchanged == 1
+        assert {e.id: e.rights.status for e in store.entries()} == {
+            "song.mid": "in-copyright", "song.mid~2": "public-domain"
+        }  # fmt: skip
+        # The same file at another place has moved: it keeps its id and its rights.
+        (tmp_path / "a").rename(tmp_path / "c")
+        import_paths(store, [tmp_path / "c" / "song.mid"], Rights("unknown"))
+        assert {e.id: (e.rights.status, e.source) for e in store.entries()} == {
+            "song.mid": ("in-copyright", str(tmp_path / "c" / "song.mid")),
+            "song.mid~2": ("public-domain", str(tmp_path / "b" / "song.mid")),
+        }
+        assert len(store.source_digests()) == 2

@@ -86,7 +86,7 @@ def command(
                 if pages is not None:
                     pages.add(report)
                 if evidence:
-                    shared.write_evidence(evidence, report, len(tracks) > 1)
+                    shared.write_evidence(evidence, report, number + 1 if len(tracks) > 1 else None)
                 reports.append(report)
             except MelodysimError as error:
                 if len(tracks) == 1 and form in {"text", "html"}:

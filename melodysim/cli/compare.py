@@ -67,7 +67,7 @@ def command(
         from melodysim.checking import TrackReport
 
         alone = TrackReport(first.source, first, report.verdict, (report.match,))
-        shared.write_evidence(evidence, alone, False)
+        shared.write_evidence(evidence, alone)
     if form == "html":
         from datetime import date
 

@@ -93,14 +93,19 @@ def command(
     if host not in LOOPBACK and not quiet:
         click.echo("melodysim: others on your network can use this; there is no password", err=True)
     terms = Terms(library.path, territory, Rates(), shared.threads())
-    desk = Desk(folder or library.path.parent / "checks", terms, time_limit)
+    try:
+        desk = Desk(folder or library.path.parent / "checks", terms, time_limit)
+    except MissingDependencyError:
+        raise
+    except MelodysimError as error:
+        raise MelodysimError(f"{error}; name another folder for the checks with --folder") from error
     app = create_app(desk, _names(host), most_megabytes * 1_000_000)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}/"
     click.echo(f"melodysim: {address}", err=True)
     if open_ and sys.stderr.isatty():
         click.launch(address)
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3, server_header=False)
+    config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=3, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -107,11 +107,11 @@ def evidence_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def write_evidence(folder: Path, report: TrackReport, several: bool) -> None:
-    """Write the files of a track's matches; of several tracks, each has a folder of its own."""
+def write_evidence(folder: Path, report: TrackReport, number: int | None = None) -> None:
+    """Write the files of a track's matches; of several tracks, each has a numbered folder."""
     from melodysim.report.evidence import evidence_files
 
-    place = folder / file_stem(report.source) if several else folder
+    place = folder if number is None else folder / f"{number:05d}-{file_stem(report.source)[:80]}"
     make_folder(place)
     for evidence in evidence_files(report):
         write_whole(place / f"{evidence.name}.mid", evidence.midi)

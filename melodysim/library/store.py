@@ -10,15 +10,18 @@ changed a melody, so that what is derived from the library knows when it is stal
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from melodysim.errors import LibraryError
+from melodysim.hostile import printable, printable_or_none
 from melodysim.melody import Melody
 from melodysim.rights import Rights, Territory, effective
 
@@ -258,7 +261,9 @@ class Store:
     def put(self, references: Iterable[Reference], path: str, sha256: str) -> int:
         """Store the melodies of one source, in place of what it held before; within a transaction.
 
-        Rights that a person has set for a melody that stays are kept.
+        Rights that a person has set for a melody that stays are kept. No melody is ever lost to another
+        of the same name: where an id is taken by another source, one of the same content has moved, and
+        any other gets an id of its own (``name~2``).
 
         Returns
         -------
@@ -266,6 +271,7 @@ class Store:
             Number of melodies.
         """
         db, count = self._connection, 0
+        moved: set[str] = set()
         kept = {
             row[0]: row[1:]
             for row in db.execute(
@@ -277,7 +283,15 @@ class Store:
         db.execute("DELETE FROM source WHERE path = ?", (path,))
         source = db.execute("INSERT INTO source (path, sha256) VALUES (?, ?)", (path, sha256)).lastrowid
         for reference in references:
-            entry, melody = reference.entry, reference.melody
+            melody = reference.melody
+            identity, owner, rights_there = self._free_id(reference.entry.id, path, sha256)
+            moved |= {owner} if owner else set()
+            entry = replace(
+                reference.entry,
+                id=identity,
+                title=printable(reference.entry.title) or identity,
+                creator=printable_or_none(reference.entry.creator),
+            )
             beat = None if melody.beat is None else melody.beat.astype("<f8").tobytes()
             db.execute(
                 "INSERT OR REPLACE INTO melody VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -296,12 +310,34 @@ class Store:
             )
             r = entry.rights
             new = (r.status, r.holder, r.iswc, r.published, r.note, r.died, r.expires)
-            rights = kept.get(entry.id, new)
+            rights = kept.get(entry.id) or rights_there or new
             db.execute(
                 "INSERT OR REPLACE INTO rights VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (entry.id, *rights)
             )
             count += 1
+        for left in moved:
+            db.execute(
+                "DELETE FROM source WHERE path = ? AND id NOT IN (SELECT source FROM melody)", (left,)
+            )
         return count
+
+    def _free_id(
+        self, asked: str, path: str, sha256: str
+    ) -> tuple[str, str | None, tuple[Any, ...] | None]:
+        """Find an id for a melody of a source; if it has moved here, from where, and its rights."""
+        for number in itertools.count(1):
+            identity = asked if number == 1 else f"{asked}~{number}"
+            row = self._connection.execute(
+                "SELECT source.path, source.sha256, rights.* FROM melody "
+                "JOIN source ON source.id = melody.source JOIN rights ON rights.melody = melody.id "
+                "WHERE melody.id = ?",
+                (identity,),
+            ).fetchone()
+            if row is None or row[0] == path:
+                return identity, None, None
+            if row[1] == sha256:
+                return identity, row[0], row[3:]
+        raise AssertionError("unreachable")
 
     def source_digests(self) -> dict[str, str]:
         """Checksum of every source, by path."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from melodysim.hostile import printable, printable_or_none
 from melodysim.melody import Melody, top_line
 
 
@@ -32,6 +33,10 @@ class Part:
     pitch: NDArray[np.float64]
     beat: NDArray[np.float64]
 
+    def __post_init__(self) -> None:
+        """Take out of the name what would not be shown as a character."""
+        object.__setattr__(self, "name", printable(self.name))
+
     def __len__(self) -> int:
         """Give the number of notes."""
         return len(self.pitch)
@@ -52,6 +57,11 @@ class Score:
     parts: tuple[Part, ...]
     title: str | None = None
     creator: str | None = None
+
+    def __post_init__(self) -> None:
+        """Take out of the names what would not be shown as a character."""
+        for name in ("title", "creator"):
+            object.__setattr__(self, name, printable_or_none(getattr(self, name)))
 
     @property
     def duration(self) -> float:

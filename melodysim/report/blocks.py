@@ -30,7 +30,7 @@ def block_rolls(passage: Passage, width: int) -> list[Text]:
         notes stand at the same height and time.
     """
     columns = width - _LABEL - 1
-    begin = float(min(passage.placed[0, 0], *passage.track.onset[passage.mine][:1]))
+    begin = float(min([passage.placed[0, 0], *passage.track.onset[passage.mine][:1]]))
     end = float(passage.placed[:, 1].max())
     scale = columns / max(end - begin, 1e-9)
     theirs = passage.placed

@@ -114,6 +114,7 @@ def notation_of(passage: Passage, match: Match, most_bars: int | None = MOST_BAR
     """
     onset, end = reference_beats(passage.reference)
     length, phase = fitted_bars(onset, end)
+    onset, end = onset - phase, end - phase  # bar lines, and beats, fall on whole beats from here on
     none = np.zeros(len(passage.theirs), bool)
     theirs = _written(onset[passage.theirs], end[passage.theirs], passage, "r", none)
     beats = track_beats(passage, onset[passage.theirs])
@@ -123,11 +124,11 @@ def notation_of(passage: Passage, match: Match, most_bars: int | None = MOST_BAR
         mine = _written(*beats, passage, "q", np.zeros(len(passage.mine), bool))
     staves = [notes for notes, _ in (mine, theirs)]
     triplets = [grids for _, grids in (mine, theirs)]
-    bar, offset = length * TICKS, round(phase * TICKS)
+    bar = length * TICKS
     begin = min(notes[0].begin for notes in staves if notes)
     begin -= begin % TICKS
     finish = max(notes[-1].end for notes in staves if notes)
-    lines = _bar_lines(begin, finish, bar, offset)
+    lines = _bar_lines(begin, finish, bar)
     written = lines if most_bars is None else lines[: most_bars + 1]
     fifths = _fifths(passage)
     score = ElementTree.Element("score-partwise", version="4.0")
@@ -190,9 +191,9 @@ def _mark(relation: Relation, side: str, heard: bool) -> tuple[str, str]:
     return COLOURS[relation], sign
 
 
-def _bar_lines(begin: int, finish: int, bar: int, offset: int) -> list[int]:
+def _bar_lines(begin: int, finish: int, bar: int) -> list[int]:
     """Ticks of all bar lines, the beginning and the end among them."""
-    first = begin + (offset - begin) % bar
+    first = begin + -begin % bar
     lines = [begin, *range(first if first > begin else first + bar, finish, bar)]
     return [*lines, lines[-1] + bar if len(lines) > 1 or first == begin else first]
 
@@ -238,7 +239,7 @@ def spelled(pitch: int, fifths: int) -> tuple[str, int, int]:
 
 def _key_alterations(fifths: int) -> dict[str, int]:
     """Alteration of each step that a key signature asks for."""
-    return {step: (fifths - place + 5) // 7 for place, step in enumerate(_STEPS)}
+    return {step: (fifths - place + 6) // 7 for place, step in enumerate(_STEPS)}
 
 
 def _write_part(
@@ -391,7 +392,8 @@ def _write_note(
         sub(pitch, "octave").text = str(octave)
         if seen.get((step, octave), key[step]) != alter and piece.first:
             accidental = _ACCIDENTALS[alter]
-        seen[step, octave] = alter
+        if piece.first:  # a tie carries its accidental over the bar line, but no further
+            seen[step, octave] = alter
     sub(note, "duration").text = str(piece.ticks)
     sounding = ours.pitch is not None
     ties = ([] if piece.first else ["stop"]) + ([] if piece.last else ["start"])

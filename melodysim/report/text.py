@@ -12,19 +12,20 @@ from rich.table import Table
 from rich.text import Text
 
 from melodysim.checking import PairReport, TrackReport
+from melodysim.hostile import printable
 from melodysim.matching import DESCRIBED, Match
 from melodysim.melody import Piece
 from melodysim.report.blocks import block_rolls
 from melodysim.report.passage import Passage, columns, note_name, passage_of
 from melodysim.sequence import estimate_key
 from melodysim.verdict import Verdict
-from melodysim.wording import HEADLINES, clock, odds
+from melodysim.wording import HEADLINES, PAIR_HEADLINES, clock, odds
 
 STYLES = {"clear": "bold green", "review": "bold yellow", "likely": "bold red"}
 _PICTURED = 3
 """Matches whose notes are drawn."""
 _MOST_COLUMNS = 48
-_WIDEST = 100
+_NARROWEST, _WIDEST = 30, 100
 """Characters of a piano roll, however wide the terminal is."""
 _INDENT = 13
 _LISTED = 20
@@ -34,9 +35,9 @@ _LISTED = 20
 def print_checks(console: Console, reports: list[TrackReport]) -> None:
     """Print what came of checking tracks."""
     for report in reports:
-        console.print(Text(report.source, style="bold"))
+        console.print(Text(printable(report.source), style="bold"))
         if report.verdict is None or report.piece is None:
-            console.print(Text(f"  ERROR: {report.error}", style="red"))
+            console.print(Text(f"  ERROR: {printable(report.error or '')}", style="red"))
         else:
             console.print(_track(report.piece, report.verdict, report.matches, console.width))
         console.print()
@@ -60,7 +61,7 @@ def print_scan(
         for path, level, closest in ranked[:_LISTED]:
             table.add_row(
                 Text(level, STYLES[level]),
-                escape(Path(path).name),
+                escape(printable(Path(path).name)),
                 escape(closest["title"]),
                 clock(closest["seconds"][0]),
                 odds(closest["e_value"]),
@@ -70,13 +71,13 @@ def print_scan(
             console.print(Text(f"… and {len(ranked) - _LISTED:,} more", "dim"))
         console.print()
     for failure in answer["errors"][:_LISTED]:
-        console.print(Text(f"not read: {failure['error']}", "red"))
+        console.print(Text(printable(f"not read: {failure['error']}"), "red"))
     if len(answer["errors"]) > _LISTED:
         console.print(Text(f"… and {len(answer['errors']) - _LISTED:,} more", "dim"))
     for group in answer["groups"][:_LISTED]:
         names = [Path(path).name for path in group["tracks"]]
         shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-        console.print(Text(f"takes of one melody: {shown}"))
+        console.print(Text(printable(f"takes of one melody: {shown}")))
     counts = ", ".join(f"{n:,} {level}" for level, n in answer["verdicts"].items())
     console.print(Text(f"{answer['tracks']:,} tracks: {counts}", "bold"))
     console.print(Text(f"results in {folder}", "dim"))
@@ -84,16 +85,22 @@ def print_scan(
 
 def print_pair(console: Console, report: PairReport) -> None:
     """Print what came of comparing two works."""
-    console.print(Text(f"{report.new.source}  ~  {report.earlier.source}", style="bold"))
+    console.print(Text(printable(f"{report.new.source}  ~  {report.earlier.source}"), style="bold"))
     matches = () if report.match is None else (report.match,)
-    console.print(_track(report.new, report.verdict, matches, console.width))
+    console.print(_track(report.new, report.verdict, matches, console.width, PAIR_HEADLINES))
     console.print(Text(f"  likeness {report.score:.1f} (unrelated works: about 0 to 5)\n"))
 
 
-def _track(piece: Piece, verdict: Verdict, matches: tuple[Match, ...], width: int) -> RenderableType:
+def _track(
+    piece: Piece,
+    verdict: Verdict,
+    matches: tuple[Match, ...],
+    width: int,
+    headlines: dict[str, str] = HEADLINES,
+) -> RenderableType:
     parts: list[RenderableType] = [
         Text.assemble(
-            ("  " + HEADLINES[verdict.level], STYLES[verdict.level]),
+            ("  " + headlines[verdict.level], STYLES[verdict.level]),
             "" if verdict.level == "clear" else f"  (probability {verdict.probability:.3f})",
         )
     ]
@@ -114,7 +121,7 @@ def _track(piece: Piece, verdict: Verdict, matches: tuple[Match, ...], width: in
                 picture: list[RenderableType] = [Text(f"{rank}  {match.reference.title}", style="bold")]
                 table = _picture(passage, match, width)
                 picture += [table] if table is not None else []
-                if rank == 1:
+                if rank == 1 and width >= _NARROWEST:
                     picture += ["", *block_rolls(passage, min(width, _WIDEST) - 4)]
                 parts.append(Padding(Group(*picture), (1, 0, 0, 2), expand=False))
     return Group(*parts)

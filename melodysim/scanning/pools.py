@@ -9,12 +9,12 @@ hangs.
 from __future__ import annotations
 
 import multiprocessing
-import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Protocol
 
 from melodysim.errors import MelodysimError, MissingDependencyError
+from melodysim.workers import begin_worker
 
 TASKS_OF_A_WORKER = 500
 """After which it is replaced, so that what a decoder leaks does not add up."""
@@ -67,7 +67,7 @@ class LocalPool:
         self._pool = ProcessPool(
             max_workers=workers,
             max_tasks=TASKS_OF_A_WORKER,
-            initializer=_limit_memory,
+            initializer=begin_worker,
             initargs=[megabytes],
             context=multiprocessing.get_context("spawn"),
         )
@@ -129,16 +129,3 @@ class ClusterPool:
         """Let go of the cluster."""
         self._executor.shutdown(wait=False)  # cancels what has not begun
         self._client.close(timeout=5)
-
-
-def _limit_memory(megabytes: int) -> None:
-    """Refuse this process more memory for its data than it was granted."""
-    if sys.platform == "win32" or not megabytes:
-        return
-    import resource
-
-    limit = megabytes * 1_000_000
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if hard != resource.RLIM_INFINITY:
-        limit = min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
+import shutil
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -35,6 +38,7 @@ HEADER = "x-melodysim"
 MOST_ENTRIES = 200
 """Of the library, in one answer."""
 _MOST_JSON = 100_000
+_LONGEST_NAME = 100
 _COMMON = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -95,7 +99,7 @@ def create_app(desk: Desk, hosts: list[str], most_bytes: int) -> Starlette:
         routes=routes,
         lifespan=lifespan,
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
-        exception_handlers={_RefusedError: _refused, MelodysimError: _wrong},
+        exception_handlers={_RefusedError: _refused, MelodysimError: _wrong, Exception: _failed},
     )
 
 
@@ -106,6 +110,13 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 async def _wrong(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 400, headers=_COMMON)
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    """Say that something is wrong with the program, here and there, without a traceback."""
+    words = f"{type(error).__name__}: {error}"
+    print(f"melodysim: the request failed ({words})", file=sys.stderr)  # noqa: T201
+    return JSONResponse({"error": f"something went wrong ({words})"}, 500, headers=_COMMON)
 
 
 def _ours(
@@ -173,7 +184,7 @@ class _Answers:
         """Stream a request's body to disk, no further than the limit."""
         too_large = _RefusedError(413, f"the file is larger than {self.most_bytes:,} bytes")
         declared = request.headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > self.most_bytes:
+        if _number(declared, 0 if len(declared) < 10 else self.most_bytes + 1) > self.most_bytes:
             raise too_large
         received = 0
         try:
@@ -222,22 +233,22 @@ class _Answers:
         rights = check_rights(
             Rights(_status(query.get("rights", "unknown")), query.get("holder") or None)
         )
-        folder = self.library_path.parent / "imported"
-        await run_sync(make_folder, folder)
-        # The name becomes the melody's id, so it is kept as far as it is safe.
-        known_suffix(name)
-        path = folder / file_stem(name)
-        coming = path.with_name(f".coming-{path.name}")
-        try:
-            await self._receive(request, coming)
-            coming.replace(path)
-        finally:
-            coming.unlink(missing_ok=True)
+        # The name becomes the melody's id, so it is kept as far as it is safe; each upload has a folder
+        # of its own, so that none replaces another of the same name.
+        suffix = known_suffix(name)
+        stem = file_stem(name[: -len(suffix)])[:_LONGEST_NAME]
+        folder = self.library_path.parent / "imported" / secrets.token_hex(8)
+        path = folder / f"{stem}{suffix}"
         title, creator = query.get("title") or None, query.get("creator") or None
-        result = await run_sync(self.desk.import_file, path, rights, title, creator)
-        if result.failed:
-            path.unlink(missing_ok=True)
-            raise _RefusedError(400, result.failed[0][1].replace(str(path), name))
+        try:
+            await run_sync(make_folder, folder)
+            await self._receive(request, path)
+            result = await run_sync(self.desk.import_file, path, rights, title, creator)
+            if result.failed:
+                raise _RefusedError(400, result.failed[0][1].replace(str(path), name))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return _json({"imported": result.imported, "unchanged": result.unchanged}, 201)
 
     @_ours
@@ -268,7 +279,7 @@ def _name(request: Request) -> str:
 
 
 def _number(text: str | None, otherwise: int) -> int:
-    return min(int(text), 10**9) if text and text.isdigit() else otherwise
+    return int(text) if text and len(text) < 10 and text.isdecimal() and text.isascii() else otherwise
 
 
 def _status(text: str) -> Any:
@@ -284,7 +295,8 @@ async def _object(request: Request) -> dict[str, Any]:
             raise _RefusedError(413, "too long")
     try:
         given = json.loads(body)
-    except ValueError as error:
+        json.dumps(given, ensure_ascii=False).encode()  # no lone surrogates
+    except (ValueError, RecursionError) as error:
         raise _RefusedError(400, "not JSON") from error
     if not isinstance(given, dict):
         raise _RefusedError(400, "not a JSON object")

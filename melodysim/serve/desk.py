@@ -26,10 +26,12 @@ from melodysim.library.importers import ImportResult
 from melodysim.reading import SUFFIXES
 from melodysim.rights import Rights, Territory
 from melodysim.verdict import Rates
+from melodysim.workers import begin_worker
 
 STATES = ("waiting", "working", "done", "failed")
 LIMIT_SECONDS = 1200.0
 """A track that takes longer is given up: a damaged file may hang a decoder."""
+_LOOK_SECONDS = 0.5
 _ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -121,7 +123,11 @@ class Desk:
         self._futures: dict[str, Future[Any]] = {}
         self._tickets: dict[str, Ticket] = {}
         # Spawned: a forked copy of a process with threads may hang.
-        self._pool = ProcessPool(max_workers=1, context=multiprocessing.get_context("spawn"))
+        context = multiprocessing.get_context("spawn")
+        # Imports do not wait for checks.
+        self._pool, self._importers = (
+            ProcessPool(max_workers=1, context=context, initializer=begin_worker) for _ in range(2)
+        )
         for ticket in self._kept():
             self._tickets[ticket.id] = ticket
             if ticket.state in {"waiting", "working"}:
@@ -130,6 +136,9 @@ class Desk:
     def _kept(self) -> list[Ticket]:
         """Read what is in the folder; what is damaged is left alone."""
         tickets = []
+        for folder in self.folder.iterdir():
+            if _ID.fullmatch(folder.name) and not (folder / "check.json").exists():
+                shutil.rmtree(folder, ignore_errors=True)  # an upload that was cut off
         for path in sorted(self.folder.glob("*/check.json")):
             try:
                 ticket = Ticket(**json.loads(path.read_text(encoding="utf-8")))
@@ -192,12 +201,14 @@ class Desk:
         except Exception as error:  # whatever killed the worker costs this track alone
             words = f"could not be checked ({type(error).__name__}); the file may be damaged"
             done = replace(ticket, state="failed", words=words)
-        self._keep(done)
+        self._keep(done, new=False)
 
-    def _keep(self, ticket: Ticket) -> None:
+    def _keep(self, ticket: Ticket, new: bool = True) -> None:
         with self._lock:
+            if not new and ticket.id not in self._tickets:
+                return  # it was removed while it was being done
             self._tickets[ticket.id] = ticket
-        write_whole(self.folder / ticket.id / "check.json", json.dumps(asdict(ticket)).encode())
+            write_whole(self.folder / ticket.id / "check.json", json.dumps(asdict(ticket)).encode())
 
     def tickets(self) -> list[Ticket]:
         """Give all checks, the latest first."""
@@ -246,13 +257,19 @@ class Desk:
         MelodysimError
             If it took too long, or its worker died of it.
         """
-        future = self._pool.schedule(
+        future = self._importers.schedule(
             _import,
             args=[str(self.terms.library), str(path), rights, title, creator],
             timeout=self.limit,
         )
         try:
-            result: ImportResult = future.result()
+            while True:
+                try:
+                    result: ImportResult = future.result(timeout=_LOOK_SECONDS)
+                    break
+                except TimeoutError:
+                    if future.done() or self._closing:
+                        raise
         except MelodysimError:
             raise
         except Exception as error:
@@ -265,8 +282,9 @@ class Desk:
         """Stop the worker; what was not done is taken up again the next time."""
         with self._lock:
             self._closing = True
-        self._pool.stop()
-        self._pool.join(5)
+        for pool in (self._pool, self._importers):
+            pool.stop()
+            pool.join(5)
 
 
 def known_suffix(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from melodysim.checking import PairReport, TrackReport
 from melodysim.errors import MelodysimError
 from melodysim.library import Library
-from melodysim.matching import DESCRIBED, Match
+from melodysim.matching import Match
 from melodysim.melody import Piece
 from melodysim.report.engraving import engraved
 from melodysim.report.evidence import compressed, evidence_of
@@ -26,6 +26,7 @@ from melodysim.verdict import Rates, Verdict, level_of
 from melodysim.wording import (
     HEADLINES,
     HEARD_ENOUGH,
+    PAIR_HEADLINES,
     chance,
     clock,
     how_often,
@@ -115,6 +116,9 @@ def track_html(
         report.matches,
         rates or Rates(),
         kind="Check of a track",
+        headlines=HEADLINES,
+        followed="that a protected melody is followed",
+        not_checked="Melodies that are not in this library.",
         heading=piece.title or _file_name(piece.source),
         holdings=holdings.sentences(),
         when=when,
@@ -133,6 +137,9 @@ def pair_html(report: PairReport, rates: Rates | None = None, when: date | None 
         () if report.match is None else (report.match,),
         rates or Rates(),
         kind="Two works compared",
+        headlines=PAIR_HEADLINES,
+        followed="that the first work follows the second",
+        not_checked="Other works: only these two were compared.",
         heading=f"{names[0]} beside {names[1]}",
         holdings=[
             f"“{names[0]}”, the work in question, was compared with “{names[1]}”, the earlier one, by "
@@ -155,6 +162,9 @@ def _page(
     rates: Rates,
     *,
     kind: str,
+    headlines: dict[str, str],
+    followed: str,
+    not_checked: str,
     heading: str,
     holdings: list[str],
     when: date | None,
@@ -166,7 +176,7 @@ def _page(
     spans = [match.query.seconds for match in matches]
     sound = sound_of(piece, spans, recording or Path(piece.source))
     passages = [passage_of(piece, match) for match in matches]
-    telling = tuple(match for match in matches if match.e_value < DESCRIBED)
+    telling = tuple(match for match in matches if match.e_value < rates.review)
     shown = [
         _match(rank, piece, match, passage, sound, rates, unrelated)
         for rank, (match, passage) in enumerate(zip(matches, passages, strict=True), 1)
@@ -184,10 +194,11 @@ def _page(
         facts=facts,
         when=when.isoformat() if when else "",
         verdict=verdict,
-        headline=HEADLINES[verdict.level].split(": ", 1)[1].capitalize(),
+        headline=_sentence(headlines[verdict.level].split(": ", 1)[1]),
         sign=_SIGNS[verdict.level],
-        chance_words=f"{verdict.level.upper()} · probability that a protected melody is followed: "
+        chance_words=f"{verdict.level.upper()} · probability {followed}, where one in two does: "
         f"{verdict.probability:.3f}",
+        not_checked=not_checked,
         strip=Markup(strip_svg(piece, sound.loudness, telling, rates)),
         span_words=_span_words(telling, rates),
         recorded=recorded,
@@ -222,6 +233,18 @@ def _span_words(matches: tuple[Match, ...], rates: Rates) -> list[tuple[str, str
     return [
         ("alone" if level == "clear" else level, word) for level, word in words.items() if level in used
     ]
+
+
+def _sentence(words: str) -> str:
+    """Begin with a capital."""
+    return words[0].upper() + words[1:]
+
+
+def _badge(match: Match, rates: Rates) -> str:
+    """Colour of a match: grey where it is free to use, and where chance explains it."""
+    if not match.reference.rights.protected or match.e_value >= rates.review:
+        return "free"
+    return level_of(match.e_value, rates)
 
 
 def _notes(melody: Any, pitch: Any) -> list[list[float]]:
@@ -260,12 +283,12 @@ def _match(
         "rank": rank,
         "title": match.reference.title,
         "creator": match.reference.creator,
-        "level": level_of(match.e_value, rates) if rights.protected else "free",
+        "level": _badge(match, rates),
         "status": rights.status,
-        "meaning": rights.meaning[0].upper() + rights.meaning[1:] + ".",
+        "meaning": _sentence(rights.meaning) + ".",
         "holder": rights.holder,
         "note": rights.note,
-        "telling": match.e_value < DESCRIBED,
+        "telling": match.e_value < rates.review,
         "often_short": chance(match.e_value),
         "words": f"A match this close turns up by chance {how_often(match.e_value, unrelated)}"
         + (f" against this library.{rarity_words(match)}" if unrelated == "tracks" else "."),
@@ -341,9 +364,9 @@ def _notation_words(notation: Any, match: Match) -> str:
         else ""
     )
     return (
-        f"Both in the track's key, the reference {transposed(match.transposition)} than it stands, bar "
-        "lines estimated. Marks: ≠ another pitch, + only in the track, - not found in the track, 8 "
-        f"another octave.{heard}{cut}"
+        f"At the track's pitch, the reference {transposed(match.transposition)} than it stands; key "
+        "and bar lines estimated. Marks: ≠ another pitch, + only in the track, - not found in the track, "
+        f"8 another octave.{heard}{cut}"
     ).replace("at the same pitch than it stands", "as it stands")
 
 
@@ -387,5 +410,6 @@ def _rows(passage: Passage, match: Match) -> list[tuple[str, str, str, str, str,
                     words, relation = "heard, not transcribed", "same"
         if i is not None and j is not None:
             words = {"octave": "another octave", "differs": "another pitch"}.get(relation, "")
-        rows.append((f"{int(time) // 60}:{time % 60:05.2f}", mine, theirs, stands, words, relation))
+        shown = round(time, 2)
+        rows.append((f"{int(shown // 60)}:{shown % 60:05.2f}", mine, theirs, stands, words, relation))
     return rows

@@ -4,7 +4,7 @@
   const list = document.getElementById("checks"), says = document.getElementById("says");
   const drop = document.getElementById("drop"), input = document.getElementById("file");
   const uploads = new Map(); // name and number -> how far
-  let number = 0, timer = null;
+  let number = 0, timer = null, failures = [];
 
   function make(tag, words, kind) {
     const element = document.createElement(tag);
@@ -89,15 +89,22 @@
       if (request.status !== 201) {
         let why = "the upload was broken off";
         try { why = JSON.parse(request.responseText).error; } catch { /* no answer */ }
-        says.textContent = `${file.name}: ${why.replace(`${file.name}: `, "")}`;
-      } else says.textContent = "";
+        failures.push(`${file.name}: ${why.replace(`${file.name}: `, "")}`);
+        says.textContent = failures.join(" · ");
+      }
       refresh();
     });
     request.send(file);
     refresh();
   }
 
-  input.addEventListener("change", () => { [...input.files].forEach(send); input.value = ""; });
+  function take(files) {
+    failures = [];
+    says.textContent = "";
+    [...files].forEach(send);
+  }
+
+  input.addEventListener("change", () => { const files = [...input.files]; input.value = ""; take(files); });
   for (const kind of ["dragenter", "dragover"]) {
     document.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("over"); });
   }
@@ -105,7 +112,7 @@
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     drop.classList.remove("over");
-    [...event.dataTransfer.files].forEach(send);
+    take(event.dataTransfer.files);
   });
   refresh();
 })();

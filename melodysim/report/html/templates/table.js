@@ -27,6 +27,9 @@
       ? (a, b) => collator.compare(values[a], values[b]) || a - b
       : (a, b) => values[a] - values[b] || a - b);
     if (down) order.reverse();
+    // What has no value stands last either way.
+    const blank = (k) => values[k] === "" || values[k] === Infinity;
+    order.sort((a, b) => blank(a) - blank(b));
     filter();
     document.querySelectorAll("#table th").forEach((th) => th.setAttribute("aria-sort", "none"));
     head.setAttribute("aria-sort", down ? "descending" : "ascending");

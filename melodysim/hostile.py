@@ -1,0 +1,30 @@
+"""Text from files and from the network, made safe to show.
+
+A title may hold what a terminal takes as a command (escape sequences) or what turns the text around it
+(bidirectional controls, Unicode TR 36). Escaping for HTML is the templates' business.
+"""
+
+from __future__ import annotations
+
+import re
+
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
+_SPACE = re.compile(r"[\t\n\u2028\u2029]+")
+
+
+def printable(text: str) -> str:
+    """Leave out of a text what would not be shown as a character.
+
+    Examples
+    --------
+    >>> printable("a\\x1b[31mred\\nb")
+    'a[31mred b'
+    """
+    return _UNPRINTABLE.sub("", _SPACE.sub(" ", text))
+
+
+def printable_or_none(text: str | None) -> str | None:
+    """Do the same where there may be no text; None also where nothing is left."""
+    return (printable(text).strip() or None) if text else None
