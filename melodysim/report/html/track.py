@@ -365,7 +365,7 @@ def _notation_words(notation: Any, match: Match) -> str:
     )
     return (
         f"At the track's pitch, the reference {transposed(match.transposition)} than it stands; key "
-        "and bar lines estimated. Marks: ≠ another pitch, + only in the track, - not found in the track, "
+        "and bar lines estimated. Marks: ≠ another pitch, + only in the track, - not in the track, "
         f"8 another octave.{heard}{cut}"
     ).replace("at the same pitch than it stands", "as it stands")
 
