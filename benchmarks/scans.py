@@ -6,7 +6,8 @@
 
 `throughput`: MIDI files of a folder, and copies of a recording that differ by a byte at the end, with
 one and with two workers, beside a shell loop of ``melodysim check``. `unchanged`: small MIDI files of
-which all are done. `kills`: 200 files, stopped by ``kill -9`` of the process group at 20 random moments.
+which all are done. `kills`: 200 files, stopped by ``kill -9`` of the process group at 20 random
+moments.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-from conftest import ROOT
+from conftest import FIXTURES, ROOT
 from test_midi import midi, scale
 
 from melodysim.cli import COMMANDS
@@ -379,3 +379,13 @@ def test_the_page_of_commands_is_what_the_commands_say():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert (ROOT / "docs" / "commands.md").read_text() == module.commands_page()
+
+
+def test_a_picture_is_of_the_kind_that_its_name_asks_for(run, tmp_path):
+    for name, magic in (("heard.png", b"\x89PNG"), ("heard.pdf", b"%PDF"), ("heard.svg", b"<?xml")):
+        done = run("transcribe", FIXTURES / "twinkle.mid", "--plot", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / name).read_bytes().startswith(magic)
+    done = run("transcribe", FIXTURES / "twinkle.mid", "--plot", tmp_path / "heard.jpg")
+    assert done.returncode == 2
+    assert ".png, .svg or .pdf" in done.stderr

@@ -15,7 +15,9 @@ from melodysim.files import write_whole
 @click.argument("earlier", type=shared.PATH)
 @shared.library_option
 @click.option(
-    "--plot", type=shared.PATH, help="PNG to write: which passage of one follows which of the other."
+    "--plot",
+    type=shared.PATH,
+    help="PNG, SVG or PDF to write: which passage of one follows which of the other.",
 )
 @shared.verdict_options
 @shared.evidence_option
@@ -50,6 +52,7 @@ def command(
     from melodysim.reading import read
 
     rates = shared.make_rates(likely_rate, review_rate)
+    form_of_plot = shared.picture_form(plot) if plot else ""
     cores = shared.threads()
     library = Library(shared.library_path_or_default(library_path))
     with shared.progress("comparing", quiet) as update:
@@ -60,9 +63,9 @@ def command(
         update(2, 3, "aligning")
         report = compare(first, second, library, rates, cores)
     if plot:
-        from melodysim.report.plot import pair_png
+        from melodysim.report.plot import pair_picture
 
-        write_whole(plot, pair_png(report))
+        write_whole(plot, pair_picture(report, form_of_plot))
     if evidence and report.match is not None:
         from melodysim.checking import TrackReport
 

@@ -37,9 +37,14 @@ def _report(result: ImportResult, path: Path, form: str, output: Path | None) ->
             "failed": failed,
         }
         return json.dumps(answer, ensure_ascii=False, indent=1) + "\n"
-    lines = [f"{result.imported:,} melodies imported into {path}"]
+    noun = "melody" if result.imported == 1 else "melodies"
+    lines = [f"{result.imported:,} {noun} imported into {path}"]
     if result.unchanged:
-        lines.append(f"{result.unchanged:,} files were there already, unchanged")
+        files = "file was" if result.unchanged == 1 else "files were"
+        lines.append(
+            f"{result.unchanged:,} {files} there already, unchanged, and so are their rights "
+            "(`melodysim library rights` changes them)"
+        )
     lines += [f"failed: {error}" for _, error in result.failed]
     return "\n".join(lines) + "\n"
 

@@ -118,6 +118,14 @@ def write_evidence(folder: Path, report: TrackReport, number: int | None = None)
         write_whole(place / f"{evidence.name}.musicxml", evidence.musicxml)
 
 
+def picture_form(path: Path) -> str:
+    """Kind of picture that a file name asks for."""
+    form = path.suffix.lower().lstrip(".")
+    if form not in {"png", "svg", "pdf"}:
+        raise click.UsageError(f"--plot {path}: name a .png, .svg or .pdf file")
+    return form
+
+
 def make_rates(likely: float, review: float) -> Rates:
     """Check the two rates against each other."""
     if likely > review:

@@ -24,7 +24,9 @@ AUDIO_RATE = 44100
 @click.command()
 @click.argument("track", type=shared.PATH)
 @click.option("-o", "--output", type=shared.PATH, help="MIDI file to write: one track a line.")
-@click.option("--plot", type=shared.PATH, help="PNG to write: what was heard, the lines on top.")
+@click.option(
+    "--plot", type=shared.PATH, help="PNG, SVG or PDF to write: what was heard, the lines on top."
+)
 @click.option(
     "--audio",
     type=shared.PATH,
@@ -49,6 +51,7 @@ def command(
 
     if not (output or plot or audio):
         raise click.UsageError("say what to write: -o heard.mid, --plot heard.png or --audio heard.wav")
+    form = shared.picture_form(plot) if plot else ""
     with shared.progress("transcribing", quiet) as update:
         update(0, 1, track.name)
         piece = read(track, shared.threads())
@@ -56,9 +59,9 @@ def command(
     if output:
         write_whole(output, midi_bytes(piece.melodies))
     if plot:
-        from melodysim.report.plot import transcription_png
+        from melodysim.report.plot import transcription_picture
 
-        write_whole(plot, transcription_png(piece))
+        write_whole(plot, transcription_picture(piece, form))
     if audio:
         _write_side_by_side(track, piece, audio)
     if not quiet:

@@ -24,18 +24,19 @@ WINDOW_INTERVALS = 7
 NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 
 
-def transcription_png(piece: Piece) -> bytes:
+def transcription_picture(piece: Piece, form: str = "png") -> bytes:
     """Draw the melodies of a piece, over the salience that they were found in.
 
     Parameters
     ----------
     piece : Piece
         With at least one melody.
+    form : {"png", "svg", "pdf"}, optional
 
     Returns
     -------
     bytes
-        A PNG; 30 s in a row, at most 40 rows (20 minutes).
+        A picture; 30 s in a row, at most 40 rows (20 minutes).
 
     Raises
     ------
@@ -61,10 +62,10 @@ def transcription_png(piece: Piece) -> bytes:
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=5, frameon=False)
     figure.suptitle(piece.title or piece.source, x=0.01, ha="left", fontsize=12)
-    return _png(figure)
+    return _drawn(figure, form)
 
 
-def pair_png(report: PairReport) -> bytes:
+def pair_picture(report: PairReport, form: str = "png") -> bytes:
     """Draw which passage of a work follows which of another.
 
     A matrix: the new work from left to right, the earlier one from bottom to top. A cell is the darker,
@@ -74,11 +75,12 @@ def pair_png(report: PairReport) -> bytes:
     Parameters
     ----------
     report : PairReport
+    form : {"png", "svg", "pdf"}, optional
 
     Returns
     -------
     bytes
-        A PNG.
+        A picture.
 
     Raises
     ------
@@ -111,7 +113,7 @@ def pair_png(report: PairReport) -> bytes:
     axes.set_xlabel(f"{report.new.title or report.new.source} (seconds)")
     axes.set_ylabel(f"{report.earlier.title or report.earlier.source} (seconds)")
     figure.suptitle(f"{report.verdict.level}: likeness {report.score:.1f}", x=0.01, ha="left")
-    return _png(figure)
+    return _drawn(figure, form)
 
 
 def common_intervals(new: Melody, earlier: Melody) -> NDArray[np.float64]:
@@ -152,10 +154,10 @@ def _figure(width: float, height: float) -> Any:
     return figure
 
 
-def _png(figure: Any) -> bytes:
+def _drawn(figure: Any, form: str) -> bytes:
     """Render a figure."""
     out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=90)
+    figure.savefig(out, format=form, dpi=90)
     return out.getvalue()
 
 
