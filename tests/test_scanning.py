@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import FIXTURES, random_tune
+from test_schema import validator
 
 from melodysim.errors import MelodysimError, ReadError
 from melodysim.library import Library
@@ -139,7 +140,10 @@ def test_each_track_has_the_line_that_check_gives(environment, folder, undisturb
     for entry in json.loads(checked.stdout)["tracks"]:
         assert found[entry["source"]] == entry
     assert "2 error" not in done.stdout
+    for entry in found.values():
+        validator("line").validate(entry)
     summary = json.loads((output / "summary.json").read_text())
+    validator("scan").validate(summary)
     assert summary["verdicts"]["likely"] == 3
     assert len(summary["errors"]) == 8
     assert {"tracks": [str(folder / "stolen.mid"), str(folder / "sub" / "stolen too.mid")]}.items() <= (
@@ -255,6 +259,9 @@ def test_a_folder_is_compared_with_itself(environment, folder, tmp_path):
     summary = json.loads(done.stdout)
     assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["library"] is None
+    validator("scan").validate(summary)
+    for entry in lines(tmp_path / "out"):
+        validator("line").validate(entry)
     pairs = [set(map(os.path.basename, pair["tracks"])) for pair in summary["alike"]]
     assert {"stolen.mid", "stolen too.mid"} in pairs
     assert all("tune" not in name for pair in pairs for name in pair)
