@@ -193,7 +193,7 @@ def find_matches(
         Whether rhythm counts. Without it there is no backwards control either: a work that has been
         picked to be compared is not one of thousands that might be alike by their repetitions.
     promising : ndarray of int64, optional
-        References worth aligning, where they are known: there is no first pass then.
+        References worth aligning, where they are known: no others are, and there is no first pass.
 
     Returns
     -------
@@ -208,13 +208,12 @@ def find_matches(
     tries = _tries(len(sequences)) * max(1, len(always))
     if promising is None:
         first = [scan(s, library.index.lanes, len(library.index), threads) for s in sequences]
+        candidates = [_candidates(coarse, library) for coarse in first]
     else:
-        known = np.zeros(len(library.index), np.int8)
-        known[promising] = 1
-        first = [known] * len(sequences)
+        first, candidates = [], [promising] * len(sequences)
     readings = [
-        _read_notes(sequence, k, coarse, library, tries[k], threads, timing, always)
-        for k, (sequence, coarse) in enumerate(zip(sequences, first, strict=True))
+        _read_notes(sequence, k, chosen, library, tries[k], threads, timing, always)
+        for k, (sequence, chosen) in enumerate(zip(sequences, candidates, strict=True))
     ]
     evidence = None
     if piece.heard is not None:
@@ -315,10 +314,18 @@ def _e_values(
     return e_value, standardised
 
 
+def _candidates(coarse: NDArray[np.int8], library: Shelf) -> NDArray[np.int64]:
+    """Choose the references that the first pass hands on."""
+    ranked = np.argsort(-coarse.astype(np.int64), kind="stable")
+    kinds = library.protected[ranked]
+    # The verdict hangs on protected references: they are not crowded out by a large folk library.
+    return np.concatenate([ranked[:CANDIDATES], ranked[kinds][:CANDIDATES]])
+
+
 def _read_notes(
     sequence: Sequence,
     melody: int,
-    coarse: NDArray[np.int8],
+    candidates: NDArray[np.int64],
     library: Shelf,
     tries: float,
     threads: int,
@@ -327,14 +334,10 @@ def _read_notes(
 ) -> _Hypothesis:
     """Second pass of one melody hypothesis: the best candidates and the background.
 
-    References in `always` are scored whatever the first pass says of them.
+    References in `always` are scored whether they are candidates or not.
     """
     corpus = library.index.corpus
-    ranked = np.argsort(-coarse.astype(np.int64), kind="stable")
-    kinds = library.protected[ranked]
-    # The verdict hangs on protected references: they are not crowded out by a large folk library.
-    chosen = [always, ranked[:CANDIDATES], ranked[kinds][:CANDIDATES], *library.backgrounds]
-    references = np.unique(np.concatenate(chosen))
+    references = np.unique(np.concatenate([always, candidates, *library.backgrounds]))
     score = align_scores(sequence, corpus, references, threads, timing).astype(np.float64)
     fits = _backgrounds(score, references, library)
     e_value, standardised = _e_values(score, references, library, fits, tries)
