@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,16 +20,21 @@ def make_folder(folder: Path) -> None:
         raise MelodysimError(f"{folder}: cannot be made ({error.strerror})") from error
 
 
+_LONGEST_NAME = 200
+"""Bytes of a file's name in that of its temporary file."""
+
+
 @contextlib.contextmanager
 def replaced(output: Path) -> Iterator[Path]:
     """Give a temporary path beside `output`, and rename it once it is written."""
+    short = output.name.encode()[:_LONGEST_NAME].decode(errors="ignore")
+    temporary = output.with_name(f".{short}.{secrets.token_hex(4)}")
     try:
-        handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
-        os.close(handle)
-        temporary = Path(name)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
             yield temporary
-            temporary.chmod(0o644)
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())  # a name must not be there before its content is
             temporary.replace(output)
         except BaseException:
             temporary.unlink(missing_ok=True)

@@ -28,3 +28,14 @@ def printable(text: str) -> str:
 def printable_or_none(text: str | None) -> str | None:
     """Do the same where there may be no text; None also where nothing is left."""
     return (printable(text).strip() or None) if text else None
+
+
+def cell(text: str | None) -> str | None:
+    """Give a text for a spreadsheet, which would take some beginnings as a formula.
+
+    Examples
+    --------
+    >>> cell('=HYPERLINK("x")'), cell("song.mid")
+    ('\'=HYPERLINK("x")', 'song.mid')
+    """
+    return f"'{text}" if text and text[0] in "=+-@\t\r" else text

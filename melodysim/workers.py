@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import threading
-import time
-
-_LOOK_SECONDS = 1.0
 
 
 def begin_worker(megabytes: int = 0) -> None:
@@ -20,14 +18,14 @@ def begin_worker(megabytes: int = 0) -> None:
     megabytes : int, optional
         Data that the process may take; more is refused it. 0 for no bound; none on Windows.
     """
-    parent = os.getppid()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
 
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_LOOK_SECONDS)
-        os._exit(1)
+        def watch() -> None:
+            parent.join()  # on a pipe that closes with it, on every system
+            os._exit(1)
 
-    threading.Thread(target=watch, daemon=True, name="watch-parent").start()
+        threading.Thread(target=watch, daemon=True, name="watch-parent").start()
     if megabytes and sys.platform != "win32":
         import resource
 

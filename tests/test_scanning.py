@@ -215,16 +215,37 @@ def test_ctrl_c_stops_and_says_how_to_go_on(environment, folder, tmp_path):
     assert "Traceback" not in said
 
 
-def test_a_track_that_hangs_is_killed_and_the_rest_goes_on(environment, tmp_path):
+def test_a_track_that_takes_too_long_is_killed_and_the_rest_goes_on(environment, tmp_path):
+    soundfile = pytest.importorskip("soundfile")
     folder = tmp_path / "album"
     folder.mkdir()
-    os.mkfifo(folder / "hangs.mid")  # reading it never ends
+    hiss = np.random.default_rng(1).standard_normal(22050 * 600).astype(np.float32) * 0.1
+    soundfile.write(folder / "long.wav", hiss, 22050)
     shutil.copy(FIXTURES / "paper-lanterns.mid", folder / "stolen.mid")
-    done = scan(environment, folder, tmp_path / "out", "--time-limit", "5", "--workers", "1")
-    hung, stolen = lines(tmp_path / "out")
-    assert "time limit" in hung["error"]
+    done = scan(environment, folder, tmp_path / "out", "--time-limit", "6", "--workers", "1")
+    long, stolen = lines(tmp_path / "out")
+    assert "time limit" in long["error"]
     assert stolen["verdict"] == "likely"
     assert done.returncode == 2
+
+
+def test_what_is_no_file_is_said_and_never_opened(environment, tmp_path):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    os.mkfifo(folder / "pipe.mid")  # reading it would never end
+    (folder / os.fsdecode(b"caf\xe9.mid")).write_bytes((FIXTURES / "twinkle.mid").read_bytes())
+    shutil.copy(FIXTURES / "paper-lanterns.mid", folder / ("歌" * 80 + ".MID"))
+    arguments = ("--html", "--include", "*.mid")
+    done = scan(environment, folder, folder / "out", *arguments)
+    assert done.returncode == 2, done.stderr
+    for _ in range(2):  # the results, inside the folder, are no tracks
+        errors = {e["source"]: e.get("error", "") for e in lines(folder / "out")}
+        assert len(errors) == 3
+        assert "not a regular file" in errors[str(folder / "pipe.mid")]
+        assert "rename it" in errors[str(folder / "caf\ufffd.mid")]
+        assert errors[str(folder / ("歌" * 80 + ".MID"))] == ""
+        scan(environment, folder, folder / "out", "--include", "*")
+        scan(environment, folder, folder / "out", *arguments)
 
 
 def test_pages_and_an_index_are_written_and_made_up_for(environment, folder, undisturbed, tmp_path):
@@ -393,7 +414,8 @@ def test_a_worker_is_refused_more_memory_than_it_may_take():
 def plan(small, tmp_path, **more):
     values = {
         "library": str(small), "territory": "anywhere", "top": 3, "rates": Rates(), "pages": None,
-        "cache": str(tmp_path / "cache"), "cache_bytes": 10**9,
+        "version": Library(small).version, "mark": "", "cache": str(tmp_path / "cache"),
+        "cache_bytes": 10**9,
     }  # fmt: skip
     return Plan(**(values | more))
 
@@ -425,14 +447,14 @@ def test_a_damaged_or_swept_cache_costs_time_alone(tmp_path):
 
 
 def test_a_change_of_library_or_options_makes_a_new_fingerprint(small, tmp_path):
-    one = work.fingerprint_of(plan(small, tmp_path), "1", b"\1")
-    assert one == work.fingerprint_of(plan(small, tmp_path, cache="elsewhere"), "1", b"\1")
+    one = work.fingerprint_of(plan(small, tmp_path), b"\1")
+    assert one == work.fingerprint_of(plan(small, tmp_path, cache="elsewhere"), b"\1")
     others = [
-        work.fingerprint_of(plan(small, tmp_path), "2", b"\1"),
-        work.fingerprint_of(plan(small, tmp_path), "1", b"\0"),
-        work.fingerprint_of(plan(small, tmp_path, top=4), "1", b"\1"),
-        work.fingerprint_of(plan(small, tmp_path, rates=Rates(0.01, 0.05)), "1", b"\1"),
-        work.fingerprint_of(plan(small, tmp_path, territory="us"), "1", b"\1"),
+        work.fingerprint_of(plan(small, tmp_path, version="2"), b"\1"),
+        work.fingerprint_of(plan(small, tmp_path), b"\0"),
+        work.fingerprint_of(plan(small, tmp_path, top=4), b"\1"),
+        work.fingerprint_of(plan(small, tmp_path, rates=Rates(0.01, 0.05)), b"\1"),
+        work.fingerprint_of(plan(small, tmp_path, territory="us"), b"\1"),
     ]
     assert len({one, *others}) == 6
 
@@ -450,14 +472,14 @@ def test_only_what_changed_is_hashed_and_done(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "sha256_of", lambda path: hashed.append(path) or whole(path))
     tracks = identified(find_tracks([folder]), ledger, 1, lambda *_: None)
     for track in tracks:
-        ledger.keep(track.sha256, "f", Done(track.path, {"source": track.path}, "clear"))
+        ledger.keep(track.key, "f", Done(track.path, {"source": track.path}, "clear"))
     assert len(hashed) == 3
     (folder / "b.mid").write_bytes(b"other content")
     again = identified(find_tracks([folder]), ledger, 1, lambda *_: None)
     assert hashed[3:] == [str(folder / "b.mid")]
     assert [t.path for t in left_to_do(again, ledger, "f", None, False)] == [str(folder / "b.mid")]
     assert len(left_to_do(again, ledger, "other", None, False)) == 3
-    ledger.keep(tracks[0].sha256, "f", Done("x", {"error": "x"}, "error", failed=True))
+    ledger.keep(tracks[0].key, "f", Done("x", {"error": "x"}, "error", failed=True))
     assert len(left_to_do(again, ledger, "f", None, True)) == 2
     ledger.close()
 
@@ -511,3 +533,113 @@ def test_progress_is_said_in_words():
     assert _words(progress) == [
         "1,800/h", "1 min left", "48 clear", "2 likely", "slow: slow one.mp3 (30 s)"
     ]  # fmt: skip
+
+
+def test_large_families_are_groups_too():
+    """A family is no measure of what chance does, however large it is."""
+    rng = np.random.default_rng(9)
+    families, tunes = 10, []
+    for _ in range(families):
+        base = random_tune(rng, 40)
+        for _ in range(12):
+            pitch = base.pitch + rng.integers(-5, 6)
+            pitch[rng.random(40) < 0.08] += 1
+            tunes.append(Melody.from_notes(base.onset, base.duration, pitch))
+    groups = takes(find_alike(tunes, 1e-4), len(tunes))
+    assert [len(group) for group in groups] == [12] * families
+    assert all(k // 12 == group[0] // 12 for group in groups for k in group)
+
+
+def test_copies_are_one_group_however_many():
+    rng = np.random.default_rng(4)
+    copy = random_tune(rng, 30)
+    tunes = [copy if k % 5 == 0 else random_tune(rng, 30) for k in range(200)]
+    assert list(range(0, 200, 5)) in takes(find_alike(tunes, 1e-4), 200)
+
+
+def test_what_was_wrong_for_a_moment_is_not_kept(small, tmp_path):
+    gone = check_track(plan(small, tmp_path), str(tmp_path / "gone.mid"), "ab" * 32)
+    assert gone.level == "error"
+    assert not gone.lasting
+    replaced = check_track(plan(small, tmp_path), str(FIXTURES / "twinkle.mid"), "ab" * 32)
+    assert not replaced.lasting  # not the content that was hashed
+    assert check_track(plan(small, tmp_path), str(FIXTURES / "twinkle.mid"), "").lasting
+    (tmp_path / "text.mid").write_text("no music")
+    assert check_track(plan(small, tmp_path), str(tmp_path / "text.mid"), "").lasting
+
+
+def test_a_library_that_changes_during_a_scan_stops_it(small, tmp_path):
+    from melodysim.errors import LibraryError
+
+    with pytest.raises(LibraryError, match="changed during the scan"):
+        check_track(plan(small, tmp_path, version="another"), str(FIXTURES / "twinkle.mid"), "")
+
+
+def test_copies_of_a_library_have_versions_of_their_own(tmp_path):
+    with Store(tmp_path / "one.db", create=True) as store:
+        import_paths(store, [FIXTURES / "twinkle.mid"], Rights("own"))
+    shutil.copy(tmp_path / "one.db", tmp_path / "two.db")
+    versions = set()
+    for name, song in (("one", "paper-lanterns.mid"), ("two", "harbour-band.mid")):
+        with Store(tmp_path / f"{name}.db", create=True) as store:
+            import_paths(store, [FIXTURES / song], Rights("in-copyright"))
+            versions.add(store.version())
+    assert len(versions) == 2
+
+
+def test_the_same_bytes_are_another_track_as_another_kind_of_file(environment, tmp_path):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    shutil.copy(FIXTURES / "paper-lanterns.mid", folder / "song.abc")
+    scan(environment, folder, tmp_path / "out")
+    assert "error" in lines(tmp_path / "out")[0]
+    (folder / "song.abc").rename(folder / "song.mid")
+    scan(environment, folder, tmp_path / "out")
+    assert lines(tmp_path / "out")[0]["verdict"] == "likely"
+
+
+def test_a_folder_that_is_closed_or_empty_is_not_passed_over(tmp_path, monkeypatch, environment):
+    (tmp_path / "album").mkdir()
+
+    def walk(top, onerror):
+        onerror(PermissionError(13, "Permission denied", f"{top}/secret"))
+        return iter([])
+
+    monkeypatch.setattr(os, "walk", walk)
+    (found,) = find_tracks([tmp_path / "album"])
+    assert "cannot be looked into" in found.why
+    monkeypatch.undo()
+    done = scan(environment, tmp_path / "album", tmp_path / "out")
+    assert done.returncode == 2
+    assert "no track of a kind" in done.stderr
+
+
+def test_a_place_by_two_names_is_one_place(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    assert len(find_tracks([Path(folder.name), folder])) == len(find_tracks([folder]))
+
+
+def test_a_damaged_index_is_made_again(tmp_path):
+    with Store(tmp_path / "library.db", create=True) as store:
+        import_paths(store, [FIXTURES / "twinkle.mid"], Rights("own"))
+    Library(tmp_path / "library.db")
+    (tmp_path / "library.db.index.npz").write_bytes(b"")
+    assert len(Library(tmp_path / "library.db")) == 1
+
+
+def test_a_spreadsheet_takes_no_name_for_a_formula():
+    from melodysim.scanning.outcome import table
+
+    text = table([Done("=HYPERLINK(1).mid", {"source": "x"}, "clear")], {})
+    assert text.splitlines()[1].startswith("'=HYPERLINK")
+
+
+def test_files_are_written_with_the_rights_that_the_user_wants(tmp_path):
+    from melodysim.files import write_whole
+
+    before = os.umask(0o027)
+    try:
+        write_whole(tmp_path / "file", b"x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640

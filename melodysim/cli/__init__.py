@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 
 import click
@@ -96,7 +97,7 @@ def main() -> None:
     sys.exit(status)
 
 
-def _run() -> int:
+def _run() -> int:  # noqa: PLR0911 - one a kind of end
     try:
         result = cli.main(standalone_mode=False, prog_name="melodysim")
         return result if isinstance(result, int) else 0
@@ -114,3 +115,6 @@ def _run() -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
+    except Exception:  # a bug of ours: 1 would say that a track is "likely"
+        traceback.print_exc()
+        return 70

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from melodysim.cli import shared
+from melodysim.errors import ReadError
+from melodysim.hostile import printable
 
 if TYPE_CHECKING:
     from melodysim.scanning.scan import Progress
@@ -47,7 +50,7 @@ SLOW_SECONDS = 20.0
 )
 @click.option("--groups/--no-groups", default=True, show_default=True, help="Find takes of one melody.")
 @click.option("--watch", is_flag=True, help="Go on with what arrives, until Ctrl-C.")
-@click.option("--retry-failed", is_flag=True, help="Try tracks again whose worker failed.")
+@click.option("--retry-failed", is_flag=True, help="Try tracks again that could not be checked.")
 @click.option(
     "--retries", type=click.IntRange(0, 10), default=1, show_default=True,
     help="How often a track is tried again whose worker died.",
@@ -99,14 +102,17 @@ def command(ctx: click.Context, places: tuple[Path, ...], **options: Any) -> Non
     with _shown(quiet) as tick:
         session = Session(settings, tick)
         try:
-            while True:
-                found = session.run()
-                status = _told(found, settings, **options)
-                if not watch:
-                    break
+            if watch:
                 idle = True
-                session.wait_for_more()
-                idle = False
+                for arrived in session.arriving():
+                    idle = False
+                    status = _told(session.run(arrived), settings, **options)
+                    idle = True
+            found = session.found()
+            if not found:
+                named = ", ".join(map(str, settings.places)) or "the list"
+                raise ReadError(f"{named}: no track of a kind that melodysim reads")
+            status = _told(session.run(found), settings, **options)
         except KeyboardInterrupt:
             if not idle:
                 status = 130
@@ -122,18 +128,19 @@ def _settings(places: tuple[Path, ...], **options: Any) -> Settings:
     from melodysim.scanning.session import Settings
 
     named = [place for place in places if str(place) != "-"]
-    if len(named) < len(places) or not places:
-        if not places and sys.stdin.isatty():
-            raise click.UsageError(
-                "name folders, files or playlists, or give a list to - (standard input)"
-            )
-        named += [Path(line.rstrip("\n")) for line in sys.stdin if line.strip()]
+    listed: list[Path] = []
+    if not places:
+        raise click.UsageError("name folders, files or playlists; - reads a list from standard input")
+    if len(named) < len(places):
+        given = sys.stdin.buffer.read().splitlines()
+        listed = [Path(os.fsdecode(line)) for line in given if line.strip()]
     alone = options["against_each_other"]
     if alone and options["html"]:
         raise click.UsageError("--html shows matches with a library, not --against-each-other")
     cores = shared.threads()
     return Settings(
         places=tuple(named),
+        listed=tuple(listed),
         output=options["output"],
         library=None if alone else shared.library_path_or_default(options["library_path"]),
         territory=options["territory"],
@@ -234,7 +241,7 @@ def _words(progress: Progress) -> list[str]:
     if progress.running:
         path, since = min(progress.running.items(), key=lambda item: item[1])
         if now - since > SLOW_SECONDS:
-            parts.append(f"slow: {Path(path).name[:30]} ({now - since:.0f} s)")
+            parts.append(f"slow: {printable(Path(path).name)[:30]} ({now - since:.0f} s)")
     return parts
 
 

@@ -139,5 +139,5 @@ def _load(place: Path, name: str) -> Index | None:
             corpus = Corpus(**{f.name: stored[f"corpus.{f.name}"] for f in fields(Corpus)})
             lanes = Lanes(**{f.name: stored[f"lanes.{f.name}"] for f in fields(Lanes)})
             return Index(ids, corpus, lanes, stored["first_pitch"])
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
         return None

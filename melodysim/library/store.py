@@ -4,8 +4,8 @@ Write-ahead logging lets checks read while an import writes; every import is a t
 program killed at any moment loses nothing that was reported as stored. Notes are little-endian
 arrays in blobs: onset and beat float64, duration and pitch float32.
 
-Conventions: `user_version` is the schema's version; `content` in `meta` counts the transactions that
-changed a melody, so that what is derived from the library knows when it is stale.
+Conventions: `user_version` is the schema's version; `content` in `meta` is a random mark that every
+transaction changes, so that what is derived from the library knows when it is stale, in copies too.
 """
 
 from __future__ import annotations
@@ -251,7 +251,7 @@ class Store:
                 yield
                 if db.total_changes > before:
                     db.execute(
-                        "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'content'"
+                        "UPDATE meta SET value = lower(hex(randomblob(8))) WHERE name = 'content'"
                     )
                 db.execute("COMMIT")
             except BaseException:
@@ -310,7 +310,8 @@ class Store:
             )
             r = entry.rights
             new = (r.status, r.holder, r.iswc, r.published, r.note, r.died, r.expires)
-            rights = kept.get(entry.id) or rights_there or new
+            alone = next(iter(kept.values())) if len(kept) == 1 else None
+            rights = kept.get(entry.id) or rights_there or alone or new
             db.execute(
                 "INSERT OR REPLACE INTO rights VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (entry.id, *rights)
             )
@@ -335,7 +336,7 @@ class Store:
             ).fetchone()
             if row is None or row[0] == path:
                 return identity, None, None
-            if row[1] == sha256:
+            if row[1] == sha256 and not Path(row[0]).exists():
                 return identity, row[0], row[3:]
         raise AssertionError("unreachable")
 

@@ -6,6 +6,7 @@ import csv
 import io
 
 from melodysim.checking import TrackReport
+from melodysim.hostile import cell
 
 COLUMNS = (
     "source", "verdict", "probability", "rank", "reference_id", "title", "creator", "rights",
@@ -20,7 +21,7 @@ def checks_csv(reports: list[TrackReport]) -> str:
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for report in reports:
-        row: dict[str, object] = {"source": report.source, "error": report.error}
+        row: dict[str, object] = {"source": cell(report.source), "error": cell(report.error)}
         if report.verdict is not None:
             row["verdict"] = report.verdict.level
             row["probability"] = f"{report.verdict.probability:.4f}"
@@ -32,8 +33,8 @@ def checks_csv(reports: list[TrackReport]) -> str:
                 | {
                     "rank": rank,
                     "reference_id": match.reference.id,
-                    "title": match.reference.title,
-                    "creator": match.reference.creator,
+                    "title": cell(match.reference.title),
+                    "creator": cell(match.reference.creator),
                     "rights": match.reference.rights.status,
                     "e_value": f"{match.e_value:.4g}",
                     "score": f"{match.score:.2f}",

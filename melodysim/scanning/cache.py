@@ -7,9 +7,11 @@ is thrown away when the folder has grown too large. A file that cannot be read c
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,7 +53,15 @@ class Cache:
             with np.load(place) as stored:
                 piece = _piece(stored, sha256)
             os.utime(place)
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, MelodysimError):
+        except (
+            OSError,
+            KeyError,
+            ValueError,
+            EOFError,
+            zipfile.BadZipFile,
+            zlib.error,
+            MelodysimError,
+        ):
             return None
         return replace(piece, source=source)
 
@@ -79,6 +89,8 @@ class Cache:
 
     def sweep(self) -> None:
         """Throw away what was used least lately, if there is too much."""
+        if not self.limit:
+            return  # no cache for this scan is no reason to take it from others
         try:
             files = [(f.stat().st_mtime, f.stat().st_size, f) for f in self.folder.glob("*/*.npz")]
         except OSError:
@@ -89,7 +101,8 @@ class Cache:
         for _, size, file in sorted(files, key=lambda entry: entry[0]):
             if total <= self.limit * _SWEPT_TO:
                 return
-            file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
             total -= size
 
 

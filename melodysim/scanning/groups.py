@@ -24,8 +24,10 @@ from melodysim.matching import find_matches
 from melodysim.melody import Melody, Piece
 from melodysim.rights import Rights
 from melodysim.sequence import MAX_INTERVAL, normalise
-from melodysim.significance import sample_references
+from melodysim.significance import SAMPLE
 
+GROUPING = 1
+"""Raised whenever other groups may be found than before: what was remembered is stale."""
 TAKES_E_VALUE = 1e-4
 """Takes of one melody are alike as unrelated tracks would be in one of ten thousand."""
 TAKES_SHARE = 0.3
@@ -96,8 +98,15 @@ class _Collection:
         )
         everything = np.ones(len(melodies), bool)
         self._protected = everything
-        nothing = np.zeros(0, np.int64)
-        self._backgrounds = (nothing, sample_references(self._index.ids, everything))
+        # By what they hold, not by where they stand: the order of the tracks must not matter.
+        contents = [zlib.crc32(packed_melody(melody)) for melody in melodies]
+        self._sample = np.sort(np.argsort(contents, kind="stable")[:SAMPLE]).astype(np.int64)
+        self._related = np.zeros(0, np.int64)
+
+    def before(self, related: NDArray[np.int64]) -> _Collection:
+        """Leave tracks out of the background: a family is no measure of chance."""
+        self._related = related
+        return self
 
     @property
     def index(self) -> Index:
@@ -109,7 +118,7 @@ class _Collection:
 
     @property
     def backgrounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        return self._backgrounds
+        return np.zeros(0, np.int64), np.setdiff1d(self._sample, self._related)
 
     @property
     def comparisons(self) -> int:
@@ -150,11 +159,12 @@ def find_alike(
         return []
     shelf = _Collection(melodies)
     others = promising_pairs(melodies)
-    best: dict[tuple[int, int], Alike] = {}
+    best = _copies(melodies)
     for number, (k, promising) in enumerate(others.items(), 1):
         melody = melodies[k]
         piece = Piece(str(k), "notes", (melody,), melody.end)
-        for match in find_matches(piece, shelf, MOST_ALIKE, threads, promising=promising):
+        background = shelf.before(np.append(promising, k))
+        for match in find_matches(piece, background, MOST_ALIKE, threads, promising=promising):
             other = int(match.reference.id)
             if other == k or match.e_value >= e_value:
                 continue
@@ -168,6 +178,19 @@ def find_alike(
         if progress is not None:
             progress(number, len(others))
     return [best[pair] for pair in sorted(best)]
+
+
+def _copies(melodies: list[Melody]) -> dict[tuple[int, int], Alike]:
+    """Pair melodies that are the same to the bit, each with the next one."""
+    pairs: dict[tuple[int, int], Alike] = {}
+    last: dict[bytes, int] = {}
+    for k, melody in enumerate(melodies):
+        content = packed_melody(melody)
+        if content in last:
+            span = (float(melody.onset[0]), melody.end)
+            pairs[last[content], k] = Alike(last[content], k, 0.0, len(melody), 1.0, span, span)
+        last[content] = k
+    return pairs
 
 
 def promising_pairs(melodies: list[Melody]) -> dict[int, NDArray[np.int64]]:

@@ -21,7 +21,7 @@ from melodysim.scanning.tracks import Found
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS file (
-    path TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, sha256 TEXT NOT NULL
+    path TEXT PRIMARY KEY, size INTEGER NOT NULL, stamp TEXT NOT NULL, sha256 TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, version TEXT NOT NULL, content TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS result (
@@ -51,6 +51,8 @@ class Done:
         Name of its page, where pages were asked for.
     failed : bool
         Whether the worker failed (time, memory), rather than the track being unreadable.
+    lasting : bool
+        Whether it will be the same the next time: not so for a file that has gone or has changed.
     melody : bytes
         The likeliest melody, for finding takes of one melody; see `melodysim.scanning.groups`.
     """
@@ -61,6 +63,7 @@ class Done:
     closest: dict[str, Any] | None = None
     page: str | None = None
     failed: bool = False
+    lasting: bool = True
     melody: bytes = b""
 
 
@@ -133,11 +136,11 @@ class Ledger:
         """Close the file."""
         self._db.close()
 
-    def digests(self) -> dict[str, tuple[int, int, str]]:
-        """Size, time of change and checksum of every file seen before, by path."""
+    def digests(self) -> dict[str, tuple[int, str, str]]:
+        """Give size, stamp and checksum of every file seen before, by absolute path."""
         with self._explained():
-            rows = self._db.execute("SELECT path, size, changed, sha256 FROM file")
-            return {path: (size, changed, digest) for path, size, changed, digest in rows}
+            rows = self._db.execute("SELECT path, size, stamp, sha256 FROM file")
+            return {path: (size, stamp, digest) for path, size, stamp, digest in rows}
 
     def keep_digests(self, files: Iterable[tuple[Found, str]]) -> None:
         """Remember checksums."""
@@ -145,7 +148,7 @@ class Ledger:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
                 "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)",
-                ((f.path, f.size, f.changed, digest) for f, digest in files),
+                ((str(Path(f.path).absolute()), f.size, f.stamp, digest) for f, digest in files),
             )
             self._db.execute("COMMIT")
 
@@ -156,6 +159,15 @@ class Ledger:
                 "SELECT sha256, level, failed, page FROM result WHERE fingerprint = ?", (fingerprint,)
             )
             return {d: Known(level != "error", bool(failed), page) for d, level, failed, page in rows}
+
+    def forget_all_but(self, fingerprint: str) -> None:
+        """Drop results of other libraries and options, but for the two used before this one."""
+        used = self.recall("fingerprints", "") or []
+        used = [fingerprint, *(f for f in used if f != fingerprint)][:3]
+        self.remember("fingerprints", "", used)
+        with self._explained():
+            marks = ", ".join("?" * len(used))
+            self._db.execute(f"DELETE FROM result WHERE fingerprint NOT IN ({marks})", used)
 
     def recall(self, name: str, version: str) -> Any | None:
         """Give what was kept under a name, if it is of this version."""
@@ -193,4 +205,4 @@ class Ledger:
             return None
         path, entry, level, closest, page, failed, melody = row
         found = None if closest is None else json.loads(closest)
-        return Done(path, json.loads(entry), level, found, page, bool(failed), melody)
+        return Done(path, json.loads(entry), level, found, page, bool(failed), True, melody)

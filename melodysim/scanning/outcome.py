@@ -18,6 +18,7 @@ from typing import Any
 
 import melodysim
 from melodysim.files import write_whole
+from melodysim.hostile import cell
 from melodysim.scanning.groups import Alike
 from melodysim.scanning.ledger import Done
 
@@ -38,7 +39,11 @@ class Lines:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+        self._file = os.open(
+            path,
+            os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_BINARY", 0),
+            0o666,
+        )
 
     def write(self, done: Iterable[Done]) -> int:
         """Append results, each in one go, and say how many."""
@@ -69,17 +74,17 @@ def table(results: Iterable[Done], group_of: dict[str, int]) -> str:
         begin, end = closest.get("seconds", (None, None))
         writer.writerow(
             {
-                "source": done.path,
+                "source": cell(done.path),
                 "verdict": done.level,
                 "probability": done.entry.get("probability"),
-                "closest": closest.get("title"),
+                "closest": cell(closest.get("title")),
                 "e_value": closest.get("e_value"),
                 "begin": begin,
                 "end": end,
                 "kind": done.entry.get("kind"),
                 "duration": done.entry.get("duration"),
                 "group": group_of.get(done.path),
-                "error": done.entry.get("error"),
+                "error": cell(done.entry.get("error")),
             }
         )
     return out.getvalue()

@@ -117,7 +117,12 @@ class ClusterPool:
     @property
     def in_flight(self) -> int:
         """Follows the cluster as it grows and shrinks."""
-        threads = sum(self._client.nthreads().values())
+        try:
+            threads = sum(self._client.nthreads().values())
+        except (OSError, TimeoutError) as error:
+            raise MelodysimError(
+                f"the Dask scheduler does not answer any more ({error}); what is done is kept"
+            ) from error
         return _IN_FLIGHT * max(1, threads)
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:

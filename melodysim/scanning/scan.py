@@ -11,11 +11,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, TimeoutError, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from melodysim.errors import MissingDependencyError
+from melodysim.errors import LibraryError, MelodysimError, MissingDependencyError
 from melodysim.scanning.ledger import Done, Ledger
 from melodysim.scanning.pools import Pool
 from melodysim.scanning.tracks import Found, sha256_of
@@ -34,10 +34,18 @@ class Track:
     path : str
     sha256 : str
         Empty where it could not be read.
+    why : str
+        Why it is no track, where that is known already.
     """
 
     path: str
     sha256: str
+    why: str = ""
+
+    @property
+    def key(self) -> str:
+        """What its result is kept under: the same bytes are another track as another kind of file."""
+        return f"{self.sha256}{Path(self.path).suffix.lower()}" if self.sha256 else ""
 
 
 @dataclass
@@ -91,8 +99,8 @@ def identified(
     digests = {}
     new = []
     for file in found:
-        seen = known.get(file.path)
-        if seen is not None and seen[:2] == (file.size, file.changed):
+        seen = known.get(str(Path(file.path).absolute()))
+        if seen is not None and seen[:2] == (file.size, file.stamp):
             digests[file.path] = seen[2]
         elif file.size >= 0:
             new.append(file)
@@ -103,7 +111,7 @@ def identified(
             ledger.keep_digests((file, digest) for file, digest in hashed if digest)
             digests |= {file.path: digest for file, digest in hashed}
             tick(begin + len(part), len(new))
-    return [Track(file.path, digests.get(file.path, "")) for file in found]
+    return [Track(file.path, digests.get(file.path, ""), file.why) for file in found]
 
 
 def left_to_do(
@@ -120,7 +128,7 @@ def left_to_do(
     pages : Path or None
         Folder in which each track that could be checked needs a page.
     again : bool
-        Whether tracks whose worker failed are tried again.
+        Whether tracks that could not be checked are tried again.
 
     Returns
     -------
@@ -132,15 +140,15 @@ def left_to_do(
     chosen, seen = [], set()
     for track in tracks:
         if not track.sha256:
-            chosen.append(track)
+            chosen += [] if track.why else [track]
             continue
-        if track.sha256 in seen:
+        if track.key in seen:
             continue
-        seen.add(track.sha256)
-        known = done.get(track.sha256)
+        seen.add(track.key)
+        known = done.get(track.key)
         if (
             known is None
-            or (again and known.failed)
+            or (again and not known.checked)
             or (pages is not None and known.checked and known.page not in present)
         ):
             chosen.append(track)
@@ -177,7 +185,14 @@ def checked(
     running: dict[Future[Any], tuple[Track, int]] = {}
 
     def hand_over(track: Track, attempt: int) -> None:
-        running[pool.submit(check_track, plan, track.path, track.sha256)] = (track, attempt)
+        place = str(Path(track.path).absolute())
+        try:
+            future = pool.submit(check_track, plan, track.path, track.sha256, place)
+        except RuntimeError as error:
+            raise MelodysimError(
+                f"the workers cannot be used ({error}); is --memory too little?"
+            ) from error
+        running[future] = (track, attempt)
         progress.running.setdefault(track.path, time.monotonic())
 
     while True:
@@ -201,7 +216,7 @@ def _outcome(future: Future[Any], track: Track) -> tuple[Done, bool]:
     """Give the result of a task, and whether its worker died of it."""
     try:
         return future.result(), False
-    except MissingDependencyError:
+    except (MissingDependencyError, LibraryError):
         raise
     except TimeoutError:
         why = "took longer than the time limit and was given up; the file may be damaged"
@@ -225,7 +240,7 @@ def results(
     ledger : Ledger
     fingerprint : str
     unread : dict of str to Done
-        By path, of files that have no checksum.
+        By path, of files that have no checksum, or whose result will not last.
 
     Yields
     ------
@@ -233,15 +248,17 @@ def results(
         Under the track's own path; ends at the first track that has none.
     """
     for track in tracks:
-        done = ledger.result(track.sha256, fingerprint) if track.sha256 else unread.get(track.path)
+        done = unread.get(track.path)
+        if done is None and track.sha256:
+            done = ledger.result(track.key, fingerprint)
         if done is None:
             return
         yield moved(done, track.path)
 
 
 def keep(ledger: Ledger, fingerprint: str, track: Track, done: Done, unread: dict[str, Done]) -> None:
-    """Store a result; what has no checksum is only remembered for this run."""
-    if track.sha256:
-        ledger.keep(track.sha256, fingerprint, replace(done, entry=dict(done.entry)))
+    """Store a result; what may be otherwise the next time is only remembered for this run."""
+    if track.sha256 and done.lasting:
+        ledger.keep(track.key, fingerprint, done)
     else:
         unread[track.path] = done

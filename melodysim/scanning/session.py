@@ -10,27 +10,30 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from melodysim.checking import require_references
+from melodysim.errors import ReadError
 from melodysim.files import make_folder, replaced, write_whole
 from melodysim.library import Library
 from melodysim.rights import Territory
 from melodysim.scanning import outcome
 from melodysim.scanning.cache import Cache, default_cache_folder
-from melodysim.scanning.groups import TAKES_E_VALUE, Alike, find_alike, takes, unpacked_melody
+from melodysim.scanning.groups import GROUPING, TAKES_E_VALUE, Alike, find_alike, takes, unpacked_melody
 from melodysim.scanning.ledger import Done, Ledger
 from melodysim.scanning.pools import ClusterPool, LocalPool, Pool
 from melodysim.scanning.scan import Progress, Track, checked, identified, keep, left_to_do, results
 from melodysim.scanning.tracks import Found, find_tracks
-from melodysim.scanning.work import Plan, fingerprint_of
+from melodysim.scanning.work import Plan, failed, fingerprint_of
 from melodysim.verdict import Rates
 
 LEDGER = "scan.db"
+SWEEP_EVERY = 200
+"""Tracks between looks at the size of the cache."""
 LINE_SECONDS = 1.0
 """Between additions to the growing file of results."""
 WATCH_SECONDS = 5.0
@@ -45,6 +48,8 @@ class Settings:
     ----------
     places : tuple of Path
         Folders, files, playlists.
+    listed : tuple of Path
+        Files from a list.
     output : Path
         Folder for the results.
     library : Path or None
@@ -76,6 +81,7 @@ class Settings:
     """
 
     places: tuple[Path, ...]
+    listed: tuple[Path, ...]
     output: Path
     library: Path | None
     territory: Territory
@@ -129,32 +135,41 @@ class Session:
     def __init__(self, settings: Settings, tick: Callable[[Progress], None]) -> None:
         self.settings, self._tick = settings, tick
         self._pool: Pool | None = None
-        self._seen: list[Found] = []
-        make_folder(settings.output)
+        self._library: Library | None = None
         self._pages = settings.output / "tracks" if settings.pages else None
+        self._cache = Cache(default_cache_folder(), settings.cache_bytes)
+        self._open_library()
+        make_folder(settings.output)
+        self._ledger = Ledger(settings.output / LEDGER)  # held from here on: nobody else is at it
+        for torn in settings.output.glob(".*"):
+            torn.unlink(missing_ok=True)
         if self._pages is not None:
             make_folder(self._pages)
             for torn in self._pages.glob(".*"):
                 torn.unlink(missing_ok=True)
-        self._library: Library | None = None
+        self._cache.sweep()
+
+    def _open_library(self) -> None:
+        """Open the library as it is now, and plan the checks with it."""
+        s = self.settings
         version, protected = "", b""
-        if settings.library is not None:
-            self._library = Library(settings.library, settings.territory)
+        if s.library is not None:
+            self._library = Library(s.library, s.territory)
             require_references(self._library)
             version, protected = self._library.version, self._library.protected.tobytes()
-        cache = Cache(default_cache_folder(), settings.cache_bytes)
-        cache.sweep()
-        self._plan = Plan(
+        plan = Plan(
             None if self._library is None else str(self._library.path.absolute()),
-            settings.territory,
-            settings.top,
-            settings.rates,
+            s.territory,
+            s.top,
+            s.rates,
             None if self._pages is None else str(self._pages.absolute()),
-            str(cache.folder),
-            cache.limit,
+            version,
+            "",
+            str(self._cache.folder),
+            self._cache.limit,
         )
-        self._fingerprint = fingerprint_of(self._plan, version, protected)
-        self._ledger = Ledger(settings.output / LEDGER)
+        self._fingerprint = fingerprint_of(plan, protected)
+        self._plan = replace(plan, mark=self._fingerprint[:6])
 
     def close(self) -> None:
         """Stop the workers, close the ledger."""
@@ -163,18 +178,29 @@ class Session:
             self._pool = None
         self._ledger.close()
 
-    def run(self) -> Outcome:
+    def found(self) -> list[Found]:
+        """Look what there is.
+
+        Raises
+        ------
+        ReadError
+            If a place does not exist.
+        """
+        s = self.settings
+        return find_tracks(s.places, s.include, s.exclude, s.listed, s.output)
+
+    def run(self, found: list[Found]) -> Outcome:
         """Check what there is to check, write the results, and give them."""
         s, progress = self.settings, Progress(stage="hashing")
-        self._seen = find_tracks(s.places, s.include, s.exclude)
+        self._open_library()
 
         def hashed(done: int, of: int) -> None:
             progress.done, progress.tracks = done, of
             self._tick(progress)
 
-        tracks = identified(self._seen, self._ledger, s.threads, hashed)
+        tracks = identified(found, self._ledger, s.threads, hashed)
         todo = left_to_do(tracks, self._ledger, self._fingerprint, self._pages, s.retry_failed)
-        unread: dict[str, Done] = {}
+        unread = {t.path: failed(t.path, f"{t.path}: {t.why}", False) for t in tracks if t.why}
         if todo:
             done = len(tracks) - len(todo)
             self._check(tracks, todo, unread, Progress("checking", len(tracks), done, done))
@@ -202,6 +228,8 @@ class Session:
                 keep(self._ledger, self._fingerprint, track, done, unread)
                 progress.done += 1
                 progress.counts[done.level] += 1
+                if progress.done % SWEEP_EVERY == 0:
+                    self._cache.sweep()
             elif time.monotonic() - last > LINE_SECONDS:
                 written += lines.write(self._results(tracks[written:], unread))
                 last = time.monotonic()
@@ -219,7 +247,7 @@ class Session:
         flagged: list[Done] = []
         with (
             replaced(place / outcome.RESULTS) as temporary,
-            temporary.open("w", encoding="utf-8") as out,
+            temporary.open("w", encoding="utf-8", newline="\n") as out,
         ):
             for done in self._results(tracks, unread):
                 out.write(outcome.line(done))
@@ -239,6 +267,7 @@ class Session:
         outcome.write_json(place / outcome.SUMMARY, answer)
         if self._library is not None and self.settings.pages:
             self._write_index(self._library, self._results(tracks, unread))
+        self._ledger.forget_all_but(self._fingerprint)
         return Outcome(answer, flagged)
 
     def _groups(
@@ -250,7 +279,7 @@ class Session:
             return [], None
         threshold = max(s.rates.review if alone else 0.0, TAKES_E_VALUE)
         paths, packed = [], []
-        digest = hashlib.sha256(repr(threshold).encode())
+        digest = hashlib.sha256(repr((GROUPING, threshold)).encode())
         for done in self._results(tracks, unread):
             if done.melody:
                 paths.append(done.path)
@@ -279,8 +308,9 @@ class Session:
         from melodysim.report.html.index import Row, index_html
         from melodysim.report.html.track import Holdings
 
-        rows = []
+        rows, linked = [], set()
         for done in found:
+            linked.add(done.page)
             closest = done.closest or {}
             seconds = closest.get("seconds")
             row = Row(
@@ -295,13 +325,22 @@ class Session:
             rows.append(row)
         page = index_html(rows, Holdings.of(library), f"{len(rows):,} tracks", date.today())
         write_whole(self.settings.output / "index.html", page.encode())
+        for old in (self.settings.output / "tracks").glob("*.html"):
+            if old.name not in linked:
+                old.unlink(missing_ok=True)
 
-    def wait_for_more(self) -> None:
-        """Wait until a file has come, gone or changed, and all have come to rest."""
-        s, before = self.settings, None
+    def arriving(self) -> Iterator[list[Found]]:
+        """Look again and again, and give what has come to rest whenever that has changed."""
+        before: dict[str, Found] = {}
+        given: list[Found] | None = None
         while True:
-            now = find_tracks(s.places, s.include, s.exclude)
-            if now != self._seen and now == before:
-                return
+            try:
+                now = {file.path: file for file in self.found()}
+            except ReadError:
+                now = {}  # a folder may come back
+            resting = [file for path, file in now.items() if before.get(path) == file]
+            if resting and resting != given:
+                given = resting
+                yield resting
             before = now
             time.sleep(WATCH_SECONDS)

@@ -30,18 +30,25 @@ class Found:
     path : str
         As it is reported.
     size : int
-        Bytes; -1 where the file is not there.
-    changed : int
-        Nanoseconds since the epoch.
+        Bytes; -1 where it cannot be read.
+    stamp : str
+        Differs when the file may have changed: times of change and of its entry, and its number.
+    why : str
+        Why it cannot be a track, where that is known already.
     """
 
     path: str
-    size: int
-    changed: int
+    size: int = -1
+    stamp: str = ""
+    why: str = ""
 
 
 def find_tracks(
-    places: Iterable[Path], include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()
+    places: Iterable[Path],
+    include: tuple[str, ...] = (),
+    exclude: tuple[str, ...] = (),
+    listed: Iterable[Path] = (),
+    output: Path | None = None,
 ) -> list[Found]:
     """Find the tracks that are meant.
 
@@ -51,14 +58,17 @@ def find_tracks(
         Folders, which are searched with all below them (links to folders are not followed); files;
         M3U playlists.
     include, exclude : tuple of str
-        Shell patterns for a file's path below its folder, or for its name. Without `include`, all
-        files of kinds that melodysim reads.
+        Shell patterns, whatever the case, for a file's path below its folder, or for its name. Without
+        `include`, all files of kinds that melodysim reads.
+    listed : iterable of Path
+        Files from a list. One that is not there is found too: its error is part of the result.
+    output : Path, optional
+        Folder of results, which holds no tracks.
 
     Returns
     -------
     list of Found
-        By path, each once. A file that is named is among them whatever it is, also if it is missing:
-        its error is part of the result.
+        By path, each once, by whatever name it was reached; also what could not be looked into.
 
     Raises
     ------
@@ -66,56 +76,85 @@ def find_tracks(
         If a place does not exist.
     """
     found: dict[str, Found] = {}
+
+    def add(files: Iterable[Found]) -> None:
+        for file in files:
+            found.setdefault(os.path.abspath(file.path), _named(file))  # noqa: PTH100 - as fast as can be
+
+    skipped = None if output is None else os.path.abspath(output)  # noqa: PTH100
     for place in places:
         if place.is_dir():
-            files = _below(place, include, exclude)
-        elif place.suffix.lower() in PLAYLISTS:
-            files = (_stat(path) for path in _playlist(place))
-        elif place.exists():
-            files = iter([_stat(place)])
+            add(_below(place, include, exclude, skipped))
+        elif place.suffix.lower() in PLAYLISTS and place.is_file():
+            add(_stat(path) for path in _playlist(place) if not _excluded(path, exclude))
+        elif place.exists() or place.is_symlink():
+            add([_stat(place)])
         else:
             raise ReadError(f"{place}: no such file or folder")
-        for file in files:
-            found[file.path] = file
-    return [found[path] for path in sorted(found)]
+    add(_stat(path) for path in listed if not _excluded(path, exclude))
+    return sorted(found.values(), key=lambda file: file.path)
 
 
-def _below(folder: Path, include: tuple[str, ...], exclude: tuple[str, ...]) -> Iterator[Found]:
+def _named(file: Found) -> Found:
+    """Give a file with a name that can be written: one that is not Unicode is an error of its own."""
+    try:
+        file.path.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(file.path).decode("utf-8", errors="replace")
+        return Found(shown, why="its name is not Unicode (UTF-8); rename it")
+    return file
+
+
+def _below(
+    folder: Path, include: tuple[str, ...], exclude: tuple[str, ...], skipped: str | None
+) -> Iterator[Found]:
     """Walk a folder."""
     top = str(folder)
-    for place, folders, names in os.walk(top):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    closed: list[OSError] = []
+    for place, folders, names in os.walk(top, onerror=closed.append):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and os.path.abspath(os.path.join(place, name)) != skipped  # noqa: PTH100, PTH118
+        )
         for name in names:
             path = os.path.join(place, name)  # noqa: PTH118 - a Path for each of 100,000 files is slow
             inside = os.path.relpath(path, top).replace(os.sep, "/")
-            if name.startswith(".") or not _wanted(inside, name, include, exclude):
-                continue
-            try:
-                state = os.stat(path)  # noqa: PTH116
-            except OSError:
-                yield Found(path, -1, 0)
-                continue
-            yield _described(path, state)
+            if not name.startswith(".") and _wanted(inside, name, include, exclude):
+                yield _described(path)
+    for error in closed:
+        yield Found(str(error.filename), why=f"the folder cannot be looked into ({error.strerror})")
+
+
+def _matches(inside: str, name: str, patterns: tuple[str, ...]) -> bool:
+    inside, name = inside.lower(), name.lower()
+    return any(
+        fnmatch.fnmatchcase(inside, p.lower()) or fnmatch.fnmatchcase(name, p.lower()) for p in patterns
+    )
+
+
+def _excluded(path: Path, exclude: tuple[str, ...]) -> bool:
+    return _matches(path.as_posix(), path.name, exclude)
 
 
 def _wanted(inside: str, name: str, include: tuple[str, ...], exclude: tuple[str, ...]) -> bool:
     """Say whether a file below a folder is asked for."""
-
-    def matches(patterns: tuple[str, ...]) -> bool:
-        return any(fnmatch.fnmatch(inside, p) or fnmatch.fnmatch(name, p) for p in patterns)
-
     if include:
-        return matches(include) and not matches(exclude)
+        return _matches(inside, name, include) and not _matches(inside, name, exclude)
     suffix = name[name.rfind(".") :].lower() if "." in name else ""
-    return suffix in SUFFIXES and not matches(exclude)
+    return suffix in SUFFIXES and not _matches(inside, name, exclude)
 
 
 def _playlist(path: Path) -> Iterator[Path]:
-    """Files of an M3U playlist, relative to where it lies."""
+    """Files of an M3U playlist, relative to where it lies; in UTF-8, or the Latin-1 of old ones."""
     try:
-        text = path.read_bytes().decode("utf-8-sig", errors="replace")
+        content = path.read_bytes()
     except OSError as error:
         raise ReadError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", errors="replace")
     for line in text.splitlines():
         entry = line.strip()
         if entry and not entry.startswith("#"):
@@ -124,18 +163,18 @@ def _playlist(path: Path) -> Iterator[Path]:
 
 def _stat(path: Path) -> Found:
     """Describe a file that was named."""
-    try:
-        state = path.stat()
-    except OSError:
-        return Found(str(path), -1, 0)
-    return _described(str(path), state)
+    return _described(str(path))
 
 
-def _described(path: str, state: os.stat_result) -> Found:
+def _described(path: str) -> Found:
     """Describe a file; what is none (a pipe, a device) has no content to be known by."""
+    try:
+        state = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError) as error:
+        return Found(path, why=f"cannot be read ({getattr(error, 'strerror', error)})")
     if not stat.S_ISREG(state.st_mode):
-        return Found(path, -1, 0)
-    return Found(path, state.st_size, state.st_mtime_ns)
+        return Found(path, why="is not a regular file")
+    return Found(path, state.st_size, f"{state.st_mtime_ns}-{state.st_ctime_ns}-{state.st_ino}")
 
 
 def sha256_of(path: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from melodysim.checking import RESULTS, TrackReport, check, require_melody
-from melodysim.errors import MelodysimError, MissingDependencyError
+from melodysim.errors import LibraryError, MelodysimError, MissingDependencyError
 from melodysim.files import file_stem, write_whole
 from melodysim.library import Library
 from melodysim.melody import Piece
@@ -28,6 +28,9 @@ from melodysim.scanning.groups import packed_melody
 from melodysim.scanning.ledger import Done
 from melodysim.transcribe.recording import TRANSCRIPTION
 from melodysim.verdict import Rates
+
+_LONGEST_NAME = 120
+"""Bytes of a track's own name in that of its page."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,10 @@ class Plan:
         Of false alarms.
     pages : str or None
         Folder to write a page a track to.
+    version : str
+        Of the library's content: a worker must not use another.
+    mark : str
+        Distinguishes pages of other libraries and options.
     cache : str
         Folder of transcriptions.
     cache_bytes : int
@@ -57,18 +64,18 @@ class Plan:
     top: int
     rates: Rates
     pages: str | None
+    version: str
+    mark: str
     cache: str
     cache_bytes: int
 
 
-def fingerprint_of(plan: Plan, version: str, protected: bytes) -> str:
+def fingerprint_of(plan: Plan, protected: bytes) -> str:
     """Name everything besides a track's content that its result depends on.
 
     Parameters
     ----------
     plan : Plan
-    version : str
-        Of the library's content.
     protected : bytes
         Which of its melodies are protected today: licences run out, and terms end with a year.
 
@@ -78,13 +85,13 @@ def fingerprint_of(plan: Plan, version: str, protected: bytes) -> str:
         32 hexadecimal digits.
     """
     parts = (
-        RESULTS, TRANSCRIPTION, version, hashlib.sha256(protected).hexdigest(), plan.territory,
+        RESULTS, TRANSCRIPTION, plan.version, hashlib.sha256(protected).hexdigest(), plan.territory,
         plan.top, plan.rates.likely, plan.rates.review, plan.library is None,
     )  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-def check_track(plan: Plan, path: str, sha256: str) -> Done:
+def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) -> Done:
     """Check one track.
 
     Parameters
@@ -92,6 +99,8 @@ def check_track(plan: Plan, path: str, sha256: str) -> Done:
     plan : Plan
     path, sha256 : str
         The track, and its checksum; empty where it could not be read.
+    place : str, optional
+        Its absolute path.
 
     Returns
     -------
@@ -102,20 +111,27 @@ def check_track(plan: Plan, path: str, sha256: str) -> Done:
     ------
     MissingDependencyError
         If an optional package is needed: that is no property of the track.
+    LibraryError
+        If the library cannot be used, or is not the one that the scan began with.
     """
+    # A worker of a cluster has a working folder of its own.
+    where = str(Path(path).absolute()) if place is None else place
     try:
-        piece = _read(plan, path, sha256)
+        piece = replace(_read(plan, where, sha256), source=path)
         if plan.library is None:
             require_melody(piece)
             report = TrackReport(path, piece)
         else:
-            library = _library(plan.library, plan.territory)
+            library = _library(plan.library, plan.territory, plan.version)
             report = check(piece, library, plan.top, plan.rates, threads=1)
-    except MissingDependencyError:
+    except (MissingDependencyError, LibraryError):
         raise
     except MelodysimError as error:
-        return failed(path, str(error), False)
-    return _done(plan, path, report)
+        why = str(error).replace(where, path)
+        return replace(failed(path, why, False), lasting=not isinstance(error.__cause__, OSError))
+    done = _done(plan, path, report, where)
+    # The file may have been replaced since it was hashed: then this is not the result of that content.
+    return replace(done, lasting=not sha256 or piece.sha256 == sha256)
 
 
 def failed(path: str, why: str, worker: bool) -> Done:
@@ -145,11 +161,14 @@ def _read(plan: Plan, path: str, sha256: str) -> Piece:
 
 
 @functools.lru_cache(maxsize=2)
-def _library(path: str, territory: Territory) -> Library:
-    return Library(path, territory)
+def _library(path: str, territory: Territory, version: str) -> Library:
+    library = Library(path, territory)
+    if library.version != version:
+        raise LibraryError(f"{path}: has been changed during the scan; run the same command again")
+    return library
 
 
-def _done(plan: Plan, path: str, report: TrackReport) -> Done:
+def _done(plan: Plan, path: str, report: TrackReport, where: str) -> Done:
     """Sum up a report, and write its page."""
     assert report.piece is not None
     melody = packed_melody(report.piece.melodies[0])
@@ -176,19 +195,20 @@ def _done(plan: Plan, path: str, report: TrackReport) -> Done:
         }
     page = None
     if plan.pages is not None and plan.library is not None:
-        page = page_name(path, report.piece.sha256)
-        _write_page(plan, report, Path(plan.pages) / page)
+        page = page_name(path, report.piece.sha256, plan.mark)
+        _write_page(plan, report, Path(plan.pages) / page, Path(where))
     return Done(path, track_dict(report), report.verdict.level, closest, page, melody=melody)
 
 
-def page_name(path: str, sha256: str) -> str:
-    """Name of a track's page: its own name, and enough of its checksum to be unique."""
-    return re.sub(r"\.+", ".", f"{file_stem(path)[:80]}-{sha256[:12]}.html")
+def page_name(path: str, sha256: str, mark: str) -> str:
+    """Name a track's page: its own name, and enough of its checksum and of what it was checked with."""
+    stem = file_stem(path).encode()[:_LONGEST_NAME].decode(errors="ignore")
+    return re.sub(r"\.+", ".", f"{stem}-{sha256[:12]}-{mark}.html")
 
 
-def _write_page(plan: Plan, report: TrackReport, place: Path) -> None:
+def _write_page(plan: Plan, report: TrackReport, place: Path, recording: Path) -> None:
     from melodysim.report.html.track import Holdings, track_html
 
     assert plan.library is not None
-    holdings = Holdings.of(_library(plan.library, plan.territory))
-    write_whole(place, track_html(report, holdings, plan.rates, date.today()).encode())
+    holdings = Holdings.of(_library(plan.library, plan.territory, plan.version))
+    write_whole(place, track_html(report, holdings, plan.rates, date.today(), recording).encode())
