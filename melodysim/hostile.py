@@ -35,7 +35,7 @@ def cell(text: str | None) -> str | None:
 
     Examples
     --------
-    >>> cell('=HYPERLINK("x")'), cell("song.mid")
-    ('\'=HYPERLINK("x")', 'song.mid')
+    >>> cell("=SUM(1)"), cell("song.mid")
+    ("'=SUM(1)", 'song.mid')
     """
     return f"'{text}" if text and text[0] in "=+-@\t\r" else text
