@@ -9,6 +9,7 @@ hundred thousand would otherwise take hours.
 
 from __future__ import annotations
 
+import copy
 import struct
 import zlib
 from collections.abc import Callable
@@ -103,10 +104,11 @@ class _Collection:
         self._sample = np.sort(np.argsort(contents, kind="stable")[:SAMPLE]).astype(np.int64)
         self._related = np.zeros(0, np.int64)
 
-    def before(self, related: NDArray[np.int64]) -> _Collection:
-        """Leave tracks out of the background: a family is no measure of chance."""
-        self._related = related
-        return self
+    def without(self, related: NDArray[np.int64]) -> _Collection:
+        """Give the same with tracks left out of the background: a family is no measure of chance."""
+        other = copy.copy(self)
+        other._related = related
+        return other
 
     @property
     def index(self) -> Index:
@@ -163,7 +165,7 @@ def find_alike(
     for number, (k, promising) in enumerate(others.items(), 1):
         melody = melodies[k]
         piece = Piece(str(k), "notes", (melody,), melody.end)
-        background = shelf.before(np.append(promising, k))
+        background = shelf.without(np.append(promising, k))
         for match in find_matches(piece, background, MOST_ALIKE, threads, promising=promising):
             other = int(match.reference.id)
             if other == k or match.e_value >= e_value:
