@@ -222,7 +222,7 @@ def test_a_track_that_takes_too_long_is_killed_and_the_rest_goes_on(environment,
     hiss = np.random.default_rng(1).standard_normal(22050 * 600).astype(np.float32) * 0.1
     soundfile.write(folder / "long.wav", hiss, 22050)
     shutil.copy(FIXTURES / "paper-lanterns.mid", folder / "stolen.mid")
-    done = scan(environment, folder, tmp_path / "out", "--time-limit", "6", "--workers", "1")
+    done = scan(environment, folder, tmp_path / "out", "--time-limit", "10", "--workers", "1")
     long, stolen = lines(tmp_path / "out")
     assert "time limit" in long["error"]
     assert stolen["verdict"] == "likely"
