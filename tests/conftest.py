@@ -41,6 +41,15 @@ def library_path(tmp_path_factory):
     return path
 
 
+def small_library(path):
+    """Some free tunes and one song that is somebody's: opens at once."""
+    with Store(path, create=True) as store:
+        import_paths(store, [FIXTURES / "tunes.abc"], Rights("public-domain"))
+        import_paths(store, [FIXTURES / "paper-lanterns.mid"], Rights("in-copyright"), "Paper Lanterns")
+    Library(path)
+    return path
+
+
 @pytest.fixture(scope="session")
 def library(library_path):
     return Library(library_path)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FIXTURES, random_tune
+from conftest import FIXTURES, random_tune, small_library
 from test_schema import validator
 
 from melodysim.errors import MelodysimError, ReadError
@@ -42,12 +42,7 @@ FILES = ("results.jsonl", "summary.csv", "summary.json")
 def small(tmp_path_factory):
     """A library that opens at once, and a cache of its own for every test of this module."""
     folder = tmp_path_factory.mktemp("small")
-    path = folder / "library.db"
-    with Store(path, create=True) as store:
-        import_paths(store, [FIXTURES / "tunes.abc"], Rights("public-domain"))
-        import_paths(store, [FIXTURES / "paper-lanterns.mid"], Rights("in-copyright"), "Paper Lanterns")
-    Library(path)
-    return path
+    return small_library(folder / "library.db")
 
 
 @pytest.fixture(scope="module")

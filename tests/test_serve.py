@@ -12,12 +12,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from conftest import FIXTURES
+from conftest import FIXTURES, small_library
 from test_html import HOSTILE
 
 from melodysim.errors import MelodysimError
-from melodysim.library import Library
-from melodysim.library.importers import import_paths
 from melodysim.library.store import Store
 from melodysim.rights import Rights
 from melodysim.serve.desk import Desk, Terms, known_suffix
@@ -30,11 +28,7 @@ OURS = {"X-Melodysim": "1"}
 def place(tmp_path_factory):
     """A library of one song and some tunes, in a folder of its own."""
     folder = tmp_path_factory.mktemp("served")
-    path = folder / "library.db"
-    with Store(path, create=True) as store:
-        import_paths(store, [FIXTURES / "tunes.abc"], Rights("public-domain"))
-        import_paths(store, [FIXTURES / "paper-lanterns.mid"], Rights("in-copyright"), "Paper Lanterns")
-    Library(path)
+    small_library(folder / "library.db")
     return folder
 
 

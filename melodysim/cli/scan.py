@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -164,7 +163,9 @@ def _settings(places: tuple[Path, ...], **options: Any) -> Settings:
 def _told(found: Outcome, settings: Settings, form: str, fail_on: str, **_: Any) -> int:
     """Print the summary, and give the exit status."""
     if form == "json":
-        click.echo(json.dumps(found.answer, ensure_ascii=False, indent=1))
+        from melodysim.report.json import json_text
+
+        shared.deliver(json_text(found.answer), None)
     else:
         from melodysim.report.text import print_scan
 

@@ -13,7 +13,7 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from melodysim.align.corpus import Corpus, build_corpus
 from melodysim.align.scan import Lanes, lay_in_lanes
 from melodysim.library.store import Store
+from melodysim.melody import Melody
 from melodysim.sequence import normalise
 
 FORMAT = 3
@@ -82,8 +83,13 @@ def load_index(store: Store) -> Index:
 
 def build_index(store: Store) -> Index:
     """Work the packed arrays out from the database."""
+    return packed_index(store.melodies())
+
+
+def packed_index(melodies: Iterable[tuple[str, Melody]]) -> Index:
+    """Pack melodies, each with its id, for the kernels."""
     ids, sequences, first = [], [], []
-    for identity, melody in store.melodies():
+    for identity, melody in melodies:
         ids.append(identity)
         sequences.append(normalise(melody))
         first.append(melody.pitch[0] if len(melody) else 0)

@@ -10,12 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.align.corpus import build_corpus
-from melodysim.align.scan import lay_in_lanes
-from melodysim.library.index import Index
+from melodysim.library.index import Index, packed_index
 from melodysim.library.store import Entry, Reference
 from melodysim.melody import Melody
-from melodysim.sequence import normalise
 
 
 class Shelf(Protocol):
@@ -57,12 +54,10 @@ class MemoryShelf:
 
     def __init__(self, work: list[Reference], background: list[Melody]) -> None:
         melodies = [reference.melody for reference in work] + background
-        corpus = build_corpus([normalise(melody) for melody in melodies])
         # Ids of the background sort after those of the work and are never shown.
         ids = [reference.entry.id for reference in work]
         ids += [f"\uffff{number}" for number in range(len(background))]
-        first = np.array([melody.pitch[0] for melody in melodies], np.float32)
-        self._index = Index(ids, corpus, lay_in_lanes(corpus), first)
+        self._index = packed_index(zip(ids, melodies, strict=True))
         self._work = {reference.entry.id: reference for reference in work}
         self._protected = np.ones(len(melodies), bool)
         others = np.arange(len(work), len(melodies), dtype=np.int64)

@@ -96,7 +96,7 @@ def track_dict(report: TrackReport) -> dict[str, Any]:
 
 def checks_json(reports: list[TrackReport], library: str, melodies: int) -> str:
     """Write the answer of ``melodysim check --format json``."""
-    return _dumps(
+    return json_text(
         {
             "schema": SCHEMA,
             "melodysim": melodysim.__version__,
@@ -108,7 +108,7 @@ def checks_json(reports: list[TrackReport], library: str, melodies: int) -> str:
 
 def pair_json(report: PairReport) -> str:
     """Write the answer of ``melodysim compare --format json``."""
-    return _dumps(
+    return json_text(
         {
             "schema": SCHEMA,
             "melodysim": melodysim.__version__,
@@ -121,5 +121,6 @@ def pair_json(report: PairReport) -> str:
     )
 
 
-def _dumps(answer: dict[str, Any]) -> str:
+def json_text(answer: dict[str, Any]) -> str:
+    """Write an answer as text."""
     return json.dumps(answer, ensure_ascii=False, indent=1, allow_nan=False) + "\n"

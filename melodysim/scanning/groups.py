@@ -18,9 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.align.corpus import build_corpus
-from melodysim.align.scan import lay_in_lanes
 from melodysim.library import Entry, Index
+from melodysim.library.index import packed_index
 from melodysim.matching import find_matches
 from melodysim.melody import Melody, Piece
 from melodysim.rights import Rights
@@ -93,17 +92,12 @@ class Alike:
 class _Collection:
     """The tracks as a library of their own (`melodysim.library.Shelf`)."""
 
-    def __init__(self, melodies: list[Melody]) -> None:
-        corpus = build_corpus([normalise(melody) for melody in melodies])
-        first = np.array([melody.pitch[0] for melody in melodies], np.float32)
+    def __init__(self, melodies: list[Melody], packed: list[bytes]) -> None:
         self._melodies = melodies
-        self._index = Index(
-            [f"{k:08d}" for k in range(len(melodies))], corpus, lay_in_lanes(corpus), first
-        )
-        everything = np.ones(len(melodies), bool)
-        self._protected = everything
+        self._index = packed_index((f"{k:08d}", melody) for k, melody in enumerate(melodies))
+        self._protected = np.ones(len(melodies), bool)
         # By what they hold, not by where they stand: the order of the tracks must not matter.
-        contents = [zlib.crc32(packed_melody(melody)) for melody in melodies]
+        contents = [zlib.crc32(content) for content in packed]
         self._sample = np.sort(np.argsort(contents, kind="stable")[:BACKGROUND]).astype(np.int64)
         self._related = np.zeros(0, np.int64)
 
@@ -162,9 +156,10 @@ def find_alike(
     """
     if len(melodies) < 2:
         return []
-    shelf = _Collection(melodies)
+    packed = [packed_melody(melody) for melody in melodies]
+    shelf = _Collection(melodies, packed)
     others = promising_pairs(melodies)
-    best = _copies(melodies)
+    best = _copies(melodies, packed)
     for number, (k, promising) in enumerate(others.items(), 1):
         melody = melodies[k]
         piece = Piece(str(k), "notes", (melody,), melody.end)
@@ -187,12 +182,11 @@ def find_alike(
     return [best[pair] for pair in sorted(best)]
 
 
-def _copies(melodies: list[Melody]) -> dict[tuple[int, int], Alike]:
+def _copies(melodies: list[Melody], packed: list[bytes]) -> dict[tuple[int, int], Alike]:
     """Pair melodies that are the same to the bit, each with the next one."""
     pairs: dict[tuple[int, int], Alike] = {}
     last: dict[bytes, int] = {}
-    for k, melody in enumerate(melodies):
-        content = packed_melody(melody)
+    for k, (melody, content) in enumerate(zip(melodies, packed, strict=True)):
         if content in last:
             span = (float(melody.onset[0]), melody.end)
             pairs[last[content], k] = Alike(last[content], k, 0.0, len(melody), 1.0, span, span)

@@ -75,14 +75,11 @@ class Known:
     ----------
     checked : bool
         Whether it could be checked.
-    failed : bool
-        Whether its worker failed.
     page : str or None
         Name of its page.
     """
 
     checked: bool
-    failed: bool
     page: str | None
 
 
@@ -156,9 +153,9 @@ class Ledger:
         """Give what is done under a fingerprint, by checksum."""
         with self._explained():
             rows = self._db.execute(
-                "SELECT sha256, level, failed, page FROM result WHERE fingerprint = ?", (fingerprint,)
+                "SELECT sha256, level, page FROM result WHERE fingerprint = ?", (fingerprint,)
             )
-            return {d: Known(level != "error", bool(failed), page) for d, level, failed, page in rows}
+            return {d: Known(level != "error", page) for d, level, page in rows}
 
     def forget_all_but(self, fingerprint: str) -> None:
         """Drop results of other libraries and options, but for the two used before this one."""

@@ -19,6 +19,7 @@ from typing import Any
 import melodysim
 from melodysim.files import write_whole
 from melodysim.hostile import cell
+from melodysim.report.json import SCHEMA, json_text
 from melodysim.scanning.groups import Alike
 from melodysim.scanning.ledger import Done
 
@@ -100,7 +101,7 @@ def summary(
     """Sum a scan up, as ``summary.json`` and ``scan --format json`` have it."""
     levels = ("likely", "review", "clear") if library is not None else ("melody",)
     answer: dict[str, Any] = {
-        "schema": 1,
+        "schema": SCHEMA,
         "melodysim": melodysim.__version__,
         "library": library,
         "tracks": sum(counts.values()),
@@ -126,6 +127,4 @@ def alike_dict(pair: Alike, paths: list[str]) -> dict[str, Any]:
 
 def write_json(path: Path, answer: dict[str, Any]) -> None:
     """Write an answer whole."""
-    write_whole(
-        path, (json.dumps(answer, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
-    )
+    write_whole(path, json_text(answer).encode())

@@ -192,7 +192,6 @@ class Session:
     def run(self, found: list[Found]) -> Outcome:
         """Check what there is to check, write the results, and give them."""
         s, progress = self.settings, Progress(stage="hashing")
-        self._open_library()
 
         def hashed(done: int, of: int) -> None:
             progress.done, progress.tracks = done, of
@@ -341,6 +340,7 @@ class Session:
             resting = [file for path, file in now.items() if before.get(path) == file]
             if resting and resting != given:
                 given = resting
+                self._open_library()  # it may have changed while nothing came
                 yield resting
             before = now
             time.sleep(WATCH_SECONDS)

@@ -28,7 +28,6 @@ from melodysim.rights import Rights, Territory
 from melodysim.verdict import Rates
 from melodysim.workers import begin_worker
 
-STATES = ("waiting", "working", "done", "failed")
 LIMIT_SECONDS = 1200.0
 """A track that takes longer is given up: a damaged file may hang a decoder."""
 _LOOK_SECONDS = 0.5
