@@ -153,7 +153,7 @@ def measure(library: Library, wanted: int) -> None:
     with Store(library.path) as store:
         pairs = pairs_of_settings(store.entries(), wanted)
         melodies = {a: store.melody(a) for a, _ in pairs}
-    place = {identity: k for k, identity in enumerate(library.index.ids)}
+    place = {identity: k for k, identity in enumerate(library.index.names)}
     methods = {
         "melodysim": ours,
         "plain interval alignment": plain,

@@ -25,10 +25,9 @@ from melodysim.align.listen import (
     trace_heard,
 )
 from melodysim.align.notes import align_path, align_scores
-from melodysim.align.scan import scan
 from melodysim.library import Entry, Shelf
 from melodysim.melody import Melody, Piece
-from melodysim.rarity import melodies_with_turn
+from melodysim.seeds import SEED
 from melodysim.sequence import Sequence, normalise, retrograde
 from melodysim.significance import FITTED_ALL, Background, fit_background
 
@@ -44,7 +43,7 @@ LINE_WEIGHT, LINE_CHANCE = 1.0, 3.0
 """What a transcribed line adds to what was heard of a recording: share of its standardised score, and
 from which score on. On 50 rendered songs the lines took the right one from first in 0.56 to 0.78; on 28
 real recordings they changed nothing (docs/hearing.md)."""
-TURN_NOTES = 6
+TURN_NOTES = SEED + 1
 """Notes of a turn: five intervals, which two unrelated pop songs share once in 4,400 times."""
 DESCRIBED = 0.5
 """E-value below which a match is worth describing by its rarest turn."""
@@ -207,7 +206,7 @@ def find_matches(
     always = np.zeros(0, np.int64) if only is None else only
     tries = _tries(len(sequences)) * max(1, len(always))
     if promising is None:
-        first = [scan(s, library.index.lanes, len(library.index), threads) for s in sequences]
+        first = [library.index.scan(s, library.protected, threads) for s in sequences]
         candidates = [_candidates(coarse, library) for coarse in first]
     else:
         first, candidates = [], [promising] * len(sequences)
@@ -228,12 +227,13 @@ def find_matches(
     protected = order[library.protected[order]]
     if len(protected) and protected[0] not in wanted:
         wanted = np.append(wanted, protected[0])
-    entries = library.entries([library.index.ids[k] for k in wanted])
+    names = {int(k): library.index.name(int(k)) for k in wanted}
+    entries = library.entries(list(names.values()))
     matches = []
     for reference in wanted:
         reading = readings[best[reference, 0]]
         place = best[reference, 1]
-        entry = entries[library.index.ids[reference]]
+        entry = entries[names[int(reference)]]
         if reading.melody is None:
             match = _match_heard(piece, library, evidence, reading, place, entry)
         else:
@@ -247,9 +247,8 @@ def find_matches(
 
 def _rarest_turn(match: Match, library: Shelf, reference: int) -> Turn | None:
     """Find the turn, of the notes that the passage has in common, that fewest melodies have."""
-    corpus = library.index.corpus
     first, last = match.reference_span.notes
-    at = int(corpus.start[reference])
+    interval = library.index.notes(np.array([reference])).interval
     if match.evidence == "notes":  # only where note followed note in both
         together = np.flatnonzero((np.diff(match.path, axis=0) == 1).all(axis=1))
         linked = set(match.path[together, 1].tolist())
@@ -259,8 +258,7 @@ def _rarest_turn(match: Match, library: Shelf, reference: int) -> Turn | None:
     for note in range(first, last - TURN_NOTES + 1):
         if not linked.issuperset(range(note, note + TURN_NOTES - 1)):
             continue
-        turn = corpus.interval[at + note : at + note + TURN_NOTES - 1]
-        melodies = melodies_with_turn(corpus.interval, corpus.start, turn)
+        melodies = library.index.melodies_with(interval[note : note + TURN_NOTES - 1])
         if best is None or melodies < best.melodies:
             best = Turn((note, note + TURN_NOTES), melodies, len(library.index))
         if melodies <= 1:
@@ -281,7 +279,7 @@ def _backgrounds(
     score: NDArray[np.float64], references: NDArray[np.int64], library: Shelf
 ) -> tuple[Background, Background]:
     """Fit what chance does among free and among protected references, each by their own kind."""
-    lengths = library.index.corpus.lengths
+    lengths = library.index.lengths
     position = np.full(len(library.index), -1, np.int64)
     position[references] = np.arange(len(references))
     free, protected = (
@@ -304,7 +302,7 @@ def _e_values(
     tries: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give E-values and standardised scores."""
-    lengths = library.index.corpus.lengths[references]
+    lengths = library.index.lengths[references]
     e_value, standardised = np.empty(len(references)), np.empty(len(references))
     for kind, background in enumerate(backgrounds):
         mine = library.protected[references] == bool(kind)
@@ -316,10 +314,17 @@ def _e_values(
 
 def _candidates(coarse: NDArray[np.int8], library: Shelf) -> NDArray[np.int64]:
     """Choose the references that the first pass hands on."""
-    ranked = np.argsort(-coarse.astype(np.int64), kind="stable")
-    kinds = library.protected[ranked]
     # The verdict hangs on protected references: they are not crowded out by a large folk library.
-    return np.concatenate([ranked[:CANDIDATES], ranked[kinds][:CANDIDATES]])
+    bound = np.flatnonzero(library.protected)
+    return np.concatenate([_highest(coarse, CANDIDATES), bound[_highest(coarse[bound], CANDIDATES)]])
+
+
+def _highest(coarse: NDArray[np.int8], wanted: int) -> NDArray[np.int64]:
+    """Find the references with the highest first scores, of equal ones the first."""
+    at_least = np.cumsum(np.bincount(coarse, minlength=1)[::-1])[::-1]  # references by least score
+    border = int(np.flatnonzero(at_least >= min(wanted, len(coarse)))[-1]) if len(coarse) else 0
+    near = np.flatnonzero(coarse >= border)
+    return near[np.argsort(-coarse[near].astype(np.int64), kind="stable")[:wanted]]
 
 
 def _read_notes(
@@ -336,9 +341,10 @@ def _read_notes(
 
     References in `always` are scored whether they are candidates or not.
     """
-    corpus = library.index.corpus
     references = np.unique(np.concatenate([always, candidates, *library.backgrounds]))
-    score = align_scores(sequence, corpus, references, threads, timing).astype(np.float64)
+    corpus = library.index.corpus(references)
+    every = np.arange(len(references))
+    score = align_scores(sequence, corpus, every, threads, timing).astype(np.float64)
     fits = _backgrounds(score, references, library)
     e_value, standardised = _e_values(score, references, library, fits, tries)
     if not timing:
@@ -346,9 +352,9 @@ def _read_notes(
     # What the same notes score backwards is composition, not tune: repeated notes, ostinati, scales
     # (Karplus et al. 2005, "What is the value added by human intervention", the reverse null model).
     best = np.argsort(e_value, kind="stable")[:CONTROLLED]
-    backwards = align_scores(retrograde(sequence), corpus, references[best], threads)
+    backwards = align_scores(retrograde(sequence), corpus, best, threads)
     kinds = library.protected[references[best]]
-    lengths = corpus.lengths[references[best]]
+    lengths = corpus.lengths[best]
     expected = np.where(kinds, fits[1].expected(lengths), fits[0].expected(lengths))
     score[best] = np.maximum(score[best] - np.maximum(backwards - expected, 0), 0)
     e_value, standardised = _e_values(score, references, library, fits, tries)
@@ -369,11 +375,13 @@ def _read_salience(
     """
     references = np.arange(len(library.index))
     if len(references) > MAX_LISTENED:
-        coarse = np.max(first, axis=0).astype(np.int64)
-        promising = np.argsort(-coarse, kind="stable")[:MAX_LISTENED]
+        promising = _highest(np.max(first, axis=0), MAX_LISTENED)
         references = np.unique(np.concatenate([promising, *library.backgrounds]))
-    lengths = library.index.corpus.lengths[references]
-    found = scan_heard(library.index.corpus, evidence, references, threads)
+        corpus = library.index.corpus(references)
+    else:
+        corpus = library.index.whole
+    lengths = library.index.lengths[references]
+    found = scan_heard(corpus, evidence, np.arange(len(references)), threads)
     score = found[:, 0] / QUANTUM
     background = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL)
     support = np.zeros(len(library.index))
@@ -422,7 +430,7 @@ def _match_notes(
     """Trace a match of notes with notes."""
     reference = int(reading.references[place])
     melody, theirs = piece.melodies[reading.melody or 0], library.melody(entry.id)
-    path = align_path(sequence, library.index.corpus, reference, timing).path
+    path = align_path(sequence, library.index.corpus(np.array([reference])), 0, timing).path
     if not len(path):
         return None
     mine, other = path[:, 0], path[:, 1]
@@ -462,7 +470,8 @@ def _match_heard(
         return None
     reference = int(reading.references[place])
     theirs, melody = library.melody(entry.id), piece.melodies[0]
-    heard = trace_heard(library.index.corpus, evidence, piece.heard, reference, reading.found[place])
+    corpus = library.index.corpus(np.array([reference]))
+    heard = trace_heard(corpus, evidence, piece.heard, 0, reading.found[place])
     path = _pair_notes(melody, heard)
     seconds = (float(heard.begin[0]), float(heard.end[-1]))
     first, last = np.searchsorted(melody.onset, seconds)
@@ -471,7 +480,7 @@ def _match_heard(
         reference_melody=theirs,
         query=Span((int(first), max(int(last), int(first))), seconds),
         reference_span=_span(theirs, heard.note),
-        transposition=round(heard.first_pitch - float(library.index.first_pitch[reference])),
+        transposition=round(heard.first_pitch - library.index.first_pitch(reference)),
         tempo_ratio=heard.tempo_ratio,
         identity=float(heard.heard.mean()),
         notes=int(heard.heard.sum()),

@@ -13,7 +13,6 @@ if none were related to the query, times the number of hypotheses that were trie
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,14 +118,14 @@ def fit_background(
 
 
 def sample_references(
-    ids: list[str], among: NDArray[np.bool_], size: int = SAMPLE
+    keys: NDArray[np.uint32], among: NDArray[np.bool_], size: int = SAMPLE
 ) -> NDArray[np.int64]:
     """Choose references for a background: the same ones whatever their order or the time.
 
     Parameters
     ----------
-    ids : list of str
-        Of all references.
+    keys : ndarray of uint32, shape (references,)
+        Of all references: a random order of theirs.
     among : ndarray of bool, shape (references,)
         Which of them to choose from.
     size : int, optional
@@ -135,8 +134,12 @@ def sample_references(
     Returns
     -------
     ndarray of int64
-        Positions in `ids`, increasing.
+        Positions in `keys`, increasing.
     """
     eligible = np.flatnonzero(among)
-    keys = np.array([zlib.crc32(ids[k].encode()) for k in eligible], np.int64)
-    return np.sort(eligible[np.argsort(keys, kind="stable")[:size]]).astype(np.int64)
+    if len(eligible) > size:
+        # Equal keys are rare; of those at the border the first count.
+        border = np.partition(keys[eligible], size - 1)[size - 1]
+        near = eligible[keys[eligible] <= border]
+        eligible = near[np.argsort(keys[near], kind="stable")[:size]]
+    return np.sort(eligible).astype(np.int64)

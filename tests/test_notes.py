@@ -27,9 +27,11 @@ def move_bits(query, own, reference, corpus, i, j, a, b, running):
         elif (a, b) == (2, 1) and repeated(query, i):
             bits = rare + notes.REPETITION
         elif (a, b) == (1, 2) and repeated(reference, j):
-            bits = corpus.displacement[1, np.clip(theirs, -36, 36) + 36] + notes.REPETITION
+            bits = corpus.rarity.displacement[1, np.clip(theirs, -36, 36) + 36] + notes.REPETITION
         else:
-            bits = corpus.displacement[b, np.clip(theirs, -36, 36) + 36] + notes._MOVE_COSTS[a, b]
+            bits = (
+                corpus.rarity.displacement[b, np.clip(theirs, -36, 36) + 36] + notes._MOVE_COSTS[a, b]
+            )
     elif (a, b) != (1, 1):
         return None
     elif abs(mine - theirs) == 12:

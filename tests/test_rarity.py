@@ -1,18 +1,77 @@
 import numpy as np
 import pytest
 from conftest import random_tune, tune
-from hypothesis import given
-from hypothesis import strategies as st
 
-from melodysim.align.corpus import build_corpus
+from melodysim import rarity
+from melodysim.align.corpus import build_corpus, counts_of, lay_melodies, take_melodies
 from melodysim.rarity import (
     DISPLACEMENT_REACH,
     MAX_SURPRISAL,
-    displacement_surprisal,
-    melodies_with_turn,
-    surprisal,
+    own_surprisal,
+    rarity_of,
+    total_counts,
 )
-from melodysim.sequence import normalise
+from melodysim.sequence import MAX_RATIO, normalise
+
+
+def surprisal(sequences):
+    corpus = build_corpus(sequences)
+    return np.split(corpus.surprisal, corpus.start[1:-1]) if sequences else []
+
+
+def slow_bits(texts, symbols, prior, most):
+    """The model as the paper has it, one symbol after the other, itself left out of the counts."""
+    result = []
+    for text in texts:
+        bits = []
+        for at, symbol in enumerate(text):
+            probability = prior[symbol] / prior.sum()
+            for order in range(min(at, 2) + 1):
+                context = tuple(text[at - order : at])
+                follow = [
+                    other[k]
+                    for other in texts
+                    for k in range(order, len(other))
+                    if tuple(other[k - order : k]) == context
+                ]
+                follow.remove(symbol)
+                escape = max(len(set(follow)), 1) if order else 1000.0
+                probability = (follow.count(symbol) + escape * probability) / (len(follow) + escape)
+            bits.append(min(-np.log2(probability), most))
+        result.append(bits)
+    return result
+
+
+def test_agrees_with_the_paper():
+    rng = np.random.default_rng(9)
+    sequences = [normalise(random_tune(rng, int(n))) for n in rng.integers(1, 25, 12)]
+    corpus = build_corpus(sequences)
+    texts = [[min(max(int(i), -12), 12) + 12 for i in s.interval] for s in sequences]
+    prior = rarity.PRIOR + 0.5
+    for k, bits in enumerate(slow_bits(texts, 25, prior, MAX_SURPRISAL)):
+        own = own_surprisal(sequences[k])
+        expected = np.minimum([0.0, *bits], own)[: len(own)]
+        mine = corpus.surprisal[corpus.start[k] : corpus.start[k + 1]]
+        assert mine == pytest.approx(expected, abs=1e-4)
+    texts = [[int(r) + MAX_RATIO for r in s.ratio[1:]] for s in sequences]
+    prior = np.exp(-np.abs(np.arange(13) - 6.0))
+    for k, bits in enumerate(slow_bits(texts, 13, prior, rarity.MAX_TIMING_SURPRISAL)):
+        mine = corpus.timing[corpus.start[k] : corpus.start[k + 1]]
+        assert mine[2:] == pytest.approx(np.array(bits), abs=1e-4)
+        assert not mine[:2].any()
+
+
+def test_counts_of_parts_add_up_to_those_of_the_whole():
+    rng = np.random.default_rng(3)
+    whole = lay_melodies([normalise(random_tune(rng, int(n))) for n in rng.integers(1, 40, 20)])
+    parts = [counts_of(take_melodies(whole, np.arange(a, b))) for a, b in ((0, 3), (3, 4), (4, 20))]
+    one, several = counts_of(whole), total_counts(parts)
+    for a, b in zip(
+        (*one.pitch, *one.timing, one.displacement),
+        (*several.pitch, *several.timing, several.displacement),
+        strict=True,
+    ):
+        assert a.tolist() == b.tolist()
 
 
 def test_shapes_and_range():
@@ -51,21 +110,9 @@ def test_order_of_the_library_does_not_matter():
 
 def test_displacements_are_distributions():
     rng = np.random.default_rng(2)
-    table = displacement_surprisal([normalise(random_tune(rng, 50)) for _ in range(100)])
+    tunes = lay_melodies([normalise(random_tune(rng, 50)) for _ in range(100)])
+    table = rarity_of(counts_of(tunes)).displacement
     assert table.shape == (4, 2 * DISPLACEMENT_REACH + 1)
     # Bits are capped, so probabilities sum to 1 or a little more.
     assert (2.0 ** -table[1:].astype(float)).sum(axis=1) == pytest.approx(1.3, abs=0.31)
     assert table[1, DISPLACEMENT_REACH + 2] < table[1, DISPLACEMENT_REACH + 11]
-
-
-@given(st.integers(0, 2**32))
-def test_turns_are_counted_as_by_looking(seed):
-    rng = np.random.default_rng(seed)
-    sequences = [normalise(tune(rng.integers(60, 63, rng.integers(1, 9)))) for _ in range(6)]
-    corpus = build_corpus(sequences)
-    turn = rng.integers(-2, 3, rng.integers(1, 4)).astype(np.int8)
-    looked = sum(
-        any(np.array_equal(s.interval[k : k + len(turn)], turn) for k in range(len(s.interval)))
-        for s in sequences
-    )
-    assert melodies_with_turn(corpus.interval, corpus.start, turn) == looked

@@ -86,7 +86,7 @@ def small(tmp_path, fixtures):
 
 
 def test_territory_decides_what_is_protected(small):
-    (identity,) = Library(small).index.ids
+    (identity,) = Library(small).index.names
     with Store(small, writable=True) as store, store.transaction():
         store.set_rights(identity, Rights("in-copyright", published=1920, died=1990))
     assert not Library(small, "us").protected[0]
@@ -97,7 +97,7 @@ def test_territory_decides_what_is_protected(small):
 
 
 def test_rights_in_bulk(small, run, tmp_path):
-    (identity,) = Library(small).index.ids
+    (identity,) = Library(small).index.names
     table = tmp_path / "rights.csv"
     table.write_text(f"ID,Status,Expires,Holder\n{identity},licensed,2999-12-31,Somebody\n")
     done = run("library", "rights", "--csv", table, "--library", small)

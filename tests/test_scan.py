@@ -6,11 +6,10 @@ from hypothesis import strategies as st
 
 from melodysim.align.corpus import build_corpus
 from melodysim.align.scan import (
-    ADDED,
     CEILING,
-    CHANGED,
     GAP_EXTEND,
     GAP_OPEN,
+    MOVED,
     interval_scores,
     lay_in_lanes,
     ratio_scores,
@@ -39,11 +38,11 @@ def slow_scan(query, reference):
             a2 = a1 + int(query.interval[i - 2]) if i > 1 else None
             b2 = b1 + int(reference.interval[j - 2]) if j > 1 else None
             if a2 is not None and a2 == b2:
-                value = max(value, score[i - 2, j - 2] + CHANGED)
+                value = max(value, score[i - 2, j - 2] - MOVED)
             if a2 is not None and a2 == b1:
-                value = max(value, score[i - 2, j - 1] + ADDED)
+                value = max(value, score[i - 2, j - 1] - MOVED)
             if b2 is not None and b2 == a1:
-                value = max(value, score[i - 1, j - 2] + ADDED)
+                value = max(value, score[i - 1, j - 2] - MOVED)
             score[i, j] = min(value, CEILING)
             best = max(best, score[i, j])
     return best

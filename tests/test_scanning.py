@@ -614,14 +614,6 @@ def test_a_place_by_two_names_is_one_place(folder, monkeypatch):
     assert len(find_tracks([Path(folder.name), folder])) == len(find_tracks([folder]))
 
 
-def test_a_damaged_index_is_made_again(tmp_path):
-    with Store(tmp_path / "library.db", create=True) as store:
-        import_paths(store, [FIXTURES / "twinkle.mid"], Rights("own"))
-    Library(tmp_path / "library.db")
-    (tmp_path / "library.db.index.npz").write_bytes(b"")
-    assert len(Library(tmp_path / "library.db")) == 1
-
-
 def test_a_spreadsheet_takes_no_name_for_a_formula():
     from melodysim.scanning.outcome import table
 

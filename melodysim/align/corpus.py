@@ -9,17 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.rarity import displacement_surprisal, surprisal, timing_surprisal
+from melodysim.rarity import (
+    FURTHEST,
+    Counts,
+    Rarity,
+    count_turns,
+    own_surprisals,
+    rarity_of,
+    surprisal,
+    timing_surprisal,
+)
 from melodysim.sequence import Sequence
 
 
 @dataclass(frozen=True, eq=False)
-class Corpus:
-    """Reference melodies for the kernels.
+class Melodies:
+    """Melodies end to end, and what of them depends on nothing else.
 
     Attributes
     ----------
@@ -31,12 +41,8 @@ class Corpus:
         Onsets.
     interval, ratio : ndarray of int8, shape (notes,)
         As in `Sequence`, with one 0 added at the end of each melody.
-    surprisal, timing : ndarray of float32, shape (notes,)
-        Bits that each note's pitch and its timing say.
-    displacement : ndarray of float32, shape (4, 73)
-        Bits that a move over several notes says (`melodysim.rarity`).
-    gap : ndarray of float64, shape (notes,)
-        Inter-onset interval after each note; after a melody's last note, its median.
+    own : ndarray of float32, shape (notes,)
+        Bits that each note says in its own melody (`melodysim.rarity.own_surprisals`).
     median_gap : ndarray of float64, shape (melodies,)
         Median inter-onset interval of each melody; 1 for a single note.
     """
@@ -46,10 +52,7 @@ class Corpus:
     time: NDArray[np.float64]
     interval: NDArray[np.int8]
     ratio: NDArray[np.int8]
-    surprisal: NDArray[np.float32]
-    timing: NDArray[np.float32]
-    displacement: NDArray[np.float32]
-    gap: NDArray[np.float64]
+    own: NDArray[np.float32]
     median_gap: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -58,8 +61,159 @@ class Corpus:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Notes of each melody."""
+        """Melodies of each melody."""
         return np.diff(self.start)
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus(Melodies):
+    """Reference melodies for the kernels, under the model of the library that they are of.
+
+    Attributes
+    ----------
+    rarity : Rarity
+        What turns say in that library.
+    """
+
+    rarity: Rarity
+
+    @cached_property
+    def surprisal(self) -> NDArray[np.float32]:
+        """Bits that each note's pitch says: [notes]."""
+        return surprisal(self.rarity, self.interval, self.start, self.own)
+
+    @cached_property
+    def timing(self) -> NDArray[np.float32]:
+        """Bits that each note's timing says: [notes]."""
+        return timing_surprisal(self.rarity, self.ratio, self.start)
+
+    @cached_property
+    def log_gap(self) -> NDArray[np.float32]:
+        """log2 of the time from note j - a to note j, at [a, j]; 0 where there is no such note."""
+        return log_gaps(self.time, self.start)
+
+    @cached_property
+    def gap(self) -> NDArray[np.float64]:
+        """Inter-onset interval after each note; after a melody's last note, its median."""
+        gap = np.diff(self.time, append=0.0)
+        gap[self.start[1:] - 1] = self.median_gap
+        return gap
+
+
+def log_gaps(time: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Give times between notes a few apart, as logarithms.
+
+    Parameters
+    ----------
+    time : ndarray of float64, shape (notes,)
+        Onsets of melodies end to end.
+    start : ndarray of int64, shape (melodies + 1,)
+        Where each begins.
+
+    Returns
+    -------
+    ndarray of float32, shape (FURTHEST + 1, notes)
+        log2 of the time from note j - a to note j, at [a, j]; 0 where there is no such note.
+    """
+    out = np.zeros((FURTHEST + 1, len(time)), np.float32)
+    for a in range(1, min(FURTHEST + 1, len(time))):
+        apart = time[a:] - time[:-a]
+        # From one melody to the next there is no time.
+        for back in range(a):
+            inner = start[1:-1] + back - a
+            apart[inner[(inner >= 0) & (inner < len(apart))]] = 1.0
+        out[a, a:] = np.log2(apart)
+    return out
+
+
+def lay_melodies(sequences: list[Sequence]) -> Melodies:
+    """Lay melodies end to end.
+
+    Parameters
+    ----------
+    sequences : list of Sequence
+        Each with at least one note.
+
+    Returns
+    -------
+    Melodies
+    -----
+    """
+    start = np.concatenate([[0], np.cumsum([len(s) for s in sequences])]).astype(np.int64)
+    zero = np.zeros(1, np.int8)
+
+    def joined(parts: list[NDArray], dtype: type) -> NDArray:
+        return np.concatenate(parts).astype(dtype) if parts else np.zeros(0, dtype)
+
+    interval = joined([np.concatenate([s.interval, zero])[: len(s)] for s in sequences], np.int8)
+    return Melodies(
+        start=start,
+        pitch=joined([s.pitch for s in sequences], np.int16),
+        time=joined([s.time for s in sequences], np.float64),
+        interval=interval,
+        ratio=joined([np.concatenate([s.ratio, zero])[: len(s)] for s in sequences], np.int8),
+        own=own_surprisals(interval, start),
+        median_gap=np.array([_median_gap(s.time) for s in sequences], np.float64),
+    )
+
+
+def take_melodies(notes: Melodies, melodies: NDArray[np.int64]) -> Melodies:
+    """Pick melodies out.
+
+    Parameters
+    ----------
+    notes : Melodies
+    melodies : ndarray of int64, shape (n,)
+        Which, in the order wanted.
+
+    Returns
+    -------
+    Melodies
+    -----
+        Of n melodies.
+    """
+    if len(melodies) == len(notes) and np.array_equal(melodies, np.arange(len(notes))):
+        return notes
+    lengths = notes.start[melodies + 1] - notes.start[melodies]
+    start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    where = np.arange(start[-1]) + np.repeat(notes.start[melodies] - start[:-1], lengths)
+    return Melodies(
+        start,
+        notes.pitch[where],
+        notes.time[where],
+        notes.interval[where],
+        notes.ratio[where],
+        notes.own[where],
+        notes.median_gap[melodies],
+    )
+
+
+def join_melodies(parts: list[Melodies]) -> Melodies:
+    """Put melodies one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    lengths = np.concatenate([[0], *(part.lengths for part in parts)])
+    return Melodies(
+        np.cumsum(lengths).astype(np.int64),
+        np.concatenate([part.pitch for part in parts]),
+        np.concatenate([part.time for part in parts]),
+        np.concatenate([part.interval for part in parts]),
+        np.concatenate([part.ratio for part in parts]),
+        np.concatenate([part.own for part in parts]),
+        np.concatenate([part.median_gap for part in parts]),
+    )
+
+
+def corpus_of(notes: Melodies, rarity: Rarity) -> Corpus:
+    """Put melodies under the model of a library."""
+    return Corpus(
+        **{name: getattr(notes, name) for name in Melodies.__dataclass_fields__}, rarity=rarity
+    )
+
+
+def counts_of(notes: Melodies) -> Counts:
+    """Count the turns of melodies."""
+    return count_turns(notes.interval, notes.ratio, notes.pitch, notes.start)
 
 
 def build_corpus(sequences: list[Sequence]) -> Corpus:
@@ -74,30 +228,12 @@ def build_corpus(sequences: list[Sequence]) -> Corpus:
     -------
     Corpus
     """
-    start = np.concatenate([[0], np.cumsum([len(s) for s in sequences])]).astype(np.int64)
-    zero = np.zeros(1, np.int8)
-
-    def joined(parts: list[NDArray], dtype: type) -> NDArray:
-        return np.concatenate(parts).astype(dtype) if parts else np.zeros(0, dtype)
-
-    return Corpus(
-        start=start,
-        pitch=joined([s.pitch for s in sequences], np.int16),
-        time=joined([s.time for s in sequences], np.float64),
-        interval=joined([np.concatenate([s.interval, zero])[: len(s)] for s in sequences], np.int8),
-        ratio=joined([np.concatenate([s.ratio, zero])[: len(s)] for s in sequences], np.int8),
-        surprisal=joined(surprisal(sequences), np.float32),
-        timing=joined(timing_surprisal(sequences), np.float32),
-        displacement=displacement_surprisal(sequences),
-        gap=joined([_gaps(s.time) for s in sequences], np.float64),
-        median_gap=np.array([_gaps(s.time)[-1] for s in sequences], np.float64),
-    )
+    notes = lay_melodies(sequences)
+    return corpus_of(notes, rarity_of(counts_of(notes)))
 
 
-def _gaps(time: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Inter-onset intervals, and their median for the last note."""
-    gap = np.diff(time)
-    return np.append(gap, np.median(gap) if len(gap) else 1.0)
+def _median_gap(time: NDArray[np.float64]) -> float:
+    return float(np.median(np.diff(time))) if len(time) > 1 else 1.0
 
 
 def in_threads(

@@ -8,8 +8,7 @@ Smith-Waterman database searches with inter-sequence SIMD parallelisation"). Not
 every reference gets a score, and the best go on to `melodysim.align.notes`.
 
 Conventions: scores are small integers without a unit and saturate at `CEILING`; a saturated score is
-a near-certain candidate whatever its exact value. Every intermediate is cast back to int8, or LLVM
-widens the loop and loses its speed.
+a near-certain candidate whatever its exact value.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from melodysim.align.corpus import Corpus, in_threads
+from melodysim.align.corpus import Melodies, in_threads
+from melodysim.align.kernels import kernels
 from melodysim.sequence import MAX_INTERVAL, MAX_RATIO, Sequence
 
-LANES = 192
-"""References side by side; 128 to 256 were measured to be fastest."""
+LANES = 128
+"""References side by side: two of the widest vectors there are."""
 CEILING = 115
-"""int8 wraps at 127, and one match adds at most 6."""
+"""Eight bits end at 127, and one match adds at most 6."""
 REPEAT, STEP, LEAP, WIDE_LEAP = 2, 3, 4, 6
 """Scores of the same interval: 0, 1 to 2, 3 to 4, and more semitones."""
 OFF_BY_ONE = 1
@@ -35,16 +34,16 @@ DIFFERENT = -3
 RATIO_SCORES = (0, 0, -1, -1, -2)
 """By distance of the quantised ratios of inter-onset intervals; farther ones like the last."""
 GAP_OPEN, GAP_EXTEND = 6, 2
-CHANGED, ADDED = -1, -1
-"""One note changed, or one more or less, the transposition kept: at most 0, so that no alignment
-begins with it."""
+MOVED = 1
+"""Cost of one note changed, or one more or less, the transposition kept."""
 
 _INTERVALS = 2 * MAX_INTERVAL + 1
 _RATIOS = 2 * MAX_RATIO + 1
 _PAD = _INTERVALS
-_FLOOR = -100
-_NOWHERE, _NEVER = 127, 126
-"""Sums that equal none of the query's, and none of a reference's."""
+_NEVER = 126
+"""A sum of two intervals that equals none of a reference's."""
+_TABLE = 64
+"""Entries of a table of scores, by symbol of the reference: what four shuffles look up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,31 +66,33 @@ class Lanes:
     ratio: NDArray[np.uint8]
 
 
-def lay_in_lanes(corpus: Corpus) -> Lanes:
+def lay_in_lanes(notes: Melodies) -> Lanes:
     """Sort references by length and put them side by side.
 
     Parameters
     ----------
-    corpus : Corpus
+    notes : Melodies
+        Of the references.
 
     Returns
     -------
     Lanes
     """
-    lengths = np.maximum(corpus.lengths - 1, 0)
+    lengths = np.maximum(notes.lengths - 1, 0)
     blocks = -(-len(lengths) // LANES)
     order = np.full(blocks * LANES, -1, np.int64)
     order[: len(lengths)] = np.argsort(lengths, kind="stable")
-    heights = [int(lengths[block[block >= 0]].max(initial=0)) for block in order.reshape(blocks, LANES)]
+    placed = np.where(order >= 0, lengths[order], 0) if len(lengths) else np.zeros(0, np.int64)
+    heights = placed.reshape(blocks, LANES).max(axis=1, initial=0)
     begin = np.concatenate([[0], np.cumsum(heights)]).astype(np.int64)
     interval = np.full((begin[-1], LANES), _PAD, np.uint8)
     ratio = np.full((begin[-1], LANES), MAX_RATIO, np.uint8)
-    for place, melody in enumerate(order):
-        if melody >= 0:
-            rows = slice(begin[place // LANES], begin[place // LANES] + lengths[melody])
-            notes = slice(corpus.start[melody], corpus.start[melody] + lengths[melody])
-            interval[rows, place % LANES] = corpus.interval[notes].astype(np.int16) + MAX_INTERVAL
-            ratio[rows, place % LANES] = corpus.ratio[notes] + MAX_RATIO
+    lane = np.repeat(np.arange(len(order)), placed)
+    row = np.arange(len(lane)) - np.repeat(np.cumsum(placed) - placed, placed)
+    note = np.repeat(notes.start[order], placed) + row
+    place = (begin[lane // LANES] + row) * LANES + lane % LANES
+    interval.reshape(-1)[place] = notes.interval[note].astype(np.int16) + MAX_INTERVAL
+    ratio.reshape(-1)[place] = notes.ratio[note] + MAX_RATIO
     return Lanes(order, begin, interval, ratio)
 
 
@@ -116,72 +117,54 @@ def ratio_scores() -> NDArray[np.int8]:
     return np.array(RATIO_SCORES, np.int8)[np.minimum(distance, far)]
 
 
-@njit(nogil=True, cache=True)
-def _scan_block(  # pragma: no cover
-    query_interval,
-    query_ratio,
-    query_step,
-    query_step2,
-    interval,
-    ratio,
-    interval_table,
-    ratio_table,
-    gap_open,
-    gap_extend,
-    changed,
-    added,
-    ceiling,
-    best,
-):
-    """Best local score of the query in each lane of one block.
+@dataclass(frozen=True, eq=False)
+class _Query:
+    """A query as the kernel reads it: its symbols numbered, with the scores of each.
 
-    Scores of the present row of the reference and of the two before it, in turn; two rows of zeros
-    before the query's first note.
+    Attributes
+    ----------
+    pair : ndarray of uint16, shape (n,)
+        Which interval goes with which ratio at each place: a row of the two below.
+    pair_interval, pair_ratio : ndarray of uint16, shape (pairs,)
+        Rows of the tables.
+    interval_table, ratio_table : ndarray of uint8, shape (k, 64)
+        Scores (of int8, as bytes) by symbol of the reference.
+    step, step2 : ndarray of int8, shape (n,)
+        Intervals, and their sums with the one before.
     """
-    notes, lanes = query_interval.shape[0], interval.shape[1]
-    zero = np.int8(0)
-    score = np.zeros((3, notes + 2, lanes), np.int8)
-    left = np.full((notes, lanes), _FLOOR, np.int8)
-    by_interval = np.empty((interval_table.shape[0], lanes), np.int8)
-    by_ratio = np.empty((ratio_table.shape[0], lanes), np.int8)
-    up = np.empty(lanes, np.int8)
-    # The reference's interval in semitones, and its sum with the one before.
-    one, two = np.full(lanes, _NOWHERE, np.int8), np.full(lanes, _NOWHERE, np.int8)
-    for row in range(interval.shape[0]):
-        for a in range(interval_table.shape[0]):
-            table, profile = interval_table[a], by_interval[a]
-            for lane in range(lanes):
-                profile[lane] = table[interval[row, lane]]
-        for b in range(ratio_table.shape[0]):
-            table, profile = ratio_table[b], by_ratio[b]
-            for lane in range(lanes):
-                profile[lane] = table[ratio[row, lane]]
-        now, before, earlier = score[row % 3], score[(row + 2) % 3], score[(row + 1) % 3]
-        for lane in range(lanes):
-            symbol = interval[row, lane]
-            step = np.int8(symbol) - np.int8(MAX_INTERVAL)
-            two[lane] = one[lane] + step if row > 0 and symbol != _PAD else _NOWHERE
-            one[lane] = step if symbol != _PAD else _NOWHERE
-        up[:] = _FLOOR
-        for i in range(notes):
-            here, from_left = now[i + 2], left[i]
-            pitch_score, time_score = by_interval[query_interval[i]], by_ratio[query_ratio[i]]
-            by_one, by_two = query_step[i], query_step2[i]
-            # Query over one note or two, reference over one or two.
-            from11, from21, from12, from22 = before[i + 1], before[i], earlier[i + 1], earlier[i]
-            for lane in range(lanes):
-                value = np.int8(from11[lane] + np.int8(pitch_score[lane] + time_score[lane]))
-                kept = np.int8(from22[lane] + changed) if two[lane] == by_two else zero
-                more = np.int8(from21[lane] + added) if one[lane] == by_two else zero
-                less = np.int8(from12[lane] + added) if two[lane] == by_one else zero
-                value = max(max(value, kept), max(more, less))
-                gap_left, gap_up = from_left[lane], up[lane]
-                value = min(max(max(value, gap_left), gap_up), ceiling)
-                here[lane] = value
-                opened = np.int8(value - gap_open)
-                from_left[lane] = max(np.int8(gap_left - gap_extend), opened)
-                up[lane] = max(np.int8(gap_up - gap_extend), opened)
-                best[lane] = max(best[lane], value)
+
+    pair: NDArray[np.uint16]
+    pair_interval: NDArray[np.uint16]
+    pair_ratio: NDArray[np.uint16]
+    interval_table: NDArray[np.uint8]
+    ratio_table: NDArray[np.uint8]
+    step: NDArray[np.int8]
+    step2: NDArray[np.int8]
+
+
+def _prepared(query: Sequence) -> _Query:
+    """Give numbers to the symbols of a query."""
+    intervals, interval = np.unique(query.interval.astype(np.int64), return_inverse=True)
+    ratios, ratio = np.unique(query.ratio.astype(np.int64), return_inverse=True)
+    pairs, pair = np.unique(interval * _TABLE + ratio, return_inverse=True)
+    step2 = np.full(len(query.interval), _NEVER, np.int8)
+    step2[1:] = query.interval[1:] + query.interval[:-1]
+    return _Query(
+        pair.astype(np.uint16),
+        (pairs // _TABLE).astype(np.uint16),
+        (pairs % _TABLE).astype(np.uint16),
+        _rows(interval_scores()[intervals + MAX_INTERVAL]),
+        _rows(ratio_scores()[ratios + MAX_RATIO]),
+        np.ascontiguousarray(query.interval),
+        step2,
+    )
+
+
+def _rows(scores: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """Fill rows up to the size of a table."""
+    table = np.zeros((len(scores), _TABLE), np.int8)
+    table[:, : scores.shape[1]] = scores
+    return table.view(np.uint8)
 
 
 def scan(query: Sequence, lanes: Lanes, melodies: int, threads: int = 1) -> NDArray[np.int8]:
@@ -205,34 +188,30 @@ def scan(query: Sequence, lanes: Lanes, melodies: int, threads: int = 1) -> NDAr
     scores = np.zeros(melodies, np.int8)
     if len(query) < 2 or not melodies:
         return scores
-    tables = interval_scores(), ratio_scores()
-    query_interval = (query.interval.astype(np.int16) + MAX_INTERVAL).astype(np.uint8)
-    query_ratio = (query.ratio + MAX_RATIO).astype(np.uint8)
-    query_step2 = np.full(len(query.interval), _NEVER, np.int8)
-    query_step2[1:] = query.interval[1:] + query.interval[:-1]
+    prepared = _prepared(query)
+    costs = (GAP_OPEN, GAP_EXTEND, MOVED, _PAD, MAX_INTERVAL)
 
-    def work(blocks: NDArray[np.int64]) -> NDArray[np.int8]:
-        best = np.zeros((len(blocks), LANES), np.int8)
-        for row, block in enumerate(blocks):
-            rows = slice(lanes.begin[block], lanes.begin[block + 1])
-            _scan_block(
-                query_interval,
-                query_ratio,
-                query.interval,
-                query_step2,
-                lanes.interval[rows],
-                lanes.ratio[rows],
-                *tables,
-                np.int8(GAP_OPEN),
-                np.int8(GAP_EXTEND),
-                np.int8(CHANGED),
-                np.int8(ADDED),
-                np.int8(CEILING),
-                best[row],
-            )
+    def work(blocks: NDArray[np.int64]) -> NDArray[np.uint8]:
+        best = np.zeros((len(blocks), LANES), np.uint8)
+        kernels().scan(
+            prepared.pair,
+            prepared.pair_interval,
+            prepared.pair_ratio,
+            prepared.interval_table,
+            prepared.ratio_table,
+            prepared.step,
+            prepared.step2,
+            lanes.interval,
+            lanes.ratio,
+            lanes.begin,
+            np.ascontiguousarray(blocks),
+            best,
+            LANES,
+            costs,
+        )
         return best
 
     found = in_threads(work, np.arange(len(lanes.begin) - 1), threads).reshape(-1)
     used = lanes.order >= 0
-    scores[lanes.order[used]] = found[used]
+    scores[lanes.order[used]] = np.minimum(found[used], CEILING)
     return scores

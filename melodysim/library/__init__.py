@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.library.index import Index, load_index
+from melodysim.library.index import Index
+from melodysim.library.packed import load_index, protection
 from melodysim.library.shelf import MemoryShelf, Shelf
 from melodysim.library.store import Entry, Reference, Store
 from melodysim.melody import Melody
 from melodysim.rights import Territory, effective
-from melodysim.significance import sample_references
 
 __all__ = [
     "Entry",
@@ -60,13 +60,7 @@ class Library:
         with Store(self.path) as store:
             self._index = load_index(store)
             self.version = store.version()
-            protected = store.protected(territory)
-        ids = self._index.ids
-        self._protected = np.array([identity in protected for identity in ids], dtype=bool)
-        self._backgrounds = (
-            sample_references(ids, ~self._protected),
-            sample_references(ids, self._protected),
-        )
+            self._protected, self._backgrounds = protection(store, self._index, territory)
 
     @property
     def index(self) -> Index:
@@ -99,7 +93,7 @@ class Library:
     def background_melodies(self) -> list[Melody]:
         """Load the references that stand for the rest of the world when two works are compared."""
         with Store(self.path) as store:
-            return [store.melody(self._index.ids[k]) for sample in self._backgrounds for k in sample]
+            return [store.melody(self._index.name(k)) for sample in self._backgrounds for k in sample]
 
     def entries(self, ids: list[str]) -> dict[str, Entry]:
         """Look up what the library says of some references, rights as they stand today."""

@@ -1,149 +1,244 @@
-"""What a check needs of a library, ready in memory: packed arrays, made once and kept on disk.
+"""All references of a library as matching sees them: its parts, numbered through.
 
-The arrays are a cache. They are derived from the database, named after its content and this
-module's format, and made again when either changes; written to a temporary name and renamed, so that
-a torn file cannot be read. Where the library's folder is not writable, the user's cache folder is
-used, and if that fails too the arrays live in memory only.
+References are numbered in the order of their ids, whatever part each is in and whenever it came, and
+what melodies say is counted over all parts. So a score, an E-value or a rank does not depend on how a
+library is divided.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
-import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.align.corpus import Corpus, build_corpus
-from melodysim.align.scan import Lanes, lay_in_lanes
-from melodysim.library.store import Store
+from melodysim.align.corpus import Corpus, Melodies, corpus_of, counts_of, join_melodies, take_melodies
+from melodysim.align.scan import lay_in_lanes, scan
+from melodysim.library.shard import Shard, pack_shard
 from melodysim.melody import Melody
-from melodysim.sequence import normalise
+from melodysim.rarity import Rarity, rarity_of, total_counts
+from melodysim.seeds import melodies_with, seed_scores, turns_of
+from melodysim.sequence import Sequence as NoteSequence
 
-FORMAT = 3
-"""Raised whenever the arrays, or how they are worked out, change."""
+EXHAUSTIVE = 100_000
+"""References up to which the first pass leaves none out; above, seeds choose whom it scores."""
+SEEDED = 4_000
+"""References that seeds hand to the first pass, of all and again of the protected ones."""
 
 
 @dataclass(frozen=True, eq=False)
-class Index:
-    """All references of a library as the kernels read them.
+class Order:
+    """Where the references are.
 
     Attributes
     ----------
-    ids : list of str
-        In increasing order, so that results do not depend on the order of imports.
-    corpus : Corpus
-        Their melodies.
-    lanes : Lanes
-        The same for the first pass.
-    first_pitch : ndarray of float32, shape (melodies,)
-        MIDI note number of each melody's first note.
+    shard, local : ndarray of int32, shape (references,)
+        Part, and melody in it, of each reference.
+    length : ndarray of int32, shape (references,)
+        Melodies.
+    key : ndarray of uint32, shape (references,)
+        CRC of the id: a random order that is the same everywhere.
+    rarity : Rarity
+        The model of the library.
     """
 
-    ids: list[str]
-    corpus: Corpus
-    lanes: Lanes
-    first_pitch: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        """Give the number of references."""
-        return len(self.ids)
+    shard: NDArray[np.int32]
+    local: NDArray[np.int32]
+    length: NDArray[np.int32]
+    key: NDArray[np.uint32]
+    rarity: Rarity
 
 
-def load_index(store: Store) -> Index:
-    """Load the packed arrays of a library, or make them.
+def order_shards(shards: Sequence[Shard], live: NDArray[np.int64] | None = None) -> Order:
+    """Give numbers to the references of some parts.
 
     Parameters
     ----------
-    store : Store
-        Open.
+    shards : sequence of Shard
+    live : ndarray of int64, optional
+        Serials of the melodies that still count, increasing; by default all.
 
     Returns
     -------
-    Index
+    Order
     """
-    name = f"{store.version()}-{FORMAT}"
-    places = list(_places(store.path))
-    for place in places:
-        index = _load(place, name)
-        if index is not None:
-            return index
-    index = build_index(store)
-    for place in places:
-        if _save(place, name, index):
-            break
-    return index
-
-
-def build_index(store: Store) -> Index:
-    """Work the packed arrays out from the database."""
-    return packed_index(store.melodies())
-
-
-def packed_index(melodies: Iterable[tuple[str, Melody]]) -> Index:
-    """Pack melodies, each with its id, for the kernels."""
-    ids, sequences, first = [], [], []
-    for identity, melody in melodies:
-        ids.append(identity)
-        sequences.append(normalise(melody))
-        first.append(melody.pitch[0] if len(melody) else 0)
-    corpus = build_corpus(sequences)
-    return Index(ids, corpus, lay_in_lanes(corpus), np.array(first, np.float32))
-
-
-def _places(path: Path) -> Iterator[Path]:
-    """Where the cache may be, the best place first."""
-    yield path.with_name(path.name + ".index.npz")
-    from platformdirs import user_cache_path
-
-    yield (
-        user_cache_path("melodysim")
-        / f"{path.stem}-{zlib.crc32(str(path.absolute()).encode()):08x}.index.npz"
+    found: list[tuple[str, int, int]] = []
+    counts = []
+    for number, shard in enumerate(shards):
+        kept = np.arange(len(shard)) if live is None else np.flatnonzero(np.isin(shard.serial, live))
+        counts.append(
+            shard.counts if len(kept) == len(shard) else counts_of(take_melodies(shard.notes, kept))
+        )
+        text = shard.names.tobytes()
+        bounds = shard.name_start.tolist()
+        found += [(text[bounds[k] : bounds[k + 1]].decode(), number, k) for k in kept.tolist()]
+    found.sort()
+    lengths = [shard.notes.lengths.tolist() for shard in shards]
+    return Order(
+        np.array([number for _, number, _ in found], np.int32),
+        np.array([k for _, _, k in found], np.int32),
+        np.array([lengths[number][k] for _, number, k in found], np.int32),
+        np.array([zlib.crc32(identity.encode()) for identity, _, _ in found], np.uint32),
+        rarity_of(total_counts(counts)),
     )
 
 
-def _save(place: Path, name: str, index: Index) -> bool:
-    """Write the arrays beside the library; False where that is not possible."""
-    arrays = {f"corpus.{f.name}": getattr(index.corpus, f.name) for f in fields(Corpus)}
-    arrays |= {f"lanes.{f.name}": getattr(index.lanes, f.name) for f in fields(Lanes)}
-    ids = np.array("\n".join(index.ids).encode(), dtype=bytes)
-    temporary = None
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=place.name, suffix=".tmp")
-        with os.fdopen(handle, "wb") as file:
-            np.savez(
-                file,
-                name=np.array(name),
-                ids=np.frombuffer(ids.tobytes(), np.uint8),
-                first_pitch=index.first_pitch,
-                **arrays,
-            )
-        Path(temporary).replace(place)
-    except OSError:
-        if temporary:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-        return False
-    return True
+class Index:
+    """The packed references of a library; safe to share between threads.
+
+    Parameters
+    ----------
+    shards : sequence of Shard
+    order : Order
+        Of their references.
+    """
+
+    def __init__(self, shards: Sequence[Shard], order: Order) -> None:
+        self.shards = tuple(shards)
+        self.order = order
+
+    def __len__(self) -> int:
+        """Give the number of references."""
+        return len(self.order.shard)
+
+    @property
+    def lengths(self) -> NDArray[np.int32]:
+        """Melodies of each reference."""
+        return self.order.length
+
+    @property
+    def rarity(self) -> Rarity:
+        """What turns say in this library."""
+        return self.order.rarity
+
+    def name(self, reference: int) -> str:
+        """Give the id of a reference."""
+        return self.shards[self.order.shard[reference]].name(int(self.order.local[reference]))
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Ids of all references, in increasing order."""
+        return [self.name(k) for k in range(len(self))]
+
+    @cached_property
+    def serials(self) -> NDArray[np.int64]:
+        """Serial number in the store of every reference."""
+        serials = np.zeros(len(self), np.int64)
+        for number, shard in zip(self._numbers, self.shards, strict=True):
+            serials[number[number >= 0]] = shard.serial[number >= 0]
+        return serials
+
+    def first_pitch(self, reference: int) -> float:
+        """Give the MIDI note number of a reference's first note."""
+        shard = self.shards[self.order.shard[reference]]
+        return float(shard.first_pitch[self.order.local[reference]])
+
+    @cached_property
+    def _numbers(self) -> list[NDArray[np.int32]]:
+        """Reference of each melody of each part; -1 for those that no longer count."""
+        numbers = [np.full(len(shard), -1, np.int32) for shard in self.shards]
+        for number, reference in enumerate(numbers):
+            mine = np.flatnonzero(self.order.shard == number)
+            reference[self.order.local[mine]] = mine
+        return numbers
+
+    def notes(self, references: NDArray[np.int64]) -> Melodies:
+        """Gather the notes of some references, in the order given."""
+        of = self.order.shard[references]
+        local = self.order.local[references].astype(np.int64)
+        used = np.unique(of)
+        if len(used) == 1:
+            return take_melodies(self.shards[used[0]].notes, local)
+        if not len(used):
+            return _no_melodies()
+        parts = [take_melodies(self.shards[k].notes, local[of == k]) for k in used]
+        back = np.empty(len(references), np.int64)
+        back[np.argsort(of, kind="stable")] = np.arange(len(references))
+        return take_melodies(join_melodies(parts), back)
+
+    def corpus(self, references: NDArray[np.int64]) -> Corpus:
+        """Gather some references for the kernels, in the order given."""
+        return corpus_of(self.notes(references), self.rarity)
+
+    @cached_property
+    def whole(self) -> Corpus:
+        """All references for the kernels; for libraries of some thousands."""
+        return self.corpus(np.arange(len(self)))
+
+    def scan(
+        self,
+        query: NoteSequence,
+        protected: NDArray[np.bool_],
+        threads: int = 1,
+        *,
+        seeded: bool | None = None,
+    ) -> NDArray[np.int8]:
+        """Score a query against the references, coarsely (first pass).
+
+        Parameters
+        ----------
+        query : Sequence
+        protected : ndarray of bool, shape (references,)
+            Which references must not be crowded out by the others where seeds choose.
+        threads : int, optional
+            Threads to use; the result does not depend on it.
+        seeded : bool, optional
+            Whether seeds choose whom to score; by default from `EXHAUSTIVE` references on.
+
+        Returns
+        -------
+        ndarray of int8, shape (references,)
+            As `melodysim.align.scan.scan`; 0 for those that were not scored.
+        """
+        scores = np.zeros(len(self), np.int8)
+        if len(query) < 2:
+            return scores
+        if len(self) > EXHAUSTIVE if seeded is None else seeded:
+            chosen = self._seeded(query, protected)
+            notes = self.notes(chosen)
+            scores[chosen] = scan(query, lay_in_lanes(notes), len(notes), threads)
+            return scores
+        for number, shard in zip(self._numbers, self.shards, strict=True):
+            counts = number >= 0
+            scores[number[counts]] = scan(query, shard.lanes, len(shard), threads)[counts]
+        return scores
+
+    def _seeded(self, query: NoteSequence, protected: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Choose the references that share turns with a query."""
+        bits = np.zeros(len(self), np.float32)
+        turns = turns_of(query, self.rarity)
+        for number, shard in zip(self._numbers, self.shards, strict=True):
+            counts = number >= 0
+            bits[number[counts]] = seed_scores(turns, shard.seeds)[counts]
+        of_all = _highest(bits, SEEDED)
+        return np.union1d(of_all, _highest(np.where(protected, bits, 0), SEEDED))
+
+    def melodies_with(self, interval: NDArray[np.integer]) -> int:
+        """Count the references in which a turn of `melodysim.seeds.SEED` intervals occurs."""
+        return sum(
+            int((number[melodies_with(shard.seeds, interval)] >= 0).sum())
+            for number, shard in zip(self._numbers, self.shards, strict=True)
+        )
 
 
-def _load(place: Path, name: str) -> Index | None:
-    """Read the arrays, if they are there and of this content."""
-    try:
-        with np.load(place) as stored:
-            if str(stored["name"]) != name:
-                return None
-            joined = stored["ids"].tobytes().decode()
-            ids = joined.split("\n") if joined else []
-            corpus = Corpus(**{f.name: stored[f"corpus.{f.name}"] for f in fields(Corpus)})
-            lanes = Lanes(**{f.name: stored[f"lanes.{f.name}"] for f in fields(Lanes)})
-            return Index(ids, corpus, lanes, stored["first_pitch"])
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
-        return None
+def _no_melodies() -> Melodies:
+    return pack_shard([]).notes
+
+
+def _highest(bits: NDArray[np.float32], wanted: int) -> NDArray[np.int64]:
+    """Find the highest values above 0; of equal ones the first."""
+    if len(bits) > wanted:
+        least = np.partition(bits, len(bits) - wanted)[len(bits) - wanted]
+        above = np.flatnonzero(bits > least)
+        level = np.flatnonzero(bits == least)[: wanted - len(above)] if least > 0 else above[:0]
+        return np.union1d(above, level)
+    return np.flatnonzero(bits > 0)
+
+
+def packed_index(melodies: Iterable[tuple[str, Melody]]) -> Index:
+    """Pack melodies, each with its id, in memory."""
+    shard = pack_shard((serial, *melody) for serial, melody in enumerate(melodies))
+    return Index([shard], order_shards([shard]))

@@ -6,6 +6,7 @@ arrays in blobs: onset and beat float64, duration and pitch float32.
 
 Conventions: `user_version` is the schema's version; `content` in `meta` is a random mark that every
 transaction changes, so that what is derived from the library knows when it is stale, in copies too.
+Melodies have serial numbers, which grow and are never used again: one that is stored anew gets another.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from melodysim.errors import LibraryError
 from melodysim.hostile import printable, printable_or_none
@@ -52,6 +55,12 @@ MIGRATIONS = (
     """
     ALTER TABLE rights ADD COLUMN died INTEGER;
     ALTER TABLE rights ADD COLUMN expires TEXT;
+    """,
+    """
+    ALTER TABLE melody ADD COLUMN serial INTEGER NOT NULL DEFAULT 0;
+    UPDATE melody SET serial = rowid;
+    CREATE UNIQUE INDEX melody_serial ON melody (serial);
+    INSERT INTO meta SELECT 'serial', coalesce(max(rowid), 0) FROM melody;
     """,
 )
 """Statements that lead from each schema version to the next; only ever appended to."""
@@ -280,6 +289,7 @@ class Store:
                 (path,),
             )
         }
+        serial = int(db.execute("SELECT value FROM meta WHERE name = 'serial'").fetchone()[0])
         db.execute("DELETE FROM source WHERE path = ?", (path,))
         source = db.execute("INSERT INTO source (path, sha256) VALUES (?, ?)", (path, sha256)).lastrowid
         for reference in references:
@@ -294,7 +304,7 @@ class Store:
             )
             beat = None if melody.beat is None else melody.beat.astype("<f8").tobytes()
             db.execute(
-                "INSERT OR REPLACE INTO melody VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO melody VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     entry.id,
                     source,
@@ -306,6 +316,7 @@ class Store:
                     melody.duration.astype("<f4").tobytes(),
                     melody.pitch.astype("<f4").tobytes(),
                     beat,
+                    serial + count + 1,
                 ),
             )
             r = entry.rights
@@ -316,6 +327,7 @@ class Store:
                 "INSERT OR REPLACE INTO rights VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (entry.id, *rights)
             )
             count += 1
+        db.execute("UPDATE meta SET value = ? WHERE name = 'serial'", (serial + count,))
         for left in moved:
             db.execute(
                 "DELETE FROM source WHERE path = ? AND id NOT IN (SELECT source FROM melody)", (left,)
@@ -387,13 +399,25 @@ class Store:
             )
         return _melody(row)
 
-    def melodies(self) -> Iterator[tuple[str, Melody]]:
-        """Load all melodies, by id."""
+    def serials(self) -> NDArray[np.int64]:
+        """Give the serial numbers of all melodies, increasing."""
         with _explained(self.path):
-            for identity, *row in self._connection.execute(
-                f"SELECT melody.id, {_NOTES} FROM melody ORDER BY melody.id"
+            rows = self._connection.execute("SELECT serial FROM melody ORDER BY serial")
+            return np.fromiter((row[0] for row in rows), np.int64)
+
+    def melodies_of(self, serials: NDArray[np.int64]) -> Iterator[tuple[int, str, Melody]]:
+        """Load melodies: serial number, id and notes, in the order of increasing serials."""
+        if not len(serials):
+            return
+        wanted = set(serials.tolist())
+        with _explained(self.path):
+            for serial, identity, *row in self._connection.execute(
+                f"SELECT melody.serial, melody.id, {_NOTES} FROM melody "
+                "WHERE serial BETWEEN ? AND ? ORDER BY serial",
+                (min(wanted), max(wanted)),
             ):
-                yield identity, _melody(row)
+                if serial in wanted:
+                    yield serial, identity, _melody(row)
 
     def set_rights(self, identity: str, rights: Rights) -> None:
         """Change the rights of one reference, within a transaction."""
@@ -420,15 +444,36 @@ class Store:
             raise LibraryError(f"{self.path}: no melody with id {identity!r}")
         self._connection.execute("DELETE FROM source WHERE id NOT IN (SELECT source FROM melody)")
 
-    def protected(self, territory: Territory = "anywhere") -> set[str]:
-        """Ids of the references whose use may need a licence in a territory, today."""
+    def protected(self, territory: Territory = "anywhere") -> tuple[NDArray[np.int64], date]:
+        """Find the references whose use may need a licence in a territory, today.
+
+        Returns
+        -------
+        ndarray of int64
+            Their serial numbers, increasing.
+        date
+            Until when, this day included, that is so if nobody changes the library: a licence may run
+            out, and terms of protection end with a year.
+        """
+        today = date.today()
+        until = date(today.year, 12, 31)
+        joined = "rights JOIN melody ON melody.id = rights.melody"
+        undated = "published IS NULL AND died IS NULL AND expires IS NULL"
         with _explained(self.path):
-            rows = self._connection.execute(
-                "SELECT melody, status, holder, iswc, published, note, died, expires FROM rights "
-                "WHERE status IN ('in-copyright', 'unknown') OR published IS NOT NULL "
-                "OR died IS NOT NULL OR expires IS NOT NULL"
-            ).fetchall()
-        return {identity for identity, *row in rows if effective(Rights(*row), territory).protected}
+            plain = self._connection.execute(
+                f"SELECT serial FROM {joined} WHERE status IN ('in-copyright', 'unknown') AND {undated}"
+            )
+            found = [row[0] for row in plain]
+            for serial, *row in self._connection.execute(
+                "SELECT serial, status, holder, iswc, published, note, died, expires "
+                f"FROM {joined} WHERE NOT ({undated})"
+            ):
+                rights = Rights(*row)
+                if effective(rights, territory, today).protected:
+                    found.append(serial)
+                elif rights.expires is not None:
+                    until = min(until, max(today, date.fromisoformat(rights.expires)))
+        return np.sort(np.array(found, np.int64)), until
 
     def count(self) -> int:
         """Give the number of melodies."""
@@ -439,7 +484,10 @@ class Store:
         """Name this content: differs whenever a melody or a right may have changed."""
         with _explained(self.path):
             return "-".join(
-                row[0] for row in self._connection.execute("SELECT value FROM meta ORDER BY name")
+                row[0]
+                for row in self._connection.execute(
+                    "SELECT value FROM meta WHERE name IN ('content', 'identity') ORDER BY name"
+                )
             )
 
     def statistics(self) -> dict[str, dict[str, int]]:

@@ -1,0 +1,242 @@
+/* The compiled kernels as a Python module, `melodysim.align._native`: arrays in, arrays filled.
+ *
+ * Only what the stable ABI has, so that one build serves every Python from 3.11 on. The callers,
+ * `melodysim.align.scan` and `melodysim.align.notes`, give arrays of the right type, in C order; sizes
+ * are checked here, because a wrong one would read foreign memory.
+ */
+
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#include <Python.h>
+
+#include "native.h"
+
+#define MOST 16
+
+/* Buffers that are open, to be given back all at once. */
+typedef struct { Py_buffer view[MOST]; int count; } Views;
+
+static void give_back(Views *views)
+{
+    while (views->count > 0)
+        PyBuffer_Release(&views->view[--views->count]);
+}
+
+/* Open an array of `size`-byte entries; NULL, with an exception, where it is none. */
+static void *open_array(Views *views, PyObject *object, Py_ssize_t size, int writable, Py_ssize_t *entries)
+{
+    Py_buffer *view = &views->view[views->count];
+    if (PyObject_GetBuffer(object, view, PyBUF_C_CONTIGUOUS | (writable ? PyBUF_WRITABLE : 0)) < 0)
+        return NULL;
+    views->count++;
+    if (view->itemsize != size) {
+        PyErr_Format(PyExc_TypeError, "entries of %zd bytes expected, not of %zd", size, view->itemsize);
+        return NULL;
+    }
+    *entries = view->len / size;
+    return view->buf;
+}
+
+static PyObject *finish(Views *views, int status)
+{
+    give_back(views);
+    if (status == -2)
+        return PyErr_NoMemory();
+    if (status < 0) {
+        PyErr_SetString(PyExc_ValueError, "no instruction set of this processor serves so many lanes");
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *refuse(Views *views, const char *why)
+{
+    give_back(views);
+    if (!PyErr_Occurred())
+        PyErr_SetString(PyExc_ValueError, why);
+    return NULL;
+}
+
+#define OPEN(index, type, writable, entries) \
+    ((type *)open_array(views, objects[index], sizeof(type), writable, &entries))
+
+static const char INSTRUCTION_SET_DOC[] =
+    "instruction_set(name=None) -> str or None\n\n"
+    "The fastest instruction set of this processor that `scan` knows, or the one of that name.";
+
+static PyObject *py_instruction_set(PyObject *self, PyObject *args)
+{
+    const char *name = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "|z", &name))
+        return NULL;
+    const char *found = scan_set(name);
+    if (!found)
+        Py_RETURN_NONE;
+    return PyUnicode_FromString(found);
+}
+
+static const char SCAN_DOC[] =
+    "scan(pair, pair_interval, pair_ratio, interval_table, ratio_table, step, step2, interval, ratio,\n"
+    "     begin, blocks, best, lanes, costs, instruction_set=None)\n\n"
+    "First pass over blocks of references side by side; fills `best`. `costs` are of a gap's opening\n"
+    "and extension and of a move, and the symbols of padding and of no interval.";
+
+static PyObject *py_scan(PyObject *self, PyObject *args)
+{
+    PyObject *objects[12];
+    Py_ssize_t n[12], lanes;
+    Query query;
+    const char *name = NULL;
+    Views opened = {.count = 0}, *views = &opened;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOOOOOOOOOOn(iiiii)|z", &objects[0], &objects[1], &objects[2],
+                          &objects[3], &objects[4], &objects[5], &objects[6], &objects[7], &objects[8],
+                          &objects[9], &objects[10], &objects[11], &lanes, &query.gap_open,
+                          &query.gap_extend, &query.moved, &query.padding, &query.middle, &name))
+        return NULL;
+    if (!(query.pair = OPEN(0, uint16_t, 0, n[0])) || !(query.pair_interval = OPEN(1, uint16_t, 0, n[1])) ||
+        !(query.pair_ratio = OPEN(2, uint16_t, 0, n[2])) ||
+        !(query.interval_table = OPEN(3, uint8_t, 0, n[3])) ||
+        !(query.ratio_table = OPEN(4, uint8_t, 0, n[4])) || !(query.step = OPEN(5, int8_t, 0, n[5])) ||
+        !(query.step2 = OPEN(6, int8_t, 0, n[6])))
+        return refuse(views, "");
+    const uint8_t *interval = OPEN(7, uint8_t, 0, n[7]);
+    const uint8_t *ratio = interval ? OPEN(8, uint8_t, 0, n[8]) : NULL;
+    const int64_t *begin = ratio ? OPEN(9, int64_t, 0, n[9]) : NULL;
+    const int64_t *blocks = begin ? OPEN(10, int64_t, 0, n[10]) : NULL;
+    uint8_t *best = blocks ? OPEN(11, uint8_t, 1, n[11]) : NULL;
+    if (!best)
+        return refuse(views, "");
+    query.notes = n[0], query.pairs = n[1], query.intervals = n[3] / 64, query.ratios = n[4] / 64;
+    if (n[5] != n[0] || n[6] != n[0] || n[2] != n[1] || n[7] != n[8] || lanes <= 0 ||
+        n[11] != n[10] * lanes)
+        return refuse(views, "arrays do not go together");
+    for (Py_ssize_t k = 0; k < n[0]; k++)
+        if (query.pair[k] >= n[1])
+            return refuse(views, "a pair is not in the table");
+    for (Py_ssize_t k = 0; k < n[1]; k++)
+        if (query.pair_interval[k] >= query.intervals || query.pair_ratio[k] >= query.ratios)
+            return refuse(views, "a pair is of symbols that are not in the tables");
+    for (Py_ssize_t k = 0; k < n[10]; k++)
+        if (blocks[k] < 0 || blocks[k] + 1 >= n[9] || begin[blocks[k]] < 0 ||
+            begin[blocks[k] + 1] < begin[blocks[k]] || begin[blocks[k] + 1] > n[7] / lanes)
+            return refuse(views, "a block is outside the references");
+    int status;
+    Py_BEGIN_ALLOW_THREADS
+    status = scan_blocks(&query, name, interval, ratio, lanes, begin, blocks, n[10], best);
+    Py_END_ALLOW_THREADS
+    return finish(views, status);
+}
+
+/* Open what both ways of aligning notes take: the first ten objects. */
+static const char *open_pair(Views *views, PyObject **objects, Pair *pair)
+{
+    Py_ssize_t n[10];
+    const char *wrong = NULL;
+    if (!(pair->query = OPEN(0, int16_t, 0, n[0])) || !(pair->query_gap = OPEN(1, float, 0, n[1])) ||
+        !(pair->query_bits = OPEN(2, float, 0, n[2])) || !(pair->pitch = OPEN(3, int16_t, 0, n[3])) ||
+        !(pair->gap = OPEN(4, float, 0, n[4])) || !(pair->surprisal = OPEN(5, float, 0, n[5])) ||
+        !(pair->timing = OPEN(6, float, 0, n[6])) || !(pair->displacement = OPEN(7, float, 0, n[7])) ||
+        !(pair->moves = OPEN(8, float, 0, n[8])) || !(pair->costs = OPEN(9, float, 0, n[9])))
+        wrong = "";
+    else if (n[1] != 4 * n[0] || n[2] != n[0] || n[4] != 4 * n[3] || n[5] != n[3] || n[6] != n[3] ||
+             n[7] != 4 * 73 || n[8] != 16 || n[9] != 8)
+        wrong = "arrays do not go together";
+    if (wrong)
+        return wrong;
+    pair->notes = n[0], pair->total = n[3];
+    return NULL;
+}
+
+static const char ALIGN_SCORES_DOC[] =
+    "align_scores(query, query_gap, query_bits, pitch, gap, surprisal, timing, displacement, moves,\n"
+    "             costs, start, melodies, out)\n\n"
+    "Second pass: the score of the best passage in each of some references; fills `out`.";
+
+static PyObject *py_align_scores(PyObject *self, PyObject *args)
+{
+    PyObject *objects[13];
+    Py_ssize_t n[13];
+    Pair pair;
+    Views opened = {.count = 0}, *views = &opened;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOOOOOOOOOOO", &objects[0], &objects[1], &objects[2], &objects[3],
+                          &objects[4], &objects[5], &objects[6], &objects[7], &objects[8], &objects[9],
+                          &objects[10], &objects[11], &objects[12]))
+        return NULL;
+    const char *wrong = open_pair(views, objects, &pair);
+    if (wrong)
+        return refuse(views, wrong);
+    const int64_t *start = OPEN(10, int64_t, 0, n[10]);
+    const int64_t *melodies = start ? OPEN(11, int64_t, 0, n[11]) : NULL;
+    float *out = melodies ? OPEN(12, float, 1, n[12]) : NULL;
+    if (!out)
+        return refuse(views, "");
+    if (n[12] != n[11])
+        return refuse(views, "arrays do not go together");
+    for (Py_ssize_t k = 0; k < n[11]; k++)
+        if (melodies[k] < 0 || melodies[k] + 1 >= n[10] || start[melodies[k]] < 0 ||
+            start[melodies[k] + 1] < start[melodies[k]] || start[melodies[k] + 1] > pair.total)
+            return refuse(views, "a melody is outside the references");
+    int status;
+    Py_BEGIN_ALLOW_THREADS
+    status = align_many(&pair, start, melodies, n[11], out);
+    Py_END_ALLOW_THREADS
+    return finish(views, status);
+}
+
+static const char ALIGN_PATH_DOC[] =
+    "align_path(query, query_gap, query_bits, pitch, gap, surprisal, timing, displacement, moves,\n"
+    "           costs, low, high, move) -> (score, note of the query, note of the reference)\n\n"
+    "Second pass against the reference at low:high; fills `move` [notes, high - low].";
+
+static PyObject *py_align_path(PyObject *self, PyObject *args)
+{
+    PyObject *objects[11];
+    Py_ssize_t low, high, moves;
+    Pair pair;
+    Views opened = {.count = 0}, *views = &opened;
+    double best = 0;
+    int64_t end[2] = {0, 0};
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOOOOOOOOnnO", &objects[0], &objects[1], &objects[2], &objects[3],
+                          &objects[4], &objects[5], &objects[6], &objects[7], &objects[8], &objects[9],
+                          &low, &high, &objects[10]))
+        return NULL;
+    const char *wrong = open_pair(views, objects, &pair);
+    if (wrong)
+        return refuse(views, wrong);
+    int8_t *move = OPEN(10, int8_t, 1, moves);
+    if (!move)
+        return refuse(views, "");
+    if (low < 0 || high < low || high > pair.total || moves != pair.notes * (high - low))
+        return refuse(views, "the melody is outside the references");
+    int status;
+    Py_BEGIN_ALLOW_THREADS
+    status = align_one(&pair, low, high, move, &best, end);
+    Py_END_ALLOW_THREADS
+    PyObject *nothing = finish(views, status);
+    if (!nothing)
+        return NULL;
+    Py_DECREF(nothing);
+    return Py_BuildValue("dLL", best, (long long)end[0], (long long)end[1]);
+}
+
+static PyMethodDef METHODS[] = {
+    {"instruction_set", py_instruction_set, METH_VARARGS, INSTRUCTION_SET_DOC},
+    {"scan", py_scan, METH_VARARGS, SCAN_DOC},
+    {"align_scores", py_align_scores, METH_VARARGS, ALIGN_SCORES_DOC},
+    {"align_path", py_align_path, METH_VARARGS, ALIGN_PATH_DOC},
+    {NULL, NULL, 0, NULL},
+};
+
+/* Nothing to set up: the module has no state, so it may be loaded as often as a host likes. */
+static PyModuleDef_Slot SLOTS[] = {{0, NULL}};
+
+static struct PyModuleDef MODULE = {
+    PyModuleDef_HEAD_INIT, "_native", "Compiled kernels of melodysim.align.", 0, METHODS, SLOTS,
+    NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__native(void) { return PyModuleDef_Init(&MODULE); }

@@ -1,0 +1,40 @@
+"""The kernel of `melodysim.seeds`: chains of shared turns, one melody's slots beside the next's."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from melodysim.seeds import BAND, PASSED_COST, PLACE_BITS, SLOTS
+
+_SLOT = np.dtype([("score", np.float32), ("band", np.int32), ("until", np.int32)])
+_NOTE = (1 << PLACE_BITS) - 1
+
+
+@njit(nogil=True, cache=True)
+def _follow(first, last, begin, end, worth, posting, slots, best):  # pragma: no cover
+    for s in range(first.shape[0]):
+        here, there = begin[s], end[s]
+        earned = worth[there] - worth[here]
+        for p in range(first[s], last[s]):
+            melody = posting[p] >> PLACE_BITS
+            band = (np.int32(posting[p] & _NOTE) - here) >> BAND
+            slot = slots[melody, band & (SLOTS - 1)]
+            total = earned
+            passed = here - slot.until
+            kept = slot.score - PASSED_COST * max(passed, 0)
+            if slot.band == band and slot.score > 0:
+                if slot.until >= there:
+                    continue
+                if kept > 0:
+                    total = kept + worth[there] - worth[max(here, slot.until)]
+            elif kept > earned:
+                continue
+            slot.score, slot.band, slot.until = np.float32(total), band, there
+            best[melody] = max(best[melody], np.float32(total))
+
+
+def chain(first, last, begin, end, worth, posting, best) -> None:
+    """Fill `best` with the score of every melody's best chain."""
+    slots = np.zeros((len(best), SLOTS), _SLOT)
+    _follow(first, last, begin, end, worth, posting, slots, best)

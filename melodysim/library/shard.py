@@ -1,0 +1,138 @@
+"""A part of a library, packed for the kernels: melodies in the order in which they came in.
+
+Parts hold at most `MOST` melodies, so that what a search touches at random stays in a processor's
+cache, and so that several processes or machines can share a library. What a part holds does not depend
+on the others: what melodies say is counted in each and added up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.align.corpus import Melodies, counts_of, lay_melodies
+from melodysim.align.scan import Lanes, lay_in_lanes
+from melodysim.library.arrays import map_arrays, write_arrays
+from melodysim.melody import Melody
+from melodysim.rarity import Counts
+from melodysim.seeds import Seeds, build_seeds
+from melodysim.sequence import normalise
+
+MOST = 100_000
+"""Melodies of a part; at most `melodysim.seeds.MOST_MELODIES`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """Packed melodies.
+
+    Attributes
+    ----------
+    notes : Melodies
+        The melodies.
+    serial : ndarray of int64, shape (melodies,)
+        Which entries of the store they are, increasing.
+    first_pitch : ndarray of float32, shape (melodies,)
+        MIDI note number of each melody's first note.
+    names, name_start : ndarray of uint8, shape (bytes,); ndarray of int64, shape (melodies + 1,)
+        Ids in UTF-8, end to end, and where each begins.
+    stored : mapping of str to ndarray
+        What was worked out before, if it was.
+    """
+
+    notes: Melodies
+    serial: NDArray[np.int64]
+    first_pitch: NDArray[np.float32]
+    names: NDArray[np.uint8]
+    name_start: NDArray[np.int64]
+    stored: Mapping[str, NDArray]
+
+    def __len__(self) -> int:
+        """Give the number of melodies."""
+        return len(self.serial)
+
+    def name(self, melody: int) -> str:
+        """Give the id of a melody."""
+        return self.names[self.name_start[melody] : self.name_start[melody + 1]].tobytes().decode()
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        """The melodies side by side, for the first pass."""
+        if "lanes.order" in self.stored:
+            return Lanes(**{f.name: self.stored[f"lanes.{f.name}"] for f in fields(Lanes)})
+        return lay_in_lanes(self.notes)
+
+    @cached_property
+    def seeds(self) -> Seeds:
+        """Where their turns occur."""
+        if "seeds.turn" in self.stored:
+            turn, begin, posting = (self.stored[f"seeds.{k}"] for k in ("turn", "begin", "posting"))
+            return Seeds(turn, begin, posting, len(self))
+        return build_seeds(self.notes)
+
+    @cached_property
+    def counts(self) -> Counts:
+        """How often turns occur in them."""
+        if "counts.displacement" in self.stored:
+            pitch, timing = (
+                tuple(self.stored[f"counts.{kind}{k}"] for k in range(3))
+                for kind in ("pitch", "timing")
+            )
+            return Counts(pitch, timing, self.stored["counts.displacement"])
+        return counts_of(self.notes)
+
+
+def pack_shard(melodies: Iterable[tuple[int, str, Melody]]) -> Shard:
+    """Pack melodies, each with its serial number and its id."""
+    serials, names, sequences, first = [], [], [], []
+    for serial, identity, melody in melodies:
+        serials.append(serial)
+        names.append(identity.encode())
+        sequences.append(normalise(melody))
+        first.append(melody.pitch[0] if len(melody) else 0)
+    starts = np.concatenate([[0], np.cumsum([len(name) for name in names])])
+    return Shard(
+        lay_melodies(sequences),
+        np.array(serials, np.int64),
+        np.array(first, np.float32),
+        np.frombuffer(b"".join(names), np.uint8),
+        starts.astype(np.int64),
+        {},
+    )
+
+
+def write_shard(path: Path, shard: Shard) -> None:
+    """Write a part to a file, with all that can be worked out before a query comes."""
+    arrays = {f"notes.{f.name}": getattr(shard.notes, f.name) for f in fields(Melodies)}
+    arrays |= {f"lanes.{f.name}": getattr(shard.lanes, f.name) for f in fields(Lanes)}
+    arrays |= {f"seeds.{k}": getattr(shard.seeds, k) for k in ("turn", "begin", "posting")}
+    arrays |= {f"counts.pitch{k}": table for k, table in enumerate(shard.counts.pitch)}
+    arrays |= {f"counts.timing{k}": table for k, table in enumerate(shard.counts.timing)}
+    arrays["counts.displacement"] = shard.counts.displacement
+    for name in ("serial", "first_pitch", "names", "name_start"):
+        arrays[name] = getattr(shard, name)
+    write_arrays(path, arrays)
+
+
+def open_shard(path: Path) -> Shard:
+    """Map a part that was written before.
+
+    Raises
+    ------
+    OSError, ValueError, KeyError
+        If it is not there, or not a part.
+    """
+    arrays, _ = map_arrays(path)
+    return Shard(
+        Melodies(**{f.name: arrays[f"notes.{f.name}"] for f in fields(Melodies)}),
+        arrays["serial"],
+        arrays["first_pitch"],
+        arrays["names"],
+        arrays["name_start"],
+        arrays,
+    )

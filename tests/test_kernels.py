@@ -1,0 +1,118 @@
+"""The compiled kernels and those in numba must agree to the bit, in every instruction set."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import random_tune, tune
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from melodysim.align import fallback, kernels, notes, scan
+from melodysim.align.corpus import build_corpus
+from melodysim.sequence import normalise
+
+native = kernels._native()
+SETS = [
+    name for name in ("avx512", "avx2", "sse4.1", "neon") if native and native.instruction_set(name)
+]
+
+needs_native = pytest.mark.skipif(native is None, reason="the kernels were not compiled")
+
+
+def test_the_kernels_were_compiled_where_there_is_a_compiler():
+    """Without this the tests below could all be skipped unseen."""
+    if os.environ.get("MELODYSIM_BROWSER"):  # set by the checks that every change goes through
+        assert native is not None
+        assert SETS
+
+
+class _Set:
+    """The compiled kernels, held to one instruction set."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def scan(self, *arrays):
+        native.scan(*arrays, self.name)
+
+
+def tunes(rng, count, most):
+    found = [random_tune(rng, int(rng.integers(1, most))) for _ in range(count)]
+    whole = [normalise(t) for t in found]
+    # Long copies saturate, and repeated notes and wide leaps are there too.
+    return [*whole, normalise(tune([60] * 50)), normalise(tune([40, 90] * 20)), whole[0]]
+
+
+@needs_native
+@pytest.mark.parametrize("name", SETS)
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=10, deadline=None)
+def test_the_first_pass_is_the_same_in_every_set(name, seed):
+    rng = np.random.default_rng(seed)
+    references = tunes(rng, int(rng.integers(1, 300)), 90)
+    lanes = scan.lay_in_lanes(build_corpus(references))
+    for query in (references[0], references[-2], normalise(random_tune(rng, 120))):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(scan, "kernels", lambda: _Set(name))
+            mine = scan.scan(query, lanes, len(references))
+            patch.setattr(scan, "kernels", lambda: fallback)
+            assert mine.tolist() == scan.scan(query, lanes, len(references)).tolist()
+
+
+@needs_native
+@given(seed=st.integers(0, 2**32), timing=st.booleans())
+@settings(max_examples=10, deadline=None)
+def test_the_second_pass_is_the_same_to_the_bit(seed, timing):
+    rng = np.random.default_rng(seed)
+    references = tunes(rng, 20, 60)
+    corpus = build_corpus(references)
+    every = np.arange(len(references))
+    for query in (references[0], normalise(random_tune(rng, 70))):
+        with pytest.MonkeyPatch.context() as patch:
+            found = []
+            for used in (native, fallback):
+                patch.setattr(notes, "kernels", lambda used=used: used)
+                paths = [notes.align_path(query, corpus, k, timing) for k in every]
+                scores = notes.align_scores(query, corpus, every, 1, timing)
+                assert scores.tolist() == [path.score for path in paths]
+                found.append((scores.tobytes(), [path.path.tolist() for path in paths]))
+            assert found[0] == found[1]
+
+
+@needs_native
+def test_arrays_that_do_not_go_together_are_refused():
+    """A wrong size would read foreign memory."""
+    corpus = build_corpus([normalise(tune([60, 62, 64, 65]))])
+    query = normalise(tune([60, 62, 64]))
+    pair = list(notes._prepared(query, corpus, True))
+    out = np.zeros(1, np.float32)
+    native.align_scores(*pair, corpus.start, np.array([0]), out)
+    for wrong in (np.array([1]), np.array([-1])):
+        with pytest.raises(ValueError, match="outside"):
+            native.align_scores(*pair, corpus.start, wrong, out)
+    with pytest.raises(ValueError, match="go together"):
+        native.align_scores(*pair, corpus.start, np.array([0, 0]), out)
+    with pytest.raises(TypeError, match="2 bytes expected"):
+        native.align_scores(pair[0].astype(np.int32), *pair[1:], corpus.start, np.array([0]), out)
+    with pytest.raises(ValueError, match="go together"):
+        native.align_scores(pair[0][:2], *pair[1:], corpus.start, np.array([0]), out)
+    with pytest.raises(ValueError, match="outside"):
+        native.align_path(*pair, 0, 9, np.zeros((3, 9), np.int8))
+    read_only = out.copy()
+    read_only.flags.writeable = False
+    with pytest.raises((ValueError, BufferError)):
+        native.align_scores(*pair, corpus.start, np.array([0]), read_only)
+
+
+def test_numba_serves_where_it_is_asked_for():
+    said = subprocess.run(
+        [sys.executable, "-c", "from melodysim.align import kernels as k; print(k.description())"],
+        env=os.environ | {"MELODYSIM_KERNELS": "numba"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.startswith("numba")
