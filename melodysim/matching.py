@@ -25,9 +25,9 @@ from melodysim.align.listen import (
     trace_heard,
 )
 from melodysim.align.notes import align_path, align_scores
-from melodysim.library import Entry, Shelf
+from melodysim.align.seeds import SEED
+from melodysim.library import Entry, Reference, Shelf
 from melodysim.melody import Melody, Piece
-from melodysim.seeds import SEED
 from melodysim.sequence import Sequence, normalise, retrograde
 from melodysim.significance import FITTED_ALL, Background, fit_background
 
@@ -228,17 +228,17 @@ def find_matches(
     if len(protected) and protected[0] not in wanted:
         wanted = np.append(wanted, protected[0])
     names = {int(k): library.index.name(int(k)) for k in wanted}
-    entries = library.entries(list(names.values()))
+    found = library.references(list(names.values()))
     matches = []
     for reference in wanted:
         reading = readings[best[reference, 0]]
         place = best[reference, 1]
-        entry = entries[names[int(reference)]]
+        whole = found[names[int(reference)]]
         if reading.melody is None:
-            match = _match_heard(piece, library, evidence, reading, place, entry)
+            match = _match_heard(piece, library, evidence, reading, place, whole)
         else:
             sequence = sequences[reading.melody]
-            match = _match_notes(piece, library, sequence, reading, place, entry, timing)
+            match = _match_notes(piece, library, sequence, reading, place, whole, timing)
         if match is not None:
             turn = _rarest_turn(match, library, int(reference)) if match.e_value < DESCRIBED else None
             matches.append(replace(match, turn=turn))
@@ -424,12 +424,12 @@ def _match_notes(
     sequence: Sequence,
     reading: _Hypothesis,
     place: int,
-    entry: Entry,
+    whole: Reference,
     timing: bool,
 ) -> Match | None:
     """Trace a match of notes with notes."""
     reference = int(reading.references[place])
-    melody, theirs = piece.melodies[reading.melody or 0], library.melody(entry.id)
+    melody, theirs = piece.melodies[reading.melody or 0], whole.melody
     path = align_path(sequence, library.index.corpus(np.array([reference])), 0, timing).path
     if not len(path):
         return None
@@ -439,7 +439,7 @@ def _match_notes(
     transposition = int(values[np.argmax(counts)])
     gaps = np.diff(theirs.onset[other]) / np.diff(melody.onset[mine])
     return Match(
-        reference=entry,
+        reference=whole.entry,
         reference_melody=theirs,
         query=_span(melody, mine),
         reference_span=_span(theirs, other),
@@ -463,20 +463,20 @@ def _match_heard(
     evidence: Evidence | None,
     reading: _Hypothesis,
     place: int,
-    entry: Entry,
+    whole: Reference,
 ) -> Match | None:
     """Trace a reference that was heard, and find the notes of the tracked line that go with it."""
     if evidence is None or piece.heard is None or reading.found is None:
         return None
     reference = int(reading.references[place])
-    theirs, melody = library.melody(entry.id), piece.melodies[0]
+    theirs, melody = whole.melody, piece.melodies[0]
     corpus = library.index.corpus(np.array([reference]))
     heard = trace_heard(corpus, evidence, piece.heard, 0, reading.found[place])
     path = _pair_notes(melody, heard)
     seconds = (float(heard.begin[0]), float(heard.end[-1]))
     first, last = np.searchsorted(melody.onset, seconds)
     return Match(
-        reference=entry,
+        reference=whole.entry,
         reference_melody=theirs,
         query=Span((int(first), max(int(last), int(first))), seconds),
         reference_span=_span(theirs, heard.note),

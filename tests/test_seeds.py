@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melodysim.align.corpus import counts_of, lay_melodies
+from melodysim.align.seeds import SEED, build_seeds, melodies_with, seed_scores, turn_numbers, turns_of
 from melodysim.rarity import rarity_of
-from melodysim.seeds import SEED, build_seeds, melodies_with, seed_scores, turn_numbers, turns_of
 from melodysim.sequence import normalise
 
 

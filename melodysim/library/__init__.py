@@ -95,14 +95,20 @@ class Library:
         with Store(self.path) as store:
             return [store.melody(self._index.name(k)) for sample in self._backgrounds for k in sample]
 
+    def references(self, ids: list[str]) -> dict[str, Reference]:
+        """Look up some references: rights as they stand today, and notes."""
+        with Store(self.path) as store:
+            return {
+                identity: Reference(
+                    replace(entry, rights=effective(entry.rights, self.territory)),
+                    store.melody(identity),
+                )
+                for identity, entry in store.entries_by_id(ids).items()
+            }
+
     def entries(self, ids: list[str]) -> dict[str, Entry]:
         """Look up what the library says of some references, rights as they stand today."""
-        with Store(self.path) as store:
-            found = store.entries_by_id(ids)
-        return {
-            identity: replace(entry, rights=effective(entry.rights, self.territory))
-            for identity, entry in found.items()
-        }
+        return {identity: reference.entry for identity, reference in self.references(ids).items()}
 
     def melody(self, identity: str) -> Melody:
         """Load the notes of a reference."""

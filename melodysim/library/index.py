@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from melodysim.align.corpus import Corpus, Melodies, corpus_of, counts_of, join_melodies, take_melodies
 from melodysim.align.scan import lay_in_lanes, scan
+from melodysim.align.seeds import melodies_with, seed_scores, turns_of
 from melodysim.library.shard import Shard, pack_shard
 from melodysim.melody import Melody
 from melodysim.rarity import Rarity, rarity_of, total_counts
-from melodysim.seeds import melodies_with, seed_scores, turns_of
 from melodysim.sequence import Sequence as NoteSequence
 
 EXHAUSTIVE = 100_000
@@ -217,7 +217,7 @@ class Index:
         return np.union1d(of_all, _highest(np.where(protected, bits, 0), SEEDED))
 
     def melodies_with(self, interval: NDArray[np.integer]) -> int:
-        """Count the references in which a turn of `melodysim.seeds.SEED` intervals occurs."""
+        """Count the references in which a turn of `melodysim.align.seeds.SEED` intervals occurs."""
         return sum(
             int((number[melodies_with(shard.seeds, interval)] >= 0).sum())
             for number, shard in zip(self._numbers, self.shards, strict=True)

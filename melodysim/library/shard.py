@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from melodysim.align.corpus import Melodies, counts_of, lay_melodies
 from melodysim.align.scan import Lanes, lay_in_lanes
+from melodysim.align.seeds import Seeds, build_seeds
 from melodysim.library.arrays import map_arrays, write_arrays
 from melodysim.melody import Melody
 from melodysim.rarity import Counts
-from melodysim.seeds import Seeds, build_seeds
 from melodysim.sequence import normalise
 
 MOST = 100_000
-"""Melodies of a part; at most `melodysim.seeds.MOST_MELODIES`."""
+"""Melodies of a part; at most `melodysim.align.seeds.MOST_MELODIES`."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.library.index import Index, packed_index
-from melodysim.library.store import Entry, Reference
+from melodysim.library.store import Reference
 from melodysim.melody import Melody
 
 
@@ -34,11 +34,8 @@ class Shelf(Protocol):
     def comparisons(self) -> int:
         """With how many references a query is compared, for E-values."""
 
-    def entries(self, ids: list[str]) -> dict[str, Entry]:
-        """Look up what is known of some references."""
-
-    def melody(self, identity: str) -> Melody:
-        """Load the notes of a reference."""
+    def references(self, ids: list[str]) -> dict[str, Reference]:
+        """Look up what is known of some references, with their notes."""
 
 
 class MemoryShelf:
@@ -83,10 +80,6 @@ class MemoryShelf:
         """One: the work."""
         return 1
 
-    def entries(self, ids: list[str]) -> dict[str, Entry]:
+    def references(self, ids: list[str]) -> dict[str, Reference]:
         """Look up melodies of the work."""
-        return {identity: self._work[identity].entry for identity in ids}
-
-    def melody(self, identity: str) -> Melody:
-        """Give the notes of a melody of the work."""
-        return self._work[identity].melody
+        return {identity: self._work[identity] for identity in ids}

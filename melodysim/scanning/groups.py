@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.library import Entry, Index
+from melodysim.library import Entry, Index, Reference
 from melodysim.library.index import packed_index
 from melodysim.matching import find_matches
 from melodysim.melody import Melody, Piece
@@ -123,11 +123,10 @@ class _Collection:
     def comparisons(self) -> int:
         return max(1, len(self._melodies) - 1)
 
-    def entries(self, ids: list[str]) -> dict[str, Entry]:
-        return {i: Entry(i, i, None, i, Rights("unknown")) for i in ids}
-
-    def melody(self, identity: str) -> Melody:
-        return self._melodies[int(identity)]
+    def references(self, ids: list[str]) -> dict[str, Reference]:
+        return {
+            i: Reference(Entry(i, i, None, i, Rights("unknown")), self._melodies[int(i)]) for i in ids
+        }
 
 
 def find_alike(

@@ -187,7 +187,7 @@ def turns_of(query: Sequence, rarity: Rarity) -> Turns:
 @cache
 def _chain() -> Any:
     """Compile the kernel; numba is imported only by libraries that are large enough."""
-    from melodysim.chains import chain
+    from melodysim.align.seed_kernels import chain
 
     return chain
 

@@ -1,11 +1,11 @@
-"""The kernel of `melodysim.seeds`: chains of shared turns, one melody's slots beside the next's."""
+"""The kernel of `melodysim.align.seeds`, which explains the method: chains of shared turns."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-from melodysim.seeds import BAND, PASSED_COST, PLACE_BITS, SLOTS
+from melodysim.align.seeds import BAND, PASSED_COST, PLACE_BITS, SLOTS
 
 _SLOT = np.dtype([("score", np.float32), ("band", np.int32), ("until", np.int32)])
 _NOTE = (1 << PLACE_BITS) - 1
