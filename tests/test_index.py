@@ -203,7 +203,7 @@ def test_seeds_find_what_the_first_pass_finds(tunes, monkeypatch):
     # More protected references than may come from all are still there.
     monkeypatch.setattr(index_module, "SEEDED", 5)
     medley = normalise(tune(np.concatenate([t.pitch for t in tunes])))
-    chosen = index._seeded(medley, np.arange(MELODIES) < 6)
+    chosen = index._seeded(medley, np.arange(MELODIES) < 6, 2)
     assert 5 < len(chosen) <= 10
     assert (chosen < 6).sum() >= 5
 

@@ -12,29 +12,31 @@ _NOTE = (1 << PLACE_BITS) - 1
 
 
 @njit(nogil=True, cache=True)
-def _follow(first, last, begin, end, worth, posting, slots, best):  # pragma: no cover
+def _follow(first, last, begin, end, cost, worth, posting, slots, best):  # pragma: no cover
     for s in range(first.shape[0]):
         here, there = begin[s], end[s]
-        earned = worth[there] - worth[here]
+        earned = worth[there] - worth[here] - cost[s]
         for p in range(first[s], last[s]):
             melody = posting[p] >> PLACE_BITS
             band = (np.int32(posting[p] & _NOTE) - here) >> BAND
             slot = slots[melody, band & (SLOTS - 1)]
+            kept = slot.score - PASSED_COST * max(here - slot.until, 0)
             total = earned
-            passed = here - slot.until
-            kept = slot.score - PASSED_COST * max(passed, 0)
             if slot.band == band and slot.score > 0:
                 if slot.until >= there:
                     continue
                 if kept > 0:
-                    total = kept + worth[there] - worth[max(here, slot.until)]
+                    more = worth[there] - worth[max(here, slot.until)] - cost[s]
+                    if more <= 0:
+                        continue
+                    total = kept + more
             elif kept > earned:
                 continue
             slot.score, slot.band, slot.until = np.float32(total), band, there
             best[melody] = max(best[melody], np.float32(total))
 
 
-def chain(first, last, begin, end, worth, posting, best) -> None:
+def chain(first, last, begin, end, cost, worth, posting, best) -> None:
     """Fill `best` with the score of every melody's best chain."""
     slots = np.zeros((len(best), SLOTS), _SLOT)
-    _follow(first, last, begin, end, worth, posting, slots, best)
+    _follow(first, last, begin, end, cost, worth, posting, slots, best)

@@ -4,18 +4,20 @@ An inverted index of interval n-grams, and a search in the manner of BLAST (Alts
 melodies Uitdenbogerd & Zobel 1999): turns that a query and a reference have in common, in the same
 order and at the same distance, are chained along their diagonal. A chain earns what the newly covered
 intervals say (`melodysim.rarity`), and loses by every interval that it passes over; the best chain of a
-reference is its score. A turn of the query is also looked up with one of its notes left out, so that an
-ornament costs no more than it must.
+reference is its score. Turns are indexed, and looked up, a second time with the note in their middle
+left out: so a changed note, or one more or less, is bridged (a spaced seed, Ma, Tromp & Li 2002).
 
-Conventions: a turn is `SEED` intervals; a posting is a melody and a note in 32 bits. Slots hold chains
-while a query is chained: `SLOTS` a melody, by diagonal.
+Conventions: a turn is `SEED` intervals, of which the middle one may be a sum of two; a posting is a
+melody and a note in 32 bits. Slots hold chains while a query is chained: `SLOTS` a melody, by diagonal.
+
+The numbers below were chosen on songs of 300 notes from a model of pop songs that held 20 notes of one
+of 100,000 melodies, a tenth to three tenths of them changed: by how many of those melodies were among
+the first 400, 1,000, 4,000 and 10,000 (docs/performance.md).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +36,11 @@ LEAST_BITS = 5.0
 """Turns that say less are not looked up: repeated notes and scales occur everywhere."""
 PASSED_COST = 1.0
 """Bits lost by every interval of the query that a chain passes over."""
-SLOTS, BAND = 4, 2
+BRIDGED_COST = 6.0
+"""Bits that a turn with a note left out says less."""
+SLOTS, BAND = 4, 1
 """Chains kept a melody; diagonals are kept apart by 2 ** `BAND`."""
+_MIDDLE = SEED // 2
 _SYMBOLS = 2 * MAX_INTERVAL + 1
 
 
@@ -49,6 +54,8 @@ class Seeds:
         Numbers of the turns that occur, increasing.
     begin : ndarray of uint32, shape (turns + 1,)
         First posting of each.
+    bridged : ndarray of uint32, shape (turns,)
+        First posting of each with a note left out; they come last.
     posting : ndarray of uint32, shape (postings,)
         Melody and first note of every occurrence, in order within a turn.
     melodies : int
@@ -57,45 +64,69 @@ class Seeds:
 
     turn: NDArray[np.uint32]
     begin: NDArray[np.uint32]
+    bridged: NDArray[np.uint32]
     posting: NDArray[np.uint32]
     melodies: int
 
 
-def turn_numbers(interval: NDArray[np.integer]) -> NDArray[np.uint32]:
-    """Give a number to the turn that begins at every interval: [n] to [n - SEED + 1]."""
-    count = max(len(interval) - SEED + 1, 0)
+def turn_numbers(interval: NDArray[np.integer], *, bridged: bool = False) -> NDArray[np.uint32]:
+    """Give a number to the turn that begins at every interval.
+
+    Parameters
+    ----------
+    interval : ndarray of int, shape (n,)
+        Within ± `MAX_INTERVAL`.
+    bridged : bool, optional
+        Whether the note in the middle is left out: then a turn covers one interval more.
+
+    Returns
+    -------
+    ndarray of uint32, shape (max(n - `SEED` - bridged + 1, 0),)
+    """
+    count = max(len(interval) - SEED - bridged + 1, 0)
     number = np.zeros(count, np.uint32)
     for k in range(SEED):
-        symbol = interval[k : k + count].astype(np.int64) + MAX_INTERVAL
-        number = number * np.uint32(_SYMBOLS) + symbol.astype(np.uint32)
+        at = k + (bridged and k > _MIDDLE)
+        symbol = interval[at : at + count].astype(np.int16)
+        if bridged and k == _MIDDLE:
+            symbol = fold_leaps(symbol + interval[at + 1 : at + 1 + count])
+        number = number * np.uint32(_SYMBOLS) + (symbol + MAX_INTERVAL).astype(np.uint32)
     return number
 
 
-def build_seeds(notes: Melodies) -> Seeds:
+def build_seeds(melodies: Melodies) -> Seeds:
     """Index the turns of melodies.
 
     Parameters
     ----------
-    notes : Melodies
+    melodies : Melodies
         At most `MOST_MELODIES`.
 
     Returns
     -------
     Seeds
     """
-    lengths = notes.lengths
-    number = turn_numbers(notes.interval)
-    melody = np.repeat(np.arange(len(notes)), lengths)[: len(number)]
-    place = np.arange(len(number)) - notes.start[melody]
-    # The last entry of a melody leads nowhere: a turn must end before it.
-    inside = np.flatnonzero(place + SEED < lengths[melody])
+    lengths = melodies.lengths
     last = (1 << PLACE_BITS) - 1
-    posting = (melody[inside] << PLACE_BITS | np.minimum(place[inside], last)).astype(np.uint32)
-    number = number[inside]
+    numbers, postings = [], []
+    for bridged in (False, True):
+        number = turn_numbers(melodies.interval, bridged=bridged)
+        melody = np.repeat(np.arange(len(melodies)), lengths)[: len(number)]
+        place = np.arange(len(number)) - melodies.start[melody]
+        # The last entry of a melody leads nowhere: a turn must end before it.
+        inside = np.flatnonzero(place + SEED + bridged < lengths[melody])
+        numbers.append(number[inside])
+        posting = melody[inside] << PLACE_BITS | np.minimum(place[inside], last)
+        postings.append(posting.astype(np.uint32))
+    number, plain = np.concatenate(numbers), len(numbers[0])
     order = np.argsort(number, kind="stable")
     turn, first = np.unique(number[order], return_index=True)
     begin = np.append(first, len(order)).astype(np.uint32)
-    return Seeds(turn, begin, posting[order], len(notes))
+    before = np.concatenate([[0], np.cumsum(order < plain)])
+    bridged_from = begin[:-1] + (before[begin[1:]] - before[begin[:-1]])
+    return Seeds(
+        turn, begin, bridged_from.astype(np.uint32), np.concatenate(postings)[order], len(melodies)
+    )
 
 
 def melodies_with(seeds: Seeds, interval: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -116,20 +147,22 @@ def melodies_with(seeds: Seeds, interval: NDArray[np.integer]) -> NDArray[np.int
     row = int(np.searchsorted(seeds.turn, number))
     if row == len(seeds.turn) or seeds.turn[row] != number:
         return np.zeros(0, np.int64)
-    found = seeds.posting[seeds.begin[row] : seeds.begin[row + 1]] >> PLACE_BITS
+    found = seeds.posting[seeds.begin[row] : seeds.bridged[row]] >> PLACE_BITS
     return np.unique(found).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class Turns:
-    """Turns of a query, to be looked up.
+    """Turns of a query, to be looked up, by where they begin in it.
 
     Attributes
     ----------
     number : ndarray of uint32, shape (n,)
-        Of the turns, by where they begin in the query.
+        Of the turns.
     begin, end : ndarray of int32, shape (n,)
         Intervals of the query that each covers.
+    cost : ndarray of float32, shape (n,)
+        Bits that it says less than they do.
     worth : ndarray of float32, shape (intervals + 1,)
         What the intervals before each place say together, in bits.
     """
@@ -137,6 +170,7 @@ class Turns:
     number: NDArray[np.uint32]
     begin: NDArray[np.int32]
     end: NDArray[np.int32]
+    cost: NDArray[np.float32]
     worth: NDArray[np.float32]
 
 
@@ -153,43 +187,25 @@ def turns_of(query: Sequence, rarity: Rarity) -> Turns:
     -------
     Turns
     """
-    interval = query.interval.astype(np.int64)
-    n = len(interval)
     padded = np.append(query.interval, np.int8(0))
-    everything = np.full(len(padded), np.inf, np.float32)
-    bits = surprisal(rarity, padded, np.array([0, len(padded)]), everything)[1:]
+    unbounded = np.full(len(padded), np.inf, np.float32)
+    bits = surprisal(rarity, padded, np.array([0, len(padded)]), unbounded)[1:]
     worth = np.concatenate([[0.0], np.cumsum(bits, dtype=np.float64)]).astype(np.float32)
-    numbers = [turn_numbers(interval)]
-    begins: list[NDArray[np.int64]] = [np.arange(len(numbers[0]), dtype=np.int64)]
-    ends = [begins[0] + SEED]
-    # The same with a note left out: two intervals become one. At the ends it would be a shorter turn.
-    for k in range(SEED):
-        count = max(n - SEED, 0)
-        rows = [interval[j + (j > k) : j + (j > k) + count] for j in range(SEED)]
-        rows[k] = fold_leaps(rows[k] + interval[k + 1 : k + 1 + count]).astype(np.int64)
-        shorter = np.zeros(count, np.int64)
-        for row in rows:
-            shorter = shorter * _SYMBOLS + row + MAX_INTERVAL
-        numbers.append(shorter.astype(np.uint32))
-        begins.append(np.arange(count))
-        ends.append(begins[-1] + SEED + 1)
-    number, begin, end = (np.concatenate(part) for part in (numbers, begins, ends))
-    told = worth[end] - worth[begin] >= LEAST_BITS
-    order = np.flatnonzero(told)[np.lexsort((number[told], begin[told]))]
+    plain, bridged = (turn_numbers(query.interval, bridged=kind) for kind in (False, True))
+    number = np.concatenate([plain, bridged])
+    begin = np.concatenate([np.arange(len(plain)), np.arange(len(bridged))])
+    is_bridged = np.arange(len(number)) >= len(plain)
+    end = begin + SEED + is_bridged
+    cost = np.where(is_bridged, BRIDGED_COST, 0.0)
+    told = np.flatnonzero(worth[end] - worth[begin] - cost >= LEAST_BITS)
+    order = told[np.lexsort((is_bridged[told], begin[told]))]
     return Turns(
-        number[order].astype(np.uint32),
+        number[order],
         begin[order].astype(np.int32),
         end[order].astype(np.int32),
+        cost[order].astype(np.float32),
         worth,
     )
-
-
-@cache
-def _chain() -> Any:
-    """Compile the kernel; numba is imported only by libraries that are large enough."""
-    from melodysim.align.seed_kernels import chain
-
-    return chain
 
 
 def seed_scores(turns: Turns, seeds: Seeds) -> NDArray[np.float32]:
@@ -207,17 +223,20 @@ def seed_scores(turns: Turns, seeds: Seeds) -> NDArray[np.float32]:
     ndarray of float32, shape (melodies,)
         Bits; 0 where no turn is shared.
     """
+    from melodysim.align.seed_kernels import chain
+
     best = np.zeros(seeds.melodies, np.float32)
     if not len(seeds.turn) or not len(turns.number):
         return best
     nearest = np.minimum(np.searchsorted(seeds.turn, turns.number), len(seeds.turn) - 1)
     there = np.flatnonzero(seeds.turn[nearest] == turns.number)
     row = nearest[there]
-    _chain()(
+    chain(
         seeds.begin[row],
         seeds.begin[row + 1],
         turns.begin[there],
         turns.end[there],
+        turns.cost[there],
         turns.worth,
         seeds.posting,
         best,

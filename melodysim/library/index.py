@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,7 +26,7 @@ from melodysim.sequence import Sequence as NoteSequence
 
 EXHAUSTIVE = 100_000
 """References up to which the first pass leaves none out; above, seeds choose whom it scores."""
-SEEDED = 4_000
+SEEDED = 10_000
 """References that seeds hand to the first pass, of all and again of the protected ones."""
 
 
@@ -197,7 +198,7 @@ class Index:
         if len(query) < 2:
             return scores
         if len(self) > EXHAUSTIVE if seeded is None else seeded:
-            chosen = self._seeded(query, protected)
+            chosen = self._seeded(query, protected, threads)
             notes = self.notes(chosen)
             scores[chosen] = scan(query, lay_in_lanes(notes), len(notes), threads)
             return scores
@@ -206,15 +207,19 @@ class Index:
             scores[number[counts]] = scan(query, shard.lanes, len(shard), threads)[counts]
         return scores
 
-    def _seeded(self, query: NoteSequence, protected: NDArray[np.bool_]) -> NDArray[np.int64]:
+    def _seeded(
+        self, query: NoteSequence, protected: NDArray[np.bool_], threads: int
+    ) -> NDArray[np.int64]:
         """Choose the references that share turns with a query."""
         bits = np.zeros(len(self), np.float32)
         turns = turns_of(query, self.rarity)
-        for number, shard in zip(self._numbers, self.shards, strict=True):
-            counts = number >= 0
-            bits[number[counts]] = seed_scores(turns, shard.seeds)[counts]
+        with ThreadPoolExecutor(threads) as pool:
+            found = pool.map(lambda shard: seed_scores(turns, shard.seeds), self.shards)
+            for number, scores in zip(self._numbers, found, strict=True):
+                bits[number[number >= 0]] = scores[number >= 0]
         of_all = _highest(bits, SEEDED)
-        return np.union1d(of_all, _highest(np.where(protected, bits, 0), SEEDED))
+        bound = np.flatnonzero(protected)
+        return np.union1d(of_all, bound[_highest(bits[bound], SEEDED)])
 
     def melodies_with(self, interval: NDArray[np.integer]) -> int:
         """Count the references in which a turn of `melodysim.align.seeds.SEED` intervals occurs."""

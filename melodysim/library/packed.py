@@ -33,7 +33,7 @@ from melodysim.rarity import Rarity
 from melodysim.rights import Territory
 from melodysim.significance import sample_references
 
-FORMAT = 4
+FORMAT = 5
 """Raised whenever the arrays, or how they are worked out, change."""
 SMALL = 5_000
 """Melodies below which a part is made anew together with those that came since."""

@@ -25,6 +25,7 @@ from melodysim.sequence import normalise
 
 MOST = 100_000
 """Melodies of a part; at most `melodysim.align.seeds.MOST_MELODIES`."""
+_SEEDS = ("turn", "begin", "bridged", "posting")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +72,8 @@ class Shard:
     def seeds(self) -> Seeds:
         """Where their turns occur."""
         if "seeds.turn" in self.stored:
-            turn, begin, posting = (self.stored[f"seeds.{k}"] for k in ("turn", "begin", "posting"))
-            return Seeds(turn, begin, posting, len(self))
+            turn, begin, bridged, posting = (self.stored[f"seeds.{name}"] for name in _SEEDS)
+            return Seeds(turn, begin, bridged, posting, len(self))
         return build_seeds(self.notes)
 
     @cached_property
@@ -110,7 +111,7 @@ def write_shard(path: Path, shard: Shard) -> None:
     """Write a part to a file, with all that can be worked out before a query comes."""
     arrays = {f"notes.{f.name}": getattr(shard.notes, f.name) for f in fields(Melodies)}
     arrays |= {f"lanes.{f.name}": getattr(shard.lanes, f.name) for f in fields(Lanes)}
-    arrays |= {f"seeds.{k}": getattr(shard.seeds, k) for k in ("turn", "begin", "posting")}
+    arrays |= {f"seeds.{k}": getattr(shard.seeds, k) for k in _SEEDS}
     arrays |= {f"counts.pitch{k}": table for k, table in enumerate(shard.counts.pitch)}
     arrays |= {f"counts.timing{k}": table for k, table in enumerate(shard.counts.timing)}
     arrays["counts.displacement"] = shard.counts.displacement
