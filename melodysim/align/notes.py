@@ -116,7 +116,11 @@ def align_scores(
 
     def work(share: NDArray[np.int64]) -> NDArray[np.float32]:
         out = np.zeros(len(share), np.float32)
-        kernels().align_scores(*pair, corpus.start, np.ascontiguousarray(share), out)
+        # Of like length side by side, so that none waits for another.
+        order = np.argsort(corpus.lengths[share], kind="stable")
+        found = np.zeros(len(share), np.float32)
+        kernels().align_scores(*pair, corpus.start, np.ascontiguousarray(share[order]), found)
+        out[order] = found
         return out
 
     return in_threads(work, melodies, threads)

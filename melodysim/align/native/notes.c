@@ -15,6 +15,12 @@
 
 typedef struct { float repetition, octave, mistuned, different, share, slope, loss, drift; } Costs;
 
+static inline Costs costs_of(const Pair *pair)
+{
+    const float *c = pair->costs;
+    return (Costs){c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]};
+}
+
 /* The best way found so far to a pair of notes. */
 typedef struct { float score, tempo; int move; } Way;
 
@@ -51,8 +57,7 @@ static inline void consider(Way *top, float before, float tempo, float earned, f
 static float align(const Pair *pair, int64_t low, int64_t high, float *score, float *tempo, int *steps,
                    int8_t *move, int64_t *end)
 {
-    const Costs costs = {pair->costs[0], pair->costs[1], pair->costs[2], pair->costs[3],
-                         pair->costs[4], pair->costs[5], pair->costs[6], pair->costs[7]};
+    const Costs costs = costs_of(pair);
     const int64_t n = pair->notes, m = high - low, width = m + FURTHEST;
     const int16_t *query = pair->query, *reference = pair->pitch + low;
     const float *surprisal = pair->surprisal + low, *timing = pair->timing + low;
@@ -153,28 +158,117 @@ static float align(const Pair *pair, int64_t low, int64_t high, float *score, fl
     return best;
 }
 
-/* Room for references of up to `longest` notes: score, tempo and steps one after the other. */
-static float *room(int64_t longest)
+/* ---- Many references: LANES of them side by side. ---- */
+
+#define LANES 16
+
+/* What of the references a cell reads, by note and lane. */
+typedef struct {
+    int32_t *step_1, *step_2, *step_3;
+    float *gap_1, *gap_2, *gap_3, *surprisal, *gain, *away_1, *away_2, *away_3;
+    float *shorter; /* earned by two notes of the reference against one of the query */
+} Laid;
+
+#define LAID 12
+
+#define NAME(x) x##_plain
+#define TARGET
+#include "notes_lanes.h"
+
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#define X86 1
+#define NAME(x) x##_avx2
+#define TARGET __attribute__((target("avx2")))
+#include "notes_lanes.h"
+#define NAME(x) x##_avx512
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
+#include "notes_lanes.h"
+#endif
+
+typedef void (*Align)(const Pair *, int64_t, const Laid *, float *, float *, float *);
+
+static Align choose(void)
 {
-    return malloc((size_t)(8 * (longest + FURTHEST)) * sizeof(float) + (size_t)(4 * longest) * sizeof(int));
+#ifdef X86
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        return align_lanes_avx512;
+    if (__builtin_cpu_supports("avx2"))
+        return align_lanes_avx2;
+#endif
+    return align_lanes_plain;
+}
+
+/* Put a reference of m notes into a lane; what follows it matches nothing and says nothing. */
+static void lay(const Pair *pair, int64_t low, int64_t m, int64_t longest, int lane, const Laid *laid)
+{
+    const Costs costs = costs_of(pair);
+    const int16_t *pitch = pair->pitch + low;
+    const float *displacement = pair->displacement;
+    for (int64_t j = 0; j < longest; j++) {
+        const int64_t at = j * LANES + lane;
+        const int there = j < m;
+        const int step_1 = there && j >= 1 ? pitch[j] - pitch[j - 1] : NEVER;
+        const int step_2 = there && j >= 2 ? pitch[j] - pitch[j - 2] : NEVER;
+        const int step_3 = there && j >= 3 ? pitch[j] - pitch[j - 3] : NEVER;
+        const int repeats =
+            there && j > 1 && (pitch[j - 1] == pitch[j] || pitch[j - 1] == pitch[j - 2]);
+        laid->step_1[at] = step_1, laid->step_2[at] = step_2, laid->step_3[at] = step_3;
+        laid->gap_1[at] = there ? pair->gap[pair->total + low + j] : 0;
+        laid->gap_2[at] = there ? pair->gap[2 * pair->total + low + j] : 0;
+        laid->gap_3[at] = there ? pair->gap[3 * pair->total + low + j] : 0;
+        laid->surprisal[at] = there ? pair->surprisal[low + j] : 0;
+        laid->gain[at] = there ? costs.share * pair->timing[low + j] : 0;
+        laid->away_1[at] = displacement[WIDTH + reach(step_1)];
+        laid->away_2[at] = displacement[2 * WIDTH + reach(step_2)];
+        laid->away_3[at] = displacement[3 * WIDTH + reach(step_3)];
+        laid->shorter[at] = repeats ? displacement[WIDTH + reach(step_2)] + costs.repetition
+                                    : laid->away_2[at] + pair->moves[6];
+    }
 }
 
 int align_many(const Pair *pair, const int64_t *start, const int64_t *melodies, int64_t count, float *out)
 {
-    int64_t longest = 0, end[2];
+    const Align align_lanes = choose();
+    int64_t longest = 0;
     for (int64_t k = 0; k < count; k++) {
         const int64_t notes = start[melodies[k] + 1] - start[melodies[k]];
         longest = notes > longest ? notes : longest;
     }
-    float *score = room(longest);
-    if (!score)
+    const size_t column = (size_t)(longest + FURTHEST) * LANES;
+    char *block = malloc((LAID + 8) * column * sizeof(float) + 64);
+    if (!block)
         return -2;
-    float *tempo = score + 4 * (longest + FURTHEST);
-    int *steps = (int *)(tempo + 4 * (longest + FURTHEST));
-    for (int64_t k = 0; k < count; k++)
-        out[k] = align(pair, start[melodies[k]], start[melodies[k] + 1], score, tempo, steps, NULL, end);
-    free(score);
+    float *rooms = (float *)(block + (64 - (uintptr_t)block % 64) % 64);
+    float *score = rooms + LAID * column, *tempo = score + 4 * column, best[LANES];
+    Laid laid = {(int32_t *)rooms, (int32_t *)(rooms + column), (int32_t *)(rooms + 2 * column),
+                 rooms + 3 * column, rooms + 4 * column, rooms + 5 * column, rooms + 6 * column,
+                 rooms + 7 * column, rooms + 8 * column, rooms + 9 * column, rooms + 10 * column,
+                 rooms + 11 * column};
+    for (int64_t k = 0; k < count; k += LANES) {
+        const int64_t some = count - k < LANES ? count - k : LANES;
+        int64_t m = 0;
+        for (int64_t lane = 0; lane < some; lane++) {
+            const int64_t notes = start[melodies[k + lane] + 1] - start[melodies[k + lane]];
+            m = notes > m ? notes : m;
+        }
+        for (int lane = 0; lane < LANES; lane++) {
+            const int64_t one = lane < some ? melodies[k + lane] : melodies[k];
+            const int64_t notes = lane < some ? start[one + 1] - start[one] : 0;
+            lay(pair, start[one], notes, m, lane, &laid);
+        }
+        align_lanes(pair, m, &laid, score, tempo, best);
+        for (int64_t lane = 0; lane < some; lane++)
+            out[k + lane] = best[lane];
+    }
+    free(block);
     return 0;
+}
+
+/* Room for a reference of some notes: score, tempo and steps one after the other. */
+static float *room(int64_t notes)
+{
+    return malloc((size_t)(8 * (notes + FURTHEST)) * sizeof(float) + (size_t)(4 * notes) * sizeof(int));
 }
 
 int align_one(const Pair *pair, int64_t low, int64_t high, int8_t *move, double *best, int64_t *end)

@@ -1,0 +1,110 @@
+/* The second pass for LANES references side by side: included once for every instruction set.
+ *
+ * The including file defines NAME and TARGET. The loop over `lane` has no branches, so that compilers
+ * turn it into vector instructions; every sum is made in the order of `align` in notes.c.
+ */
+
+#if defined(__clang__)
+#define LANES_APART _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define LANES_APART _Pragma("GCC ivdep")
+#else
+#define LANES_APART __pragma(loop(ivdep))
+#endif
+
+/* Take a move where it is allowed and leads to more than what is there. */
+#define TAKE(row, tempo, at, worth, gap, lag, step, by) \
+    do { \
+        const float from = (row)[(at) + lane], then = (tempo)[(at) + lane], earned = (worth); \
+        const float away = ((lag) - (gap)[lane]) - then; \
+        const float timed = larger(won - slope * fabsf(away), loss); \
+        const float total = from + (earned + timed), hoped = from + earned + won; \
+        const float follows = then + drift * smaller(larger(away, -1.0f), 1.0f); \
+        const int32_t good = ((step)[lane] == (by)) & (from > 0) & (hoped > top) & (total > top); \
+        top = good ? total : top; \
+        top_tempo = good ? follows : top_tempo; \
+    } while (0)
+
+static void TARGET NAME(align_lanes)(const Pair *pair, int64_t m, const Laid *laid, float *score,
+                                     float *tempo, float *best)
+{
+    const Costs costs = costs_of(pair);
+    const float slope = costs.slope, loss = -costs.loss, drift = costs.drift, octave = costs.octave;
+    const float mistuned = costs.mistuned, different = costs.different, repetition = costs.repetition;
+    const float *moves = pair->moves;
+    const float match = moves[5], over_13 = moves[7], over_21 = moves[9], over_22 = moves[10];
+    const float over_23 = moves[11], over_31 = moves[13], over_32 = moves[14], over_33 = moves[15];
+    const int64_t n = pair->notes, width = (m + FURTHEST) * LANES;
+    const int16_t *query = pair->query;
+    memset(score, 0, (size_t)(4 * width) * sizeof(float));
+    memset(tempo, 0, (size_t)(4 * width) * sizeof(float));
+    memset(best, 0, LANES * sizeof(float));
+    for (int64_t i = 1; i < n; i++) {
+        const int32_t by_1 = query[i] - query[i - 1];
+        const int32_t by_2 = i > 1 ? query[i] - query[i - 2] : -NEVER;
+        const int32_t by_3 = i > 2 ? query[i] - query[i - 3] : -NEVER;
+        const int32_t query_repeats =
+            i > 1 && (query[i - 1] == query[i] || query[i - 1] == query[i - 2]) ? -1 : 0;
+        const int32_t sign = by_1 > 0 ? 1 : -1, moving = by_1 != 0;
+        float *row = score + (i & 3) * width, *now = tempo + (i & 3) * width;
+        const float *row_1 = score + ((i - 1) & 3) * width, *tempo_1 = tempo + ((i - 1) & 3) * width;
+        const float *row_2 = score + ((i - 2) & 3) * width, *tempo_2 = tempo + ((i - 2) & 3) * width;
+        const float *row_3 = score + ((i - 3) & 3) * width, *tempo_3 = tempo + ((i - 3) & 3) * width;
+        const float lag_1 = pair->query_gap[n + i], lag_2 = pair->query_gap[2 * n + i];
+        const float lag_3 = pair->query_gap[3 * n + i], bits = pair->query_bits[i];
+        for (int64_t j = 1; j < m; j++) {
+            const int64_t at_1 = (j + 2) * LANES, at_2 = (j + 1) * LANES, at_3 = j * LANES;
+            const float *surprisal = laid->surprisal + at_3, *gain = laid->gain + at_3;
+            const float *gap_1 = laid->gap_1 + at_3, *gap_2 = laid->gap_2 + at_3;
+            const float *gap_3 = laid->gap_3 + at_3, *shorter = laid->shorter + at_3;
+            const int32_t *to_1 = laid->step_1 + at_3, *to_2 = laid->step_2 + at_3;
+            const int32_t *to_3 = laid->step_3 + at_3;
+            const float *away_1 = laid->away_1 + at_3, *away_2 = laid->away_2 + at_3;
+            const float *away_3 = laid->away_3 + at_3;
+            float *score_here = row + at_1 + LANES, *tempo_here = now + at_1 + LANES;
+            LANES_APART
+            for (int lane = 0; lane < LANES; lane++) {
+                const float said = smaller(surprisal[lane], bits), won = gain[lane];
+                float top, top_tempo;
+                {
+                    /* Over one interval of each: it may begin an alignment, or change transposition. */
+                    const float from = row_1[at_1 + lane], then = tempo_1[at_1 + lane];
+                    const int32_t off = by_1 - to_1[lane];
+                    const int32_t same = off == 0, positive = from > 0;
+                    const int32_t octaves = (off == 12) | (off == -12);
+                    const int32_t tuned = ((off == 1) | (off == -1)) & (to_1[lane] * sign > 0) & moving;
+                    const float with_octave = said + octave, with_match = said + match;
+                    float worth = tuned ? mistuned : different;
+                    worth = octaves ? with_octave : worth;
+                    worth = same ? with_match : worth;
+                    const float lag = lag_1 - gap_1[lane], away = lag - then;
+                    const float timed = larger(won - slope * fabsf(away), loss);
+                    const float going_on = from + (worth + timed), beginning = from + worth;
+                    const float total = positive ? going_on : beginning;
+                    const float drifted = then + drift * smaller(larger(away, -1.0f), 1.0f);
+                    const float follows = positive ? drifted : lag, hoped = beginning + won;
+                    const int32_t good = (same | positive) & (hoped > 0) & (total > 0);
+                    top = good ? total : 0.0f;
+                    top_tempo = good ? follows : 0.0f;
+                }
+                const float repeating = said + repetition, merging = away_1[lane] + over_21;
+                TAKE(row_1, tempo_1, at_2, shorter[lane], gap_2, lag_1, to_2, by_1);
+                TAKE(row_1, tempo_1, at_3, away_3[lane] + over_13, gap_3, lag_1, to_3, by_1);
+                TAKE(row_2, tempo_2, at_1, query_repeats ? repeating : merging, gap_1, lag_2, to_1, by_2);
+                TAKE(row_2, tempo_2, at_2, away_2[lane] + over_22, gap_2, lag_2, to_2, by_2);
+                TAKE(row_2, tempo_2, at_3, away_3[lane] + over_23, gap_3, lag_2, to_3, by_2);
+                TAKE(row_3, tempo_3, at_1, away_1[lane] + over_31, gap_1, lag_3, to_1, by_3);
+                TAKE(row_3, tempo_3, at_2, away_2[lane] + over_32, gap_2, lag_3, to_2, by_3);
+                TAKE(row_3, tempo_3, at_3, away_3[lane] + over_33, gap_3, lag_3, to_3, by_3);
+                score_here[lane] = top;
+                tempo_here[lane] = top_tempo;
+                best[lane] = larger(best[lane], top);
+            }
+        }
+    }
+}
+
+#undef TAKE
+#undef LANES_APART
+#undef NAME
+#undef TARGET
