@@ -1,4 +1,4 @@
-"""What every worker process of ours does when it begins."""
+"""Worker processes of this machine, and what each does when it begins."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ import multiprocessing
 import os
 import sys
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+TASKS_OF_A_WORKER = 500
+"""After which it is replaced, so that what a decoder leaks does not add up."""
+IN_FLIGHT = 3
+"""Tasks handed over for each worker: enough to keep it busy, few enough to stop soon."""
 
 
 def begin_worker(megabytes: int = 0) -> None:
@@ -34,3 +42,44 @@ def begin_worker(megabytes: int = 0) -> None:
         if hard != resource.RLIM_INFINITY:
             limit = min(limit, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+
+
+class LocalPool:
+    """Spawned processes of this machine.
+
+    Pebble's, because the standard library's pool cannot kill a worker that hangs, and loses other tasks
+    when one dies.
+
+    Parameters
+    ----------
+    workers : int
+        Processes.
+    seconds : float
+        After which a task is given up, and its process killed.
+    megabytes : int
+        Memory that a process may take for its data; more is refused it. Not kept on Windows.
+    """
+
+    def __init__(self, workers: int, seconds: float, megabytes: int) -> None:
+        from pebble import ProcessPool
+
+        self.in_flight = IN_FLIGHT * workers
+        self._seconds = seconds
+        # Spawned: a forked copy of a process with threads may hang.
+        self._pool = ProcessPool(
+            max_workers=workers,
+            max_tasks=TASKS_OF_A_WORKER,
+            initializer=begin_worker,
+            initargs=[megabytes],
+            context=multiprocessing.get_context("spawn"),
+        )
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Run a function; its future ends with pebble's ``ProcessExpired`` if the process died."""
+        future: Future[Any] = self._pool.schedule(function, args=list(args), timeout=self._seconds)
+        return future
+
+    def stop(self) -> None:
+        """Kill the processes."""
+        self._pool.stop()
+        self._pool.join(10)

@@ -1,11 +1,17 @@
+import csv
+import gzip
+import json
 import shutil
 
 import pytest
+from conftest import random_tune
 from test_midi import midi, scale
 
-from melodysim.library.importers import import_paths
+from melodysim.library.importers import import_paths, run
+from melodysim.library.importers.sets import RECORDS, known_set
 from melodysim.library.store import Store
 from melodysim.rights import Rights
+from melodysim.writing import csv_text, midi_bytes
 
 
 @pytest.fixture
@@ -65,3 +71,237 @@ def test_the_builtin_tunes_are_public_domain_and_complete(library_path):
     # Renmin gongshe shizai hao, in C, 2/4, from its first bars: d4 A2 c2 | d4 d4
     assert folk.pitch[:5].tolist() == [74, 69, 72, 74, 74]
     assert folk.beat[:5].tolist() == [0, 1, 1.5, 2, 3]
+
+
+def imported(tmp_path, *paths, rights=None):
+    """Import into a library; gives what was done, and its entries by id."""
+    with Store(tmp_path / "l.db", create=True) as store:
+        done = import_paths(store, paths, rights or Rights())
+        return (
+            done,
+            {e.id: e for e in store.entries()},
+            {e.id: store.melody(e.id) for e in store.entries()},
+        )
+
+
+def tune_file(path, seed, rng_notes=30):
+    import numpy as np
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(midi_bytes([random_tune(np.random.default_rng(seed), rng_notes)]))
+    return path
+
+
+def test_the_same_file_at_another_place_is_passed_over(tmp_path):
+    for k in range(6):
+        tune_file(tmp_path / "one" / f"{k}.mid", k)
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    done, entries, _ = imported(tmp_path, tmp_path / "one", tmp_path / "two")
+    assert (done.imported, done.duplicates, done.failed) == (6, 6, [])
+    assert len(entries) == 6
+
+
+def test_an_import_that_was_stopped_goes_on(tmp_path, monkeypatch):
+    for k in range(30):
+        tune_file(tmp_path / "songs" / f"{k:02d}.mid", k)
+    monkeypatch.setattr(run, "CHUNK_SECONDS", 0.0)
+
+    def stop(done, total, name):
+        if done == 12:
+            raise KeyboardInterrupt
+
+    with Store(tmp_path / "l.db", create=True) as store:
+        with pytest.raises(KeyboardInterrupt):
+            import_paths(store, [tmp_path / "songs"], Rights(), progress=stop)
+        assert store.count() == 12
+        done = import_paths(store, [tmp_path / "songs"], Rights())
+        assert (done.imported, done.unchanged) == (18, 12)
+        assert [e.id for e in store.entries()] == [f"{k:02d}.mid" for k in range(30)]
+
+
+def test_a_worker_that_dies_costs_its_own_file_alone(tmp_path, monkeypatch):
+    for k in range(8):
+        tune_file(tmp_path / "songs" / f"{k}.mid", k)
+    # Little time, and a pipe that never ends: its worker is killed.
+    import os
+
+    os.mkfifo(tmp_path / "songs" / "5.wav")
+    monkeypatch.setattr(run, "FILE_SECONDS", 6.0)
+    from melodysim.library.importers import jobs
+
+    listed = jobs.file_jobs(tmp_path / "songs", Rights(), None, None)
+    pipe = jobs.Job("5.wav", "file", tmp_path / "songs" / "5.wav", "5.wav", Rights())
+    with Store(tmp_path / "l.db", create=True) as store:
+        done = run.run_jobs(store, [*listed[:5], pipe, *listed[5:]])
+        assert store.count() == 8
+    assert [source for source, _ in done.failed] == ["5.wav"]
+
+
+def test_tables_of_notes(tmp_path, run):
+    import numpy as np
+
+    tunes = [random_tune(np.random.default_rng(k), 20) for k in range(2)]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "one.csv").write_text(csv_text(tunes[0]))
+    rows = ["id,title,creator,onset,duration,pitch"]
+    for name, melody in zip("ab", tunes, strict=True):
+        rows += [
+            f"{name},Tune {name},Anna,{o},{d},{p}"
+            for o, d, p in zip(melody.onset, melody.duration, melody.pitch, strict=True)
+        ]
+    (tmp_path / "mine" / "two.csv").write_text("\n".join(rows))
+    notes = np.stack([tunes[1].onset, tunes[1].duration, tunes[1].pitch], axis=1).tolist()
+    objects = [{"id": "x", "title": "X", "notes": notes}, {"id": "y", "notes": notes[:2]}]
+    (tmp_path / "mine" / "three.json").write_text(json.dumps(objects))
+    (tmp_path / "mine" / "lines.json").write_text("\n".join(json.dumps(o) for o in objects[:1]))
+    (tmp_path / "mine" / "prices.csv").write_text("price\n3\n")
+    (tmp_path / "mine" / "settings.json").write_text("{}")
+    done, entries, melodies = imported(tmp_path, tmp_path / "mine")
+    assert sorted(entries) == ["lines.json#x", "one.csv", "three.json#x", "two.csv#a", "two.csv#b"]
+    assert (entries["two.csv#b"].title, entries["two.csv#b"].creator) == ("Tune b", "Anna")
+    assert melodies["two.csv#b"].pitch.tolist() == melodies["three.json#x"].pitch.tolist()
+    assert [source.rsplit("#")[-1] for source, _ in done.failed] == ["y"]
+    assert "too few" in done.failed[0][1]
+    # A table that is named but is none says what it lacks.
+    bad = run("library", "import", tmp_path / "mine" / "prices.csv", "--library", tmp_path / "x.db")
+    assert bad.returncode == 2
+    assert "no column 'onset'" in bad.stdout + bad.stderr
+
+
+def test_what_was_exported_is_imported_once(tmp_path, run, fixtures):
+    path = tmp_path / "l.db"
+    with Store(path, create=True) as store:
+        import_paths(store, [fixtures / "twinkle.mid"], Rights("own"))
+    assert run("library", "export", tmp_path / "out", "--library", path).returncode == 0
+    done, entries, _ = imported(tmp_path / "out", tmp_path / "out")
+    assert (done.imported, len(entries), done.failed) == (1, 1, [])
+
+
+def test_pop909(tmp_path):
+    for name in ("001", "002"):
+        tune_file(tmp_path / "POP909" / name / f"{name}.mid", int(name))
+        tune_file(tmp_path / "POP909" / name / "versions" / f"{name}-v1.mid", 9)
+    done, entries, _ = imported(tmp_path, tmp_path / "POP909")
+    assert [s.name for s in done.sets] == ["POP909"]
+    assert sorted(entries) == ["pop909/001", "pop909/002"]
+
+
+def test_lakh(tmp_path, run):
+    names = [f"{k:032x}" for k in range(3)]
+    for k, name in enumerate(names):
+        tune_file(tmp_path / "lmd_full" / "0" / f"{name}.mid", k)
+    done = run("library", "import", tmp_path / "lmd_full", "--library", tmp_path / "l.db")
+    assert done.returncode == 0
+    assert "CC BY 4.0" in done.stderr
+    with Store(tmp_path / "l.db") as store:
+        assert [e.id for e in store.entries()] == [f"lakh/{name}" for name in names]
+
+
+SETTING = {
+    "tune_id": "55", "setting_id": "12", "name": "A reel of our own", "type": "reel", "meter": "4/4",
+    "mode": "Edorian", "abc": "|:EBBA B2 EB|B2 AB dBAG|FDAD BDAD|FDAD dAFD:|", "date": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["json", "csv"])
+def test_the_session(tmp_path, kind):
+    path = tmp_path / f"tunes.{kind}"
+    settings = [SETTING | {"setting_id": str(k)} for k in range(RECORDS + 3)]
+    settings[4]["abc"] = "|||"
+    if kind == "json":
+        path.write_text(json.dumps(settings))
+    else:
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, SETTING.keys())
+            writer.writeheader()
+            writer.writerows(settings)
+    done, entries, melodies = imported(tmp_path, path)
+    assert [s.name for s in done.sets] == ["The Session"]
+    assert len(entries) == RECORDS + 2
+    assert [source for source, _ in done.failed] == [f"{path}#thesession/55/4"]
+    # E B B A in E dorian: F is sharp. Repeated, as its bar lines say.
+    melody = melodies["thesession/55/0"]
+    assert melody.pitch[:4].tolist() == [64, 71, 71, 69]
+    assert 66 in melody.pitch.tolist()
+    assert 65 not in melody.pitch.tolist()
+    again, _, _ = imported(tmp_path, path)
+    assert (again.imported, again.unchanged) == (0, 2)
+
+
+def test_lead_sheets(tmp_path):
+    steps = [0, 4, 7, 0, 11, 7, 4, 0]
+    notes = [
+        {"onset": k, "offset": k + 1, "octave": int(k == 3), "pitch_class": step}
+        for k, step in enumerate(steps)
+    ]
+    sheets = {
+        "abc-1": {
+            "hooktheory": {"artist": "nobody-at-all", "song": "a-song"},
+            "annotations": {"melody": notes, "harmony": []},
+        },
+        "none": {"annotations": {"melody": None}},
+        "bad": {"annotations": {"melody": [{"onset": 0, "offset": 0, "octave": 0, "pitch_class": 1}]}},
+    }
+    path = tmp_path / "Hooktheory.json.gz"
+    path.write_bytes(gzip.compress(json.dumps(sheets).encode()))
+    done, entries, melodies = imported(tmp_path, path)
+    assert "NC" in done.sets[0].licence
+    assert sorted(entries) == ["hooktheory/abc-1"]
+    assert (entries["hooktheory/abc-1"].title, entries["hooktheory/abc-1"].creator) == (
+        "a song", "nobody at all"
+    )  # fmt: skip
+    melody = melodies["hooktheory/abc-1"]
+    assert melody.pitch.tolist() == [60, 64, 67, 72, 71, 67, 64, 60]
+    assert melody.beat.tolist() == list(range(8))
+    assert [source for source, _ in done.failed] == [f"{path}#hooktheory/bad"]
+
+
+MARC = """<?xml version="1.0"?>
+<collection xmlns="http://www.loc.gov/MARC21/slim"><record>
+<controlfield tag="001">455000000</controlfield>
+<datafield tag="031"><subfield code="a">1</subfield><subfield code="b">1</subfield>
+<subfield code="c">1</subfield><subfield code="g">G-2</subfield><subfield code="n">xF</subfield>
+<subfield code="o">3/4</subfield><subfield code="p">'4G8ABCD/''4E'4B8AG/2.F//</subfield></datafield>
+<datafield tag="031"><subfield code="a">1</subfield><subfield code="b">1</subfield>
+<subfield code="c">2</subfield><subfield code="p">?!</subfield></datafield>
+<datafield tag="100"><subfield code="a">Somebody, Anna</subfield><subfield code="d">1701-1760</subfield>
+</datafield><datafield tag="240"><subfield code="a">Minuets</subfield></datafield>
+</record></collection>"""
+
+
+def test_incipits_of_rism(tmp_path):
+    path = tmp_path / "sources.xml"
+    path.write_text(MARC)
+    done, entries, melodies = imported(tmp_path, path)
+    assert [s.name for s in done.sets] == ["RISM"]
+    entry = entries["rism/455000000/1.1.1"]
+    assert (entry.title, entry.creator, entry.rights.died) == ("Minuets", "Somebody, Anna", 1760)
+    melody = melodies[entry.id]
+    # G A B C D | E' B A G | F sharp, by the key
+    assert melody.pitch.tolist() == [67, 69, 71, 60, 62, 76, 71, 69, 67, 66]
+    assert melody.beat.tolist() == [0, 1, 1.5, 2, 2.5, 3, 4, 5, 5.5, 6]
+    assert len(entries) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tunes.json", b'[{"setting_id": 1, "abc": "x"'),
+        ("Hooktheory.json", b'{"a": {"annotations": {"melody": [{"pitch_class": '),
+        ("sources.xml", b'<collection xmlns="http://www.loc.gov/MARC21/slim"><record>'),
+        ("Hooktheory.json.gz", b"no gzip at all"),
+        ("list.json", b"[1, 2"),
+    ],
+)
+def test_damaged_sets_say_so(tmp_path, run, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    done = run("library", "import", path, "--library", tmp_path / "l.db")
+    assert done.returncode == 2
+    assert name in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_musicxml_is_no_catalogue(fixtures):
+    assert known_set(fixtures / "greensleeves.musicxml") is None
+    assert known_set(fixtures) is None

@@ -4,7 +4,7 @@ from conftest import random_tune
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melodysim.align import listen
+from melodysim.align import listen, listen_kernels
 from melodysim.align.corpus import build_corpus
 from melodysim.align.listen import prepare_evidence, scan_heard, trace_heard
 from melodysim.melody import LOWEST_HEARD, Heard
@@ -41,7 +41,7 @@ def slow_listen(evidence, corpus, melody):
                         corpus.gap[j] * (tempo / step / corpus.median_gap[melody]),
                         listen.MAX_NOTE_SECONDS / step,
                     )
-                    *lengths, usual = listen._lengths(nominal, listen.SHORTEST, listen.LONGEST)
+                    *lengths, usual = listen_kernels._lengths(nominal, listen.SHORTEST, listen.LONGEST)
                     sung = total[corpus.pitch[j] % 12, :, lane]
                     following = np.zeros(steps, int)
                     for t in range(steps):

@@ -27,11 +27,11 @@ from melodysim.scanning import work
 from melodysim.scanning.cache import Cache
 from melodysim.scanning.groups import Alike, find_alike, packed_melody, takes, unpacked_melody
 from melodysim.scanning.ledger import Done, Ledger
-from melodysim.scanning.pools import LocalPool
 from melodysim.scanning.scan import Progress, identified, left_to_do
 from melodysim.scanning.tracks import find_tracks
 from melodysim.scanning.work import Plan, check_track, moved
 from melodysim.verdict import Rates
+from melodysim.workers import LocalPool
 from melodysim.writing import midi_bytes
 
 COMMAND = [sys.executable, "-c", "from melodysim.cli import main; main()"]

@@ -34,6 +34,7 @@ def _report(result: ImportResult, path: Path, form: str, output: Path | None) ->
             "schema": 1,
             "imported": result.imported,
             "unchanged": result.unchanged,
+            "duplicates": result.duplicates,
             "failed": failed,
         }
         return json.dumps(answer, ensure_ascii=False, indent=1) + "\n"
@@ -44,6 +45,11 @@ def _report(result: ImportResult, path: Path, form: str, output: Path | None) ->
         lines.append(
             f"{result.unchanged:,} {files} there already, unchanged, and so are their rights "
             "(`melodysim library rights` changes them)"
+        )
+    if result.duplicates:
+        files = "file is" if result.duplicates == 1 else "files are"
+        lines.append(
+            f"{result.duplicates:,} {files} the same, byte for byte, as one that is there already"
         )
     lines += [f"failed: {error}" for _, error in result.failed]
     return "\n".join(lines) + "\n"
@@ -57,8 +63,10 @@ def _finish(
 
     if result.imported:
         Library(path)
+    for public in result.sets:
+        click.echo(f"{public.name} ({public.home}): {public.licence}", err=True)
     shared.deliver(_report(result, path, form, output), output)
-    if result.failed and not (result.imported or result.unchanged):
+    if result.failed and not (result.imported or result.unchanged or result.duplicates):
         ctx.exit(2)
 
 
@@ -118,14 +126,23 @@ def import_(
     output: Path | None,
     quiet: bool,
 ) -> None:
-    """Import melodies from files and folders: MIDI, MusicXML, ABC, kern, recordings.
+    """Import melodies from files and folders: MIDI, MusicXML, ABC, kern, recordings, tables of notes.
 
     A melody's id is its file's path relative to the folder that you name. Importing a file again
-    changes nothing unless its contents have changed. A file that cannot be read does not stop the
-    rest.
+    changes nothing unless its contents have changed; the same file at another place is passed over.
+    A file that cannot be read does not stop the rest; an import that was stopped goes on where it was.
+
+    Tables: CSV with the columns onset, duration (seconds) and pitch (MIDI note number), and id, title
+    and creator where one file holds many melodies; or JSON, a list of
+    {"id", "title", "creator", "notes": [[onset, duration, pitch], ...]}.
+
+    Public sets are recognised by what they look like, and their licences told: POP909, the Lakh MIDI
+    Dataset, The Session (tunes.json or .csv), Hooktheory lead sheets (Hooktheory.json.gz), RISM
+    (MARCXML with incipits). Whether a composition is free is another question: say so with --rights.
 
     \b
     $ melodysim library import catalogue/ --rights in-copyright --holder "My Music Ltd"
+    $ melodysim library import TheSession-data/json/tunes.json
     """
     from melodysim.errors import ReadError
     from melodysim.library.importers import import_paths

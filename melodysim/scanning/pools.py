@@ -1,25 +1,18 @@
 """Where workers run: on this machine, or on a cluster that is there already.
 
-Both are executors as `concurrent.futures` has them, so that one loop serves both. On this machine it
-is pebble's pool, because the standard library's cannot kill a worker that hangs and loses other tracks
-when one dies; on a cluster Dask's, which retries a task whose worker died and can kill nothing that
-hangs.
+Both are executors as `concurrent.futures` has them, so that one loop serves both: on this machine
+`melodysim.workers.LocalPool`; on a cluster Dask's, which retries a task whose worker died and can kill
+nothing that hangs.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Protocol
 
 from melodysim.errors import MelodysimError, MissingDependencyError
-from melodysim.workers import begin_worker
-
-TASKS_OF_A_WORKER = 500
-"""After which it is replaced, so that what a decoder leaks does not add up."""
-_IN_FLIGHT = 3
-"""Tasks handed over for each worker: enough to keep it busy, few enough to stop soon."""
+from melodysim.workers import IN_FLIGHT
 
 
 class Pool(Protocol):
@@ -34,53 +27,6 @@ class Pool(Protocol):
 
     def stop(self) -> None:
         """Stop at once, whatever is running."""
-
-
-class LocalPool:
-    """Spawned processes of this machine.
-
-    Parameters
-    ----------
-    workers : int
-        Processes.
-    seconds : float
-        After which a task is given up, and its process killed.
-    megabytes : int
-        Memory that a process may take for its data; more is refused it. Not kept on Windows.
-
-    Raises
-    ------
-    MissingDependencyError
-        If pebble is not installed.
-    """
-
-    def __init__(self, workers: int, seconds: float, megabytes: int) -> None:
-        try:
-            from pebble import ProcessPool
-        except ImportError as error:
-            raise MissingDependencyError(
-                "scanning needs pebble: run `pip install 'melodysim[scan]'`"
-            ) from error
-        self.in_flight = _IN_FLIGHT * workers
-        self._seconds = seconds
-        # Spawned: a forked copy of a process with threads may hang.
-        self._pool = ProcessPool(
-            max_workers=workers,
-            max_tasks=TASKS_OF_A_WORKER,
-            initializer=begin_worker,
-            initargs=[megabytes],
-            context=multiprocessing.get_context("spawn"),
-        )
-
-    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Run a function; its future ends with pebble's ``ProcessExpired`` if the process died."""
-        future: Future[Any] = self._pool.schedule(function, args=list(args), timeout=self._seconds)
-        return future
-
-    def stop(self) -> None:
-        """Kill the processes."""
-        self._pool.stop()
-        self._pool.join(10)
 
 
 class ClusterPool:
@@ -123,7 +69,7 @@ class ClusterPool:
             raise MelodysimError(
                 f"the Dask scheduler does not answer any more ({error}); what is done is kept"
             ) from error
-        return _IN_FLIGHT * max(1, threads)
+        return IN_FLIGHT * max(1, threads)
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
         """Run a function on any worker."""

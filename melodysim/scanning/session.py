@@ -25,11 +25,12 @@ from melodysim.scanning import outcome
 from melodysim.scanning.cache import Cache, default_cache_folder
 from melodysim.scanning.groups import GROUPING, TAKES_E_VALUE, Alike, find_alike, takes, unpacked_melody
 from melodysim.scanning.ledger import Done, Ledger
-from melodysim.scanning.pools import ClusterPool, LocalPool, Pool
+from melodysim.scanning.pools import ClusterPool, Pool
 from melodysim.scanning.scan import Progress, Track, checked, identified, keep, left_to_do, results
 from melodysim.scanning.tracks import Found, find_tracks
 from melodysim.scanning.work import Plan, failed, fingerprint_of
 from melodysim.verdict import Rates
+from melodysim.workers import LocalPool
 
 LEDGER = "scan.db"
 SWEEP_EVERY = 200

@@ -1,0 +1,115 @@
+"""Filling a library: files and folders, public sets, and the tunes that come with music21.
+
+`jobs` says what is to be read and reads it, in worker processes; `run` stores what comes back, a chunk
+at a time, so that an import that is stopped goes on where it was; `sets` knows the public sets that
+people have, `tables` melodies as plain CSV and JSON.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+from pathlib import Path
+
+from melodysim.errors import MissingDependencyError
+from melodysim.library.importers.jobs import Job, file_jobs
+from melodysim.library.importers.run import ImportResult, Progress, run_jobs
+from melodysim.library.importers.sets import known_set
+from melodysim.library.store import Store
+from melodysim.rights import Rights
+
+__all__ = ["ImportResult", "Progress", "builtin_folder", "import_builtin", "import_paths"]
+
+BUILTIN = {
+    "essenFolksong": "Essen Folksong Collection",
+    "oneills1850": "O'Neill's Music of Ireland (1903)",
+    "airdsAirs": "Aird's Airs (1778-1801)",
+    "ryansMammoth": "Ryan's Mammoth Collection (1883)",
+    "nottingham-dataset": "Nottingham Music Database",
+}
+"""Folders of music21's corpus whose tunes are in the public domain, and what they are."""
+
+
+def builtin_folder() -> Path:
+    """Find the tunes that come with music21, without importing it.
+
+    Raises
+    ------
+    MissingDependencyError
+        If music21 is not installed.
+    """
+    spec = importlib.util.find_spec("music21")
+    folder = Path(spec.origin).parent / "corpus" if spec and spec.origin else None
+    if folder is None or not folder.is_dir():
+        raise MissingDependencyError(
+            "the built-in melodies come with music21: run `pip install 'melodysim[score]'`"
+        )
+    return folder
+
+
+def import_builtin(store: Store, progress: Progress | None = None) -> ImportResult:
+    """Fill a library with the public-domain tunes that come with music21.
+
+    They are read where music21 is installed; nothing is copied but the notes.
+
+    Parameters
+    ----------
+    store : Store
+        Open for writing.
+    progress : callable, optional
+        See `Progress`.
+
+    Returns
+    -------
+    ImportResult
+    """
+    folder = builtin_folder()
+    jobs = [
+        Job(str(path), "file", path, f"{name}/{path.stem}", Rights("public-domain", note=collection))
+        for name, collection in BUILTIN.items()
+        for path in sorted((folder / name).glob("*.abc"))
+    ]
+    return run_jobs(store, jobs, progress)
+
+
+def import_paths(
+    store: Store,
+    paths: Iterable[Path],
+    rights: Rights,
+    title: str | None = None,
+    creator: str | None = None,
+    progress: Progress | None = None,
+) -> ImportResult:
+    """Import files, all files of known kinds in folders, and public sets.
+
+    Parameters
+    ----------
+    store : Store
+        Open for writing.
+    paths : iterable of Path
+        Files and folders. A melody's id is its file's path relative to the folder given; in a set it
+        is what the set calls it.
+    rights : Rights
+        Of new melodies; those of melodies that are there already stay.
+    title, creator : str, optional
+        Instead of what the files say.
+    progress : callable, optional
+        See `Progress`.
+
+    Returns
+    -------
+    ImportResult
+    """
+    result = ImportResult()
+    for path in paths:
+        public = known_set(path)
+        if public is None:
+            jobs = file_jobs(path, rights, title, creator)
+            if path.is_dir() and not jobs:
+                reason = f"{path}: no file of a known kind in this folder"
+                result.failed.append((str(path), reason))
+            result += run_jobs(store, jobs, progress)
+        else:
+            result.sets.append(public)
+            result += run_jobs(store, public.jobs(path, rights), progress)
+    return result

@@ -1,0 +1,226 @@
+"""What is to be read for a library, and reading it: done in worker processes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from melodysim.errors import MelodysimError, ReadError
+from melodysim.library.store import Entry, Reference
+from melodysim.melody import Melody
+from melodysim.readers.score import decode, read_abc
+from melodysim.reading import ABC_SUFFIXES, SUFFIXES, file_bytes, read
+from melodysim.rights import Rights
+from melodysim.transcribe.voices import MIN_NOTES, candidate_melodies
+
+TABLE_SUFFIXES = {".csv", ".json"}
+"""Of notes in plain tables (`melodysim.library.importers.tables`)."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to read: what its melodies are to be called, and whose they are.
+
+    Attributes
+    ----------
+    source : str
+        Unique in the library: a file, or a part of one.
+    reader : str
+        Name in `READERS`.
+    path : Path
+        The file; it is named in errors.
+    identity : str
+        Of its melody, or what the ids of its melodies begin with.
+    rights : Rights
+        Of new melodies.
+    title, creator : str, optional
+        Instead of what the file says.
+    records : tuple of dict
+        What was read of a set already, for readers that take records.
+    """
+
+    source: str
+    reader: str
+    path: Path
+    identity: str
+    rights: Rights
+    title: str | None = None
+    creator: str | None = None
+    records: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job.
+
+    Attributes
+    ----------
+    digest : str
+        SHA-256 of what was read.
+    references : list of Reference or None
+        None where the digest was known: there is nothing new.
+    failed : list of (str, str)
+        Sources and reasons of what could not be read.
+    """
+
+    digest: str
+    references: list[Reference] | None
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+def file_jobs(path: Path, rights: Rights, title: str | None, creator: str | None) -> list[Job]:
+    """List the files of known kinds in a folder, or the one file."""
+    if not path.is_dir():
+        named = [(path, path.name)]
+    else:
+        found = [p for p in sorted(path.rglob("*")) if p.is_file()]
+        music = [p for p in found if p.suffix.lower() in SUFFIXES]
+        # `library export` writes a table beside every MIDI file: one of the two is enough.
+        taken = {p.with_suffix("") for p in music}
+        tables = [p for p in found if p.with_suffix("") not in taken and looks_like_table(p)]
+        named = [(file, file.relative_to(path).as_posix()) for file in sorted(music + tables)]
+    return [
+        Job(
+            str(file),
+            "table" if file.suffix.lower() in TABLE_SUFFIXES else "file",
+            file,
+            identity,
+            rights,
+            title,
+            creator,
+        )
+        for file, identity in named
+    ]
+
+
+def looks_like_table(path: Path) -> bool:
+    """Tell a table of notes from the other tables that lie about in folders."""
+    if path.suffix.lower() not in TABLE_SUFFIXES:
+        return False
+    try:
+        with path.open("rb") as file:
+            start = file.read(2000).lower()
+    except OSError:
+        return False
+    if path.suffix.lower() == ".csv":
+        header = start.split(b"\n")[0]
+        return all(column in header for column in (b"onset", b"duration", b"pitch"))
+    return b'"notes"' in start
+
+
+def read_job(job: Job, known: frozenset[str]) -> Outcome:
+    """Read what a job says.
+
+    Parameters
+    ----------
+    job : Job
+    known : frozenset of str
+        Digests for which there is nothing to be read.
+
+    Returns
+    -------
+    Outcome
+        Errors in a file are part of it.
+    """
+    try:
+        if job.records:
+            digest = hashlib.sha256(repr(job.records).encode()).hexdigest()
+        else:
+            digest = hashlib.sha256(file_bytes(job.path)).hexdigest()
+        if digest in known:
+            return Outcome(digest, None)
+        references, failed = [], []
+        for made in READERS[job.reader](job):
+            if isinstance(made, Reference):
+                references.append(made)
+            else:
+                failed.append(made)
+        return Outcome(digest, references, failed)
+    except MelodysimError as error:
+        return Outcome("", [], [(job.source, str(error))])
+
+
+Made = Reference | tuple[str, str]
+"""A melody, or the source and the reason of one that could not be read."""
+
+
+def reference(
+    job: Job,
+    melody: Melody,
+    identity: str,
+    title: str,
+    creator: str | None,
+    rights: Rights | None = None,
+) -> Reference:
+    """Give a melody its place in the library; what the job says comes first."""
+    entry = Entry(
+        identity, job.title or title, job.creator or creator, job.source, rights or job.rights
+    )
+    return Reference(entry, melody)
+
+
+def _file(job: Job) -> Iterator[Made]:
+    """Read a file: the likeliest melody of a piece, every tune of a tune book."""
+    if job.path.suffix.lower() in ABC_SUFFIXES:
+        yield from _tune_book(job)
+        return
+    piece = read(job.path, threads=1)
+    if not piece.melodies:
+        raise ReadError(f"{job.path}: no melody was heard in it")
+    yield reference(job, piece.melodies[0], job.identity, piece.title or job.path.stem, piece.creator)
+
+
+def _tune_book(job: Job) -> Iterator[Made]:
+    """Read every tune of an ABC file; several get ids with the tune's number."""
+    content = file_bytes(job.path)
+    several = len(re.findall(r"(?m)^X\s*:", decode(content))) > 1
+    taken: set[str] = set()
+    for position, (tune, score) in enumerate(read_abc(job.path, content), 1):
+        melodies = candidate_melodies(score)
+        if not melodies or len(melodies[0]) < MIN_NOTES:
+            continue
+        number = tune.number.strip() or str(position)
+        identity = f"{job.identity}#{number}" if several else job.identity
+        while identity in taken:  # tune books do number tunes twice
+            identity += "'"
+        taken.add(identity)
+        title = tune.title or f"{job.path.stem} {number}"
+        yield reference(job, melodies[0], identity, title, tune.creator)
+
+
+def _table(job: Job) -> Iterator[Made]:
+    from melodysim.library.importers.tables import read_table
+
+    yield from read_table(job)
+
+
+def _session(job: Job) -> Iterator[Made]:
+    from melodysim.library.importers.sets import session_tunes
+
+    yield from session_tunes(job)
+
+
+def _lead_sheets(job: Job) -> Iterator[Made]:
+    from melodysim.library.importers.sets import lead_sheets
+
+    yield from lead_sheets(job)
+
+
+def _incipits(job: Job) -> Iterator[Made]:
+    from melodysim.library.importers.sets import incipits
+
+    yield from incipits(job)
+
+
+READERS: dict[str, Callable[[Job], Iterator[Made]]] = {
+    "file": _file,
+    "table": _table,
+    "session": _session,
+    "lead-sheets": _lead_sheets,
+    "incipits": _incipits,
+}
+"""Readers of jobs, by name: a job travels to another process."""
