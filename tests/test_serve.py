@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import FIXTURES, small_library
 from test_html import HOSTILE
+from test_midi import midi, scale
 
 from melodysim.errors import MelodysimError
 from melodysim.library.store import Store
@@ -334,7 +335,10 @@ def test_no_import_replaces_another_of_the_same_name(address, place):
         address, "song.mid", FIXTURES / "harbour-band.mid", rights="in-copyright", holder="ACME"
     )
     assert status == 201
-    assert import_(address, "paper-lanterns.mid", FIXTURES / "twinkle.mid", rights="own")[0] == 201
+    (place / "other.mid").write_bytes(midi([scale(notes=(60, 64, 67, 72, 71, 67, 65, 62))]))
+    assert import_(address, "paper-lanterns.mid", place / "other.mid", rights="own")[0] == 201
+    status, answer = import_(address, "again.mid", place / "other.mid", rights="own")
+    assert (status, answer) == (201, {"imported": 0, "unchanged": 1})
     with Store(place / "library.db") as store:
         found = store.entries_by_id(
             ["song.mid", "song.mid~2", "paper-lanterns.mid", "paper-lanterns.mid~2"]

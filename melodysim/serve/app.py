@@ -249,7 +249,8 @@ class _Answers:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return _json({"imported": result.imported, "unchanged": result.unchanged}, 201)
+        there = result.unchanged + result.duplicates
+        return _json({"imported": result.imported, "unchanged": there}, 201)
 
     @_ours
     async def rights(self, request: Request) -> Response:

@@ -1,0 +1,217 @@
+"""Measure the first pass, one query against many melodies, side by side with its peers.
+
+    uv run --with pyopal --with scoring-matrices --with parasail --with dtaidistance --with librosa \
+        --with tslearn --with biopython python benchmarks/kernels.py [--library FILE] [--rounds 5]
+
+A melody of 300 notes against the built-in melodies, or those of another library. Cells are notes of the
+query times notes of the references, without any padding. pyopal and parasail align intervals as
+letters (26 of them), with affine gaps; ours has 37 intervals, ratios of inter-onset intervals and moves
+that keep the transposition on top. Peers that would take minutes get fewer references. Rounds are
+interleaved; medians are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from builtin import builtin_library
+
+from melodysim.align import fallback, kernels, scan
+from melodysim.sequence import Sequence, normalise
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+MATCH, MISMATCH = 3, -3
+QUERY_NOTES = 300
+FEW, VERY_FEW = 300, 12
+
+
+def spelled(interval: np.ndarray) -> str:
+    """Intervals as letters, an octave and a semitone up and down; larger ones as the last."""
+    return "".join(LETTERS[int(np.clip(step, -13, 12)) + 13] for step in interval)
+
+
+def antidiagonal(query: np.ndarray, reference: np.ndarray) -> float:
+    """Smith-Waterman-Gotoh, a diagonal at a time: the plain way to do it in numpy."""
+    n, m = len(query), len(reference)
+    score = np.where(query[:, None] == reference[None, :], MATCH, MISMATCH)
+    before, earlier = np.zeros(n + 1), np.zeros(n + 1)
+    left, up = np.full(n + 1, -1e9), np.full(n + 1, -1e9)
+    best = 0.0
+    for diagonal in range(2, n + m + 1):
+        i = np.arange(max(1, diagonal - m), min(n, diagonal - 1) + 1)
+        left_now, up_now, now = np.full(n + 1, -1e9), np.full(n + 1, -1e9), np.zeros(n + 1)
+        left_now[i] = np.maximum(before[i] - 6, left[i] - 2)
+        up_now[i] = np.maximum(before[i - 1] - 6, up[i - 1] - 2)
+        value = earlier[i - 1] + score[i - 1, diagonal - i - 1]
+        now[i] = np.maximum(np.maximum(value, 0), np.maximum(left_now[i], up_now[i]))
+        best = max(best, float(now[i].max(initial=0)))
+        earlier, before, left, up = before, now, left_now, up_now
+    return best
+
+
+def ours(query: Sequence, lanes: scan.Lanes, count: int, used: object, threads: int) -> None:
+    """Run our first pass with one set of kernels."""
+    before, scan.kernels = scan.kernels, lambda: used  # type: ignore[assignment]
+    try:
+        scan.scan(query, lanes, count, threads)
+    finally:
+        scan.kernels = before
+
+
+class Held:
+    """The compiled kernels, held to one instruction set."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def scan(self, *arrays: object) -> None:
+        """Run the first pass."""
+        kernels._native().scan(*arrays, self.name)  # type: ignore[union-attr]
+
+
+def contenders(
+    query: Sequence, references: list[np.ndarray], lanes: scan.Lanes
+) -> dict[str, tuple[Callable[[], object], int]]:
+    """Give what is measured, and the notes of the references that it takes."""
+    everything = sum(len(r) for r in references)
+    middle = sorted(references, key=len)
+    few = [middle[k] for k in np.linspace(0, len(middle) - 1, FEW).astype(int)]
+    very_few = few[:: FEW // VERY_FEW]
+    q = query.interval.astype(np.int64)
+    found: dict[str, tuple[Callable[[], object], int]] = {}
+    native = kernels._native()
+    for name in ("avx512", "avx2", "sse4.1", "neon"):
+        if native is not None and native.instruction_set(name):
+            held = Held(name)
+            found[f"melodysim, {name}"] = (
+                lambda held=held: ours(query, lanes, len(references), held, 1),
+                everything,
+            )
+    if native is not None:
+        found["melodysim, both cores"] = (
+            lambda: ours(query, lanes, len(references), native, 2),
+            everything,
+        )
+    found["melodysim, numba"] = (lambda: ours(query, lanes, len(references), fallback, 1), everything)
+
+    def offer(name: str, made: Callable[[], tuple[Callable[[], object], int]]) -> None:
+        try:
+            found[name] = made()
+        except ImportError as error:
+            print(f"  ({name} is left out: {error})")
+
+    def pyopal() -> tuple[Callable[[], object], int]:
+        import pyopal
+        from scoring_matrices import ScoringMatrix
+
+        rows = [[MATCH if a == b else MISMATCH for a in LETTERS] for b in LETTERS]
+        aligner = pyopal.Aligner(ScoringMatrix(rows, alphabet=LETTERS), gap_open=6, gap_extend=2)
+        base = pyopal.Database([spelled(r) for r in middle if len(r)], pyopal.Alphabet(LETTERS))
+        text = spelled(query.interval)
+        return lambda: aligner.align(text, base, mode="score", overflow="buckets"), everything
+
+    def parasail() -> tuple[Callable[[], object], int]:
+        import parasail
+
+        matrix = parasail.matrix_create(LETTERS, MATCH, MISMATCH)
+        profile = parasail.profile_create_8(spelled(query.interval), matrix)
+        texts = [spelled(r) for r in middle if len(r)]
+
+        def run() -> None:
+            for text in texts:
+                parasail.sw_striped_profile_8(profile, text, 6, 2)
+
+        return run, everything
+
+    def biopython() -> tuple[Callable[[], object], int]:
+        from Bio.Align import PairwiseAligner
+
+        aligner = PairwiseAligner(mode="local", match_score=MATCH, mismatch_score=MISMATCH)
+        aligner.open_gap_score, aligner.extend_gap_score = -6, -2
+        text, texts = spelled(query.interval), [spelled(r) for r in few if len(r)]
+        return lambda: [aligner.score(text, t) for t in texts], sum(map(len, few))
+
+    def dtaidistance() -> tuple[Callable[[], object], int]:
+        from dtaidistance import dtw
+
+        x, others = q.astype(np.double), [r.astype(np.double) for r in few if len(r)]
+        return lambda: [dtw.distance_fast(x, r) for r in others], sum(map(len, few))
+
+    def tslearn() -> tuple[Callable[[], object], int]:
+        from tslearn.metrics import dtw
+
+        x, others = q.astype(np.double), [r.astype(np.double) for r in very_few if len(r)]
+        return lambda: [dtw(x, r) for r in others], sum(map(len, very_few))
+
+    def librosa() -> tuple[Callable[[], object], int]:
+        from librosa.sequence import dtw
+
+        x, others = q[None].astype(float), [r[None].astype(float) for r in very_few if len(r) > 1]
+        return lambda: [dtw(r, x, subseq=True, backtrack=False) for r in others], sum(
+            map(len, very_few)
+        )
+
+    for name, made in (
+        ("pyopal", pyopal),
+        ("parasail, profile reused", parasail),
+        ("dtaidistance, whole", dtaidistance),
+        ("Biopython", biopython),
+        ("tslearn, whole", tslearn),
+        ("librosa, subsequence", librosa),
+    ):
+        offer(name, made)
+    found["numpy, by antidiagonals"] = (
+        lambda: [antidiagonal(q, r.astype(np.int64)) for r in very_few if len(r)],
+        sum(map(len, very_few)),
+    )
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--library", type=Path, help="a library that holds the built-in melodies")
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    with builtin_library(args.library) as library:
+        corpus = library.index.whole
+        bounds = corpus.start.tolist()
+        references = [corpus.interval[a : b - 1] for a, b in itertools.pairwise(bounds)]
+        lanes = scan.lay_in_lanes(corpus)
+        longest = library.index.name(int(np.argmax(corpus.lengths >= QUERY_NOTES + 1)))
+        melody = library.melody(longest)
+    whole = normalise(melody)
+    cut = slice(0, QUERY_NOTES)
+    query = Sequence(
+        whole.interval[cut], whole.ratio[cut], whole.pitch[: QUERY_NOTES + 1],
+        whole.time[: QUERY_NOTES + 1], whole.note[: QUERY_NOTES + 1],
+    )  # fmt: skip
+    notes = sum(map(len, references))
+    print(f"{QUERY_NOTES} intervals against {len(references):,} melodies, {notes:,} notes")
+    offered = contenders(query, references, lanes)
+    taken: dict[str, list[float]] = {name: [] for name in offered}
+    for run, _ in offered.values():
+        run()
+    for _ in range(args.rounds):
+        for name, (run, _) in offered.items():
+            began = time.perf_counter()
+            run()
+            taken[name].append(time.perf_counter() - began)
+    rates = {
+        name: len(query.interval) * notes / np.median(taken[name]) / 1e9
+        for name, (_, notes) in offered.items()
+    }
+    peer = rates.get("pyopal")
+    print(f"{'':<28}{'G cells/s':>10}{'of pyopal':>11}")
+    for name, rate in rates.items():
+        share = f"{rate / peer:>10.2f}" if peer else ""
+        print(f"{name:<28}{rate:>10.3f} {share}")
+
+
+if __name__ == "__main__":
+    main()

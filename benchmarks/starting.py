@@ -1,0 +1,109 @@
+"""Measure where a whole `melodysim check` goes, from process start to exit.
+
+    uv run python benchmarks/starting.py TRACK… [--library FILE] [--rounds 5]
+
+Each track is checked by the command line as often as asked, interleaved, with everything warm on disk.
+Then it is checked once more in this process, with clocks on the stages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from builtin import builtin_library
+
+STAGES = (
+    ("melodysim.transcribe.recording", "transcribe_recording", "decoding and hearing"),
+    ("melodysim.reading", "_read_symbolic", "reading notes"),
+    ("melodysim.library.index", "scan", "first pass"),
+    ("melodysim.matching", "align_scores", "second pass"),
+    ("melodysim.matching", "scan_heard", "listening for every reference"),
+    ("melodysim.matching", "trace_heard", "tracing what was heard"),
+    ("melodysim.matching", "_rarest_turn", "rarest turns"),
+)
+
+
+def clocked(spent: dict[str, float], name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add up the seconds that a function takes."""
+
+    @wraps(function)
+    def run(*args: Any, **options: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return function(*args, **options)
+        finally:
+            spent[name] = spent.get(name, 0.0) + time.perf_counter() - began
+
+    return run
+
+
+def stages(track: Path, library: Path) -> dict[str, float]:
+    """Check in this process; gives seconds by stage."""
+    import importlib
+
+    import melodysim.checking
+    import melodysim.reading
+    from melodysim.library import Library
+
+    spent: dict[str, float] = {}
+    kept = []
+    for module_name, function, name in STAGES:
+        # Callers hold their own name for what they imported.
+        for holder in (module_name, "melodysim.reading", "melodysim.matching"):
+            module = importlib.import_module(holder)
+            if hasattr(module, function):
+                original = getattr(module, function)
+                if not hasattr(original, "__wrapped__"):
+                    kept.append((module, function, original))
+                    setattr(module, function, clocked(spent, name, original))
+    began = time.perf_counter()
+    opened = Library(library)
+    spent["opening the library"] = time.perf_counter() - began
+    piece = melodysim.reading.read(track)
+    melodysim.checking.check(piece, opened, threads=os.cpu_count() or 1)
+    whole = time.perf_counter() - began
+    spent["everything else"] = whole - sum(spent.values())
+    for module, function, original in kept:
+        setattr(module, function, original)
+    return spent | {"in all, without starting": whole}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tracks", type=Path, nargs="+")
+    parser.add_argument("--library", type=Path, help="by default, one of the built-in melodies is made")
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    with builtin_library(args.library) as library:
+        command = [sys.executable, "-c", "from melodysim.cli import main; main()", "check"]
+        options = ["--library", str(library.path), "--format", "json"]
+        taken: dict[Path, list[float]] = {track: [] for track in args.tracks}
+        for round_number in range(args.rounds + 1):
+            for track in args.tracks:
+                began = time.perf_counter()
+                subprocess.run([*command, str(track), *options], capture_output=True, check=False)
+                if round_number:  # the first one warms up
+                    taken[track].append(time.perf_counter() - began)
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "import numpy"], check=True)
+        print(f"python and numpy alone: {time.perf_counter() - began:.2f} s")
+        for track, seconds in taken.items():
+            print(
+                f"{track.name}: {np.median(seconds):.2f} s from start to exit, median of {len(seconds)}"
+            )
+            for name, spent in stages(track, library.path).items():
+                print(f"  {name:<32}{spent:>8.3f} s")
+
+
+if __name__ == "__main__":
+    main()
