@@ -196,14 +196,16 @@ def test_seeds_find_what_the_first_pass_finds(tunes, monkeypatch):
     protected = np.arange(MELODIES) % 2 == 0
     for k in np.flatnonzero(index.lengths > 20)[:10]:  # those of fewer than six notes have no turn
         sequence = normalise(tunes[k])
-        full = index.scan(sequence, protected, seeded=False)
-        some = index.scan(sequence, protected, seeded=True)
+        index.exhaustive = MELODIES
+        full = index.scan(sequence, protected)
+        index.exhaustive = 0
+        some = index.scan(sequence, protected)
         assert some[k] == full[k] > 0
         assert ((some == full) | (some == 0)).all()
     # More protected references than may come from all are still there.
     monkeypatch.setattr(index_module, "SEEDED", 5)
     medley = normalise(tune(np.concatenate([t.pitch for t in tunes])))
-    chosen = index._seeded(medley, np.arange(MELODIES) < 6, 2)
+    chosen = index._chosen(medley, np.arange(MELODIES) < 6, 2)
     assert 5 < len(chosen) <= 10
     assert (chosen < 6).sum() >= 5
 

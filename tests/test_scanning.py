@@ -5,10 +5,12 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from concurrent.futures import TimeoutError
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +19,10 @@ from conftest import FIXTURES, random_tune, small_library
 from test_schema import validator
 
 from melodysim.errors import MelodysimError, ReadError
-from melodysim.library import Library
+from melodysim.library import Entry, Library, Reference
 from melodysim.library.importers import import_paths
 from melodysim.library.store import Store
+from melodysim.matching import find_matches
 from melodysim.melody import Melody
 from melodysim.reading import read
 from melodysim.rights import Rights
@@ -361,6 +364,59 @@ def test_a_cluster_gives_the_same(environment, folder, undisturbed, cluster, tmp
     done = scan(environment, folder, tmp_path / "out", "--scheduler", cluster[0])
     assert done.returncode == 2, done.stderr
     assert written(tmp_path / "out") == written(undisturbed[0])
+
+
+def divided(library, path, most):
+    """Copy a library, and pack the copy in parts of so many melodies."""
+    with Store(Path(library)) as store, closing(sqlite3.connect(path)) as copy:
+        store._connection.backup(copy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("melodysim.library.packed.MOST", most)
+        assert len(Library(path).index.parts) > 2
+    return path
+
+
+def test_a_library_spread_over_the_workers_gives_the_same(cluster, small, tmp_path):
+    from distributed import Client
+
+    rng = np.random.default_rng(8)
+    shutil.copy(small, tmp_path / "whole.db")
+    with Store(tmp_path / "whole.db", writable=True) as store, store.transaction():
+        tunes = [
+            Reference(Entry(f"t{k}", "t", None, "", Rights()), random_tune(rng, 50)) for k in range(200)
+        ]
+        store.put(tunes, "tunes", "digest")
+    piece = read(FIXTURES / "paper-lanterns.mid")
+
+    def answers(library):
+        return [
+            (m.reference.id, m.score, m.e_value, m.standardised, m.path.tolist(), m.turn)
+            for m in find_matches(piece, library, 20)
+        ]
+
+    expected = answers(Library(tmp_path / "whole.db"))
+    path = divided(tmp_path / "whole.db", tmp_path / "divided.db", 60)
+    with Client(cluster[0], set_as_default=False) as client:
+        spread = Library(path).spread_over(client)
+        assert answers(spread) == expected
+        spread.index.exhaustive = 0  # seeds choose
+        alone = Library(path)
+        alone.index.exhaustive = 0
+        assert answers(spread) == answers(alone)
+        assert answers(alone)[0] == expected[0]
+
+
+def test_a_scan_with_a_spread_library_gives_the_same(
+    environment, folder, undisturbed, cluster, small, tmp_path
+):
+    library = divided(small, tmp_path / "library.db", 1)
+    options = ["--scheduler", cluster[0], "--spread", "--library", library]
+    done = scan(environment, folder, tmp_path / "out", *options)
+    assert done.returncode == 2, done.stderr
+    assert written(tmp_path / "out")["results.jsonl"] == written(undisturbed[0])["results.jsonl"]
+    alone = scan(environment, folder, tmp_path / "alone", "--spread")
+    assert alone.returncode == 2
+    assert "--scheduler" in alone.stderr
 
 
 def test_a_cluster_that_loses_a_worker_gives_the_same(

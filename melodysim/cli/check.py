@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     help="Matches to report for each track, significant or not.",
 )  # fmt: skip
 @shared.territory_option
+@shared.exhaustive_option
 @shared.verdict_options
 @shared.evidence_option
 @shared.output_options("text", "json", "csv", "html")
@@ -33,6 +34,7 @@ def command(
     library_path: Path | None,
     top: int,
     territory: Any,
+    exhaustive: bool,
     fail_on: str,
     likely_rate: float,
     review_rate: float,
@@ -69,7 +71,8 @@ def command(
 
     rates = shared.make_rates(likely_rate, review_rate)
     cores = shared.threads()
-    library = Library(shared.library_path_or_default(library_path), territory)
+    path = shared.library_path_or_default(library_path)
+    library = Library(path, territory, exhaustive=exhaustive)
     pages = None
     if form == "html" and len(tracks) > 1:
         from melodysim.cli.pages import Pages
@@ -114,7 +117,7 @@ def _written(
     if form == "json":
         from melodysim.report.json import checks_json
 
-        return checks_json(reports, str(library.path), len(library))
+        return checks_json(reports, str(library.path), len(library), library.search)
     if form == "html":
         from datetime import date
 
@@ -127,4 +130,5 @@ def _written(
         return checks_csv(reports)
     from melodysim.report.text import print_checks
 
-    return shared.rendered(lambda console: print_checks(console, reports), output)
+    seeded = len(library) if library.search == "seeds" else 0
+    return shared.rendered(lambda console: print_checks(console, reports, seeded), output)

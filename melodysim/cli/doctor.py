@@ -29,7 +29,6 @@ _PACKAGES = {
     "verovio": ("HTML reports: the notation", "pip install 'melodysim[report]'"),
     "starlette": ("serve", "pip install 'melodysim[serve]'"),
     "uvicorn": ("serve", "pip install 'melodysim[serve]'"),
-    "pebble": ("serve", "pip install 'melodysim[serve]'"),
 }
 """What each package is for, and how to get it."""
 
@@ -39,6 +38,7 @@ _PACKAGES = {
 @shared.output_options("text", "json")
 def command(library_path: Path | None, form: str, output: Path | None, quiet: bool) -> None:
     """Say what is installed, which formats and models work, and how to get the rest."""
+    from melodysim.align import kernels
     from melodysim.errors import MelodysimError
     from melodysim.library.store import Store
     from melodysim.transcribe.polyphony import model_path
@@ -71,6 +71,7 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
             "python": platform.python_version(),
             "packages": packages,
             "models": models,
+            "kernels": kernels.description(),
             "library": library,
         }
         shared.deliver(json.dumps(answer, ensure_ascii=False, indent=1) + "\n", output)
@@ -82,6 +83,7 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
         if facts["remedy"]:
             lines.append(f"  {'':<25}→ {facts['remedy']}")
     lines += ["", *(f"  {name + ' model':<13}{path}" for name, path in models.items())]
+    lines += [f"  kernels      {kernels.description()}"]
     held = library.get("error") or f"{library['path']} ({library['melodies']:,} melodies)"
     lines += [f"  library      {held}"]
     shared.deliver("\n".join(lines) + "\n", output)

@@ -41,6 +41,11 @@ SLOW_SECONDS = 20.0
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No files like this, such as 'demos/*'.")
 @click.option("--workers", type=click.IntRange(1, 1024), help="Processes. Default: one a core.")
 @click.option("--scheduler", metavar="ADDRESS", help="Use a Dask cluster, such as tcp://10.0.0.1:8786.")
+@click.option(
+    "--spread", is_flag=True,
+    help="Spread a library that is larger than a machine over the workers of the cluster.",
+)  # fmt: skip
+@shared.exhaustive_option
 @click.option("--html", is_flag=True, help="Write a page a track, and an index over them.")
 @click.option(
     "--against-each-other",
@@ -136,6 +141,8 @@ def _settings(places: tuple[Path, ...], **options: Any) -> Settings:
     alone = options["against_each_other"]
     if alone and options["html"]:
         raise click.UsageError("--html shows matches with a library, not --against-each-other")
+    if options["spread"] and not options["scheduler"]:
+        raise click.UsageError("--spread needs a cluster: --scheduler ADDRESS")
     cores = shared.threads()
     return Settings(
         places=tuple(named),
@@ -150,7 +157,9 @@ def _settings(places: tuple[Path, ...], **options: Any) -> Settings:
         pages=options["html"],
         groups=options["groups"],
         workers=options["workers"] or cores,
+        exhaustive=options["exhaustive"],
         scheduler=options["scheduler"],
+        spread=options["spread"],
         seconds=options["time_limit"],
         megabytes=options["memory"],
         retries=options["retries"],

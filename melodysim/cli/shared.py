@@ -54,6 +54,16 @@ def territory_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def exhaustive_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--exhaustive``."""
+    return click.option(
+        "--exhaustive",
+        is_flag=True,
+        help="Compare with every melody of a library of more than 200,000, where seeds would choose "
+        "(docs/performance.md): slower, and nothing is lost.",
+    )(command)
+
+
 def output_options(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add ``--format``, ``--output`` and ``--quiet``."""
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from melodysim.errors import LibraryError
 from melodysim.library.index import Index
-from melodysim.library.packed import load_index, protection
+from melodysim.library.packed import load_index, part_files, protection
 from melodysim.library.shelf import MemoryShelf, Shelf
 from melodysim.library.store import Entry, Reference, Store
 from melodysim.melody import Melody
 from melodysim.rights import Territory, effective
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = [
     "Entry",
@@ -47,6 +53,8 @@ class Library:
         The SQLite file; by default the user's own library.
     territory : {"anywhere", "us", "eu", "uk", "life+50"}, optional
         Where the tracks are to be released: which terms of protection count.
+    exhaustive : bool, optional
+        Compare with every reference, however many there are: slower, and nothing is lost.
 
     Raises
     ------
@@ -54,13 +62,21 @@ class Library:
         If it cannot be opened.
     """
 
-    def __init__(self, path: str | Path | None = None, territory: Territory = "anywhere") -> None:
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        territory: Territory = "anywhere",
+        *,
+        exhaustive: bool = False,
+    ) -> None:
         self.territory: Territory = territory
         self.path = Path(path) if path is not None else default_library_path()
         with Store(self.path) as store:
             self._index = load_index(store)
             self.version = store.version()
             self._protected, self._backgrounds = protection(store, self._index, territory)
+        if exhaustive:
+            self._index.exhaustive = len(self._index)
 
     @property
     def index(self) -> Index:
@@ -82,9 +98,44 @@ class Library:
         return self._backgrounds
 
     @property
+    def search(self) -> str:
+        """How references are chosen for alignment: "exhaustive", or by "seeds"."""
+        return "seeds" if self._index.seeded else "exhaustive"
+
+    @property
     def comparisons(self) -> int:
         """With how many references a query is compared: all of them."""
         return len(self._index)
+
+    def spread_over(self, client: Client) -> Library:
+        """Give the same library with its parts on the workers of a Dask cluster.
+
+        Parameters
+        ----------
+        client : distributed.Client
+            Whose workers see the library under the same path.
+
+        Returns
+        -------
+        Library
+            Which gives the same results, for as long as the client lives.
+
+        Raises
+        ------
+        LibraryError
+            If the packed parts are not on disk.
+        """
+        from melodysim.library.spread import spread_index
+
+        with Store(self.path) as store:
+            files = part_files(store)
+        if len(files) != len(self._index.parts):
+            raise LibraryError(
+                f"{self.path}: its packed parts are not on disk; make its folder writable"
+            )
+        other = copy.copy(self)
+        other._index = spread_index(self._index, files, client)
+        return other
 
     def __len__(self) -> int:
         """Give the number of references."""

@@ -8,26 +8,33 @@ library is divided.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.align.corpus import Corpus, Melodies, corpus_of, counts_of, join_melodies, take_melodies
 from melodysim.align.scan import lay_in_lanes, scan
-from melodysim.align.seeds import melodies_with, seed_scores, turns_of
+from melodysim.align.seeds import Turns, turns_of
 from melodysim.library.shard import Shard, pack_shard
 from melodysim.melody import Melody
 from melodysim.rarity import Rarity, rarity_of, total_counts
 from melodysim.sequence import Sequence as NoteSequence
 
-EXHAUSTIVE = 100_000
-"""References up to which the first pass leaves none out; above, seeds choose whom it scores."""
+EXHAUSTIVE = 200_000
+"""References up to which the first pass leaves none out; above, seeds choose whom it scores. One core
+takes 0.1 s for so many with AVX-512, half as fast without; what seeds lose stands in
+docs/performance.md."""
 SEEDED = 10_000
 """References that seeds hand to the first pass, of all and again of the protected ones."""
+
+
+Answer = TypeVar("Answer")
+Number = TypeVar("Number", np.int8, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,19 +94,55 @@ def order_shards(shards: Sequence[Shard], live: NDArray[np.int64] | None = None)
     )
 
 
+class Part(Protocol):
+    """What the index asks of a part of the library, wherever it is: `melodysim.library.shard.Shard`."""
+
+    def __len__(self) -> int:
+        """Give the number of melodies."""
+
+    def scan(self, query: NoteSequence, threads: int) -> NDArray[np.int8]:
+        """Score every melody, coarsely."""
+
+    def seed_scores(self, turns: Turns) -> NDArray[np.float32]:
+        """Score every melody by the turns that it shares with a query."""
+
+    def melodies_with(self, interval: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Find the melodies in which a turn occurs."""
+
+    def take(self, melodies: NDArray[np.int64]) -> Melodies:
+        """Give the notes of some melodies."""
+
+    def name(self, melody: int) -> str:
+        """Give the id of a melody."""
+
+    def serials(self) -> NDArray[np.int64]:
+        """Give the serial number of every melody."""
+
+    def pitch_of_first(self, melody: int) -> float:
+        """Give the MIDI note number of a melody's first note."""
+
+
 class Index:
     """The packed references of a library; safe to share between threads.
 
     Parameters
     ----------
-    shards : sequence of Shard
+    parts : sequence of Part
     order : Order
         Of their references.
+    exhaustive : int, optional
+        References up to which the first pass leaves none out.
+    at_once : int, optional
+        Parts that are asked at the same time: where they are on other machines, all of them.
     """
 
-    def __init__(self, shards: Sequence[Shard], order: Order) -> None:
-        self.shards = tuple(shards)
+    def __init__(
+        self, parts: Sequence[Part], order: Order, exhaustive: int = EXHAUSTIVE, at_once: int = 0
+    ) -> None:
+        self.parts = tuple(parts)
         self.order = order
+        self.exhaustive = exhaustive
+        self._at_once = at_once
 
     def __len__(self) -> int:
         """Give the number of references."""
@@ -107,7 +150,7 @@ class Index:
 
     @property
     def lengths(self) -> NDArray[np.int32]:
-        """Melodies of each reference."""
+        """Notes of each reference."""
         return self.order.length
 
     @property
@@ -115,9 +158,14 @@ class Index:
         """What turns say in this library."""
         return self.order.rarity
 
+    @property
+    def seeded(self) -> bool:
+        """Whether seeds choose whom the first pass scores."""
+        return len(self) > self.exhaustive
+
     def name(self, reference: int) -> str:
         """Give the id of a reference."""
-        return self.shards[self.order.shard[reference]].name(int(self.order.local[reference]))
+        return self.parts[self.order.shard[reference]].name(int(self.order.local[reference]))
 
     @cached_property
     def names(self) -> list[str]:
@@ -128,37 +176,53 @@ class Index:
     def serials(self) -> NDArray[np.int64]:
         """Serial number in the store of every reference."""
         serials = np.zeros(len(self), np.int64)
-        for number, shard in zip(self._numbers, self.shards, strict=True):
-            serials[number[number >= 0]] = shard.serial[number >= 0]
+        for number, part in zip(self._numbers, self.parts, strict=True):
+            serials[number[number >= 0]] = part.serials()[number >= 0]
         return serials
 
     def first_pitch(self, reference: int) -> float:
         """Give the MIDI note number of a reference's first note."""
-        shard = self.shards[self.order.shard[reference]]
-        return float(shard.first_pitch[self.order.local[reference]])
+        part = self.parts[self.order.shard[reference]]
+        return part.pitch_of_first(int(self.order.local[reference]))
 
     @cached_property
     def _numbers(self) -> list[NDArray[np.int32]]:
         """Reference of each melody of each part; -1 for those that no longer count."""
-        numbers = [np.full(len(shard), -1, np.int32) for shard in self.shards]
+        numbers = [np.full(len(part), -1, np.int32) for part in self.parts]
         for number, reference in enumerate(numbers):
             mine = np.flatnonzero(self.order.shard == number)
             reference[self.order.local[mine]] = mine
         return numbers
+
+    def _ask(self, question: Callable[[Part], Answer], threads: int) -> list[Answer]:
+        """Ask every part."""
+        at_once = min(self._at_once or threads, len(self.parts))
+        if at_once <= 1:
+            return [question(part) for part in self.parts]
+        with ThreadPoolExecutor(at_once) as pool:
+            return list(pool.map(question, self.parts))
+
+    def _gathered(self, answers: list[NDArray[Number]], dtype: type[Number]) -> NDArray[Number]:
+        """Bring what parts say of their melodies into the order of the references."""
+        whole = np.zeros(len(self), dtype)
+        for number, answer in zip(self._numbers, answers, strict=True):
+            whole[number[number >= 0]] = answer[number >= 0]
+        return whole
 
     def notes(self, references: NDArray[np.int64]) -> Melodies:
         """Gather the notes of some references, in the order given."""
         of = self.order.shard[references]
         local = self.order.local[references].astype(np.int64)
         used = np.unique(of)
-        if len(used) == 1:
-            return take_melodies(self.shards[used[0]].notes, local)
         if not len(used):
             return _no_melodies()
-        parts = [take_melodies(self.shards[k].notes, local[of == k]) for k in used]
+        if len(used) == 1:
+            return self.parts[used[0]].take(local)
+        places = {part: local[of == k] for k, part in enumerate(self.parts)}
+        found = self._ask(lambda part: part.take(places[part]) if len(places[part]) else None, 1)
         back = np.empty(len(references), np.int64)
         back[np.argsort(of, kind="stable")] = np.arange(len(references))
-        return take_melodies(join_melodies(parts), back)
+        return take_melodies(join_melodies([some for some in found if some is not None]), back)
 
     def corpus(self, references: NDArray[np.int64]) -> Corpus:
         """Gather some references for the kernels, in the order given."""
@@ -170,12 +234,7 @@ class Index:
         return self.corpus(np.arange(len(self)))
 
     def scan(
-        self,
-        query: NoteSequence,
-        protected: NDArray[np.bool_],
-        threads: int = 1,
-        *,
-        seeded: bool | None = None,
+        self, query: NoteSequence, protected: NDArray[np.bool_], threads: int = 1
     ) -> NDArray[np.int8]:
         """Score a query against the references, coarsely (first pass).
 
@@ -186,46 +245,38 @@ class Index:
             Which references must not be crowded out by the others where seeds choose.
         threads : int, optional
             Threads to use; the result does not depend on it.
-        seeded : bool, optional
-            Whether seeds choose whom to score; by default from `EXHAUSTIVE` references on.
 
         Returns
         -------
         ndarray of int8, shape (references,)
-            As `melodysim.align.scan.scan`; 0 for those that were not scored.
+            As `melodysim.align.scan.scan`; 0 for those that seeds did not choose.
         """
-        scores = np.zeros(len(self), np.int8)
         if len(query) < 2:
-            return scores
-        if len(self) > EXHAUSTIVE if seeded is None else seeded:
-            chosen = self._seeded(query, protected, threads)
+            return np.zeros(len(self), np.int8)
+        if self.seeded:
+            chosen = self._chosen(query, protected, threads)
             notes = self.notes(chosen)
+            scores = np.zeros(len(self), np.int8)
             scores[chosen] = scan(query, lay_in_lanes(notes), len(notes), threads)
             return scores
-        for number, shard in zip(self._numbers, self.shards, strict=True):
-            counts = number >= 0
-            scores[number[counts]] = scan(query, shard.lanes, len(shard), threads)[counts]
-        return scores
+        # A part takes all threads: one after the other, unless they are elsewhere.
+        return self._gathered(self._ask(lambda part: part.scan(query, threads), 1), np.int8)
 
-    def _seeded(
+    def _chosen(
         self, query: NoteSequence, protected: NDArray[np.bool_], threads: int
     ) -> NDArray[np.int64]:
         """Choose the references that share turns with a query."""
-        bits = np.zeros(len(self), np.float32)
         turns = turns_of(query, self.rarity)
-        with ThreadPoolExecutor(threads) as pool:
-            found = pool.map(lambda shard: seed_scores(turns, shard.seeds), self.shards)
-            for number, scores in zip(self._numbers, found, strict=True):
-                bits[number[number >= 0]] = scores[number >= 0]
-        of_all = _highest(bits, SEEDED)
+        found = self._ask(lambda part: part.seed_scores(turns), threads)
+        bits = self._gathered(found, np.float32)
         bound = np.flatnonzero(protected)
-        return np.union1d(of_all, bound[_highest(bits[bound], SEEDED)])
+        return np.union1d(_highest(bits, SEEDED), bound[_highest(bits[bound], SEEDED)])
 
     def melodies_with(self, interval: NDArray[np.integer]) -> int:
         """Count the references in which a turn of `melodysim.align.seeds.SEED` intervals occurs."""
+        found = self._ask(lambda part: part.melodies_with(interval), 1)
         return sum(
-            int((number[melodies_with(shard.seeds, interval)] >= 0).sum())
-            for number, shard in zip(self._numbers, self.shards, strict=True)
+            int((number[some] >= 0).sum()) for number, some in zip(self._numbers, found, strict=True)
         )
 
 

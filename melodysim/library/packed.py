@@ -47,6 +47,7 @@ _ORDER = ("shard", "local", "length", "key")
 class _Manifest:
     """Which files there are, and of what content."""
 
+    format: int
     content: str
     parts: tuple[str, ...]
     order: str
@@ -64,7 +65,7 @@ def load_index(store: Store) -> Index:
     -------
     Index
     """
-    content = f"{store.version()}-{FORMAT}"
+    content = store.version()
     folders = list(_folders(store.path))
     for folder in folders:
         index = _open(folder, content)
@@ -96,11 +97,11 @@ def compact(store: Store) -> tuple[int, int]:
     for folder in _folders(store.path):
         manifest = _manifest(folder)
         try:
-            index = _refresh(folder, store, f"{store.version()}-{FORMAT}", afresh=True)
+            index = _refresh(folder, store, store.version(), afresh=True)
         except (MelodysimError, OSError) as error:
             failed = failed or error
             continue
-        return len(manifest.parts) if manifest else 0, len(index.shards)
+        return len(manifest.parts) if manifest else 0, len(index.parts)
     raise MelodysimError(f"{store.path}: its packed parts can be written nowhere ({failed})")
 
 
@@ -116,25 +117,23 @@ def _folders(path: Path) -> Iterator[Path]:
 
 
 def _manifest(folder: Path) -> _Manifest | None:
-    """Read the manifest, if there is one of this format."""
+    """Read the manifest, if there is one."""
     try:
         said: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())
-        if said["format"] != FORMAT:
-            return None
-        return _Manifest(said["content"], tuple(said["parts"]), said["order"])
+        return _Manifest(said["format"], said["content"], tuple(said["parts"]), said["order"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _write_manifest(folder: Path, manifest: _Manifest) -> None:
     """Say what there is; from here on it counts."""
-    write_whole(folder / "manifest.json", json.dumps({"format": FORMAT} | asdict(manifest)).encode())
+    write_whole(folder / "manifest.json", json.dumps(asdict(manifest)).encode())
 
 
 def _open(folder: Path, content: str) -> Index | None:
     """Map the parts, if they are there, whole and of this content."""
     manifest = _manifest(folder)
-    if manifest is None or manifest.content != content:
+    if manifest is None or (manifest.format, manifest.content) != (FORMAT, content):
         return None
     try:
         shards = [open_shard(folder / name) for name in manifest.parts]
@@ -181,7 +180,7 @@ def _refresh(folder: Path, store: Store, content: str, *, afresh: bool = False) 
     shards = [open_shard(folder / name) for name in names]
     order = f"order-{secrets.token_hex(6)}.bin"
     _write_order(folder / order, order_shards(shards, live))
-    _write_manifest(folder, _Manifest(content, tuple(names), order))
+    _write_manifest(folder, _Manifest(FORMAT, content, tuple(names), order))
     _sweep(folder, manifest, {*names, order})
     return Index(shards, _open_order(folder / order))
 
@@ -194,6 +193,8 @@ def _known(folder: Path, manifest: _Manifest) -> NDArray[np.int64] | None:
 
 def _kept(folder: Path, manifest: _Manifest, live: NDArray[np.int64]) -> Iterator[tuple[str, Shard]]:
     """Open the parts that may stay as they are."""
+    if manifest.format != FORMAT:
+        return
     for name in manifest.parts:
         try:
             shard = open_shard(folder / name)
@@ -272,6 +273,11 @@ def protection(
     return protected, (free, bound)
 
 
-def folder_in_use(path: Path) -> Path | None:
-    """Find the folder that holds the packed parts of a library, if any does."""
-    return next((folder for folder in _folders(path) if _manifest(folder)), None)
+def part_files(store: Store) -> list[Path]:
+    """List the files of a library's parts, in their order; none if they live in memory only."""
+    content = store.version()
+    for folder in _folders(store.path):
+        manifest = _manifest(folder)
+        if manifest is not None and (manifest.format, manifest.content) == (FORMAT, content):
+            return [folder / name for name in manifest.parts]
+    return []

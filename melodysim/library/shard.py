@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.align.corpus import Melodies, counts_of, lay_melodies
-from melodysim.align.scan import Lanes, lay_in_lanes
-from melodysim.align.seeds import Seeds, build_seeds
+from melodysim.align.corpus import Melodies, counts_of, lay_melodies, take_melodies
+from melodysim.align.scan import Lanes, lay_in_lanes, scan
+from melodysim.align.seeds import Seeds, Turns, build_seeds, melodies_with, seed_scores
 from melodysim.library.arrays import map_arrays, write_arrays
 from melodysim.melody import Melody
 from melodysim.rarity import Counts
-from melodysim.sequence import normalise
+from melodysim.sequence import Sequence, normalise
 
 MOST = 100_000
 """Melodies of a part; at most `melodysim.align.seeds.MOST_MELODIES`."""
@@ -60,6 +60,30 @@ class Shard:
     def name(self, melody: int) -> str:
         """Give the id of a melody."""
         return self.names[self.name_start[melody] : self.name_start[melody + 1]].tobytes().decode()
+
+    def serials(self) -> NDArray[np.int64]:
+        """Give the serial number of every melody."""
+        return self.serial
+
+    def pitch_of_first(self, melody: int) -> float:
+        """Give the MIDI note number of a melody's first note."""
+        return float(self.first_pitch[melody])
+
+    def take(self, melodies: NDArray[np.int64]) -> Melodies:
+        """Give the notes of some melodies, in the order given."""
+        return take_melodies(self.notes, melodies)
+
+    def scan(self, query: Sequence, threads: int) -> NDArray[np.int8]:
+        """Score every melody, coarsely (`melodysim.align.scan`)."""
+        return scan(query, self.lanes, len(self), threads)
+
+    def seed_scores(self, turns: Turns) -> NDArray[np.float32]:
+        """Score every melody by the turns that it shares with a query."""
+        return seed_scores(turns, self.seeds)
+
+    def melodies_with(self, interval: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Find the melodies in which a turn occurs."""
+        return melodies_with(self.seeds, interval)
 
     @cached_property
     def lanes(self) -> Lanes:

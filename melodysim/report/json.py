@@ -94,13 +94,13 @@ def track_dict(report: TrackReport) -> dict[str, Any]:
     }
 
 
-def checks_json(reports: list[TrackReport], library: str, melodies: int) -> str:
+def checks_json(reports: list[TrackReport], library: str, melodies: int, search: str) -> str:
     """Write the answer of ``melodysim check --format json``."""
     return json_text(
         {
             "schema": SCHEMA,
             "melodysim": melodysim.__version__,
-            "library": {"path": library, "melodies": melodies},
+            "library": {"path": library, "melodies": melodies, "search": search},
             "tracks": [track_dict(report) for report in reports],
         }
     )

@@ -32,8 +32,16 @@ _LISTED = 20
 """Tracks, errors and groups that the summary of a scan names."""
 
 
-def print_checks(console: Console, reports: list[TrackReport]) -> None:
-    """Print what came of checking tracks."""
+def print_checks(console: Console, reports: list[TrackReport], seeded: int = 0) -> None:
+    """Print what came of checking tracks.
+
+    Parameters
+    ----------
+    console : Console
+    reports : list of TrackReport
+    seeded : int, optional
+        Melodies of the library, if seeds chose among them.
+    """
     for report in reports:
         console.print(Text(printable(report.source), style="bold"))
         if report.verdict is None or report.piece is None:
@@ -41,6 +49,13 @@ def print_checks(console: Console, reports: list[TrackReport]) -> None:
         else:
             console.print(_track(report.piece, report.verdict, report.matches, console.width))
         console.print()
+    if seeded:
+        console.print(
+            Text(
+                f"Seeds chose whom to align, of {seeded:,} melodies; --exhaustive leaves none out.",
+                style="dim",
+            )
+        )
 
 
 def print_scan(

@@ -65,8 +65,12 @@ class Settings:
         Whether to find takes of one melody.
     workers : int
         Processes.
+    exhaustive : bool
+        Whether tracks are compared with every melody of the library, however many there are.
     scheduler : str or None
         Of a Dask cluster, to use instead.
+    spread : bool
+        Whether the parts of the library are spread over the workers of the cluster.
     seconds : float
         After which a track is given up.
     megabytes : int
@@ -93,7 +97,9 @@ class Settings:
     pages: bool
     groups: bool
     workers: int
+    exhaustive: bool
     scheduler: str | None
+    spread: bool
     seconds: float
     megabytes: int
     retries: int
@@ -155,7 +161,7 @@ class Session:
         s = self.settings
         version, protected = "", b""
         if s.library is not None:
-            self._library = Library(s.library, s.territory)
+            self._library = Library(s.library, s.territory, exhaustive=s.exhaustive)
             require_references(self._library)
             version, protected = self._library.version, self._library.protected.tobytes()
         plan = Plan(
@@ -168,6 +174,8 @@ class Session:
             "",
             str(self._cache.folder),
             self._cache.limit,
+            s.exhaustive,
+            s.spread,
         )
         self._fingerprint = fingerprint_of(plan, protected)
         self._plan = replace(plan, mark=self._fingerprint[:6])
@@ -262,7 +270,11 @@ class Session:
         write_whole(place / outcome.TABLE, table.encode())
         library = None
         if self._library is not None:
-            library = {"path": str(self._library.path), "melodies": len(self._library)}
+            library = {
+                "path": str(self._library.path),
+                "melodies": len(self._library),
+                "search": self._library.search,
+            }
         answer = outcome.summary(counts, library, errors, groups, alike)
         outcome.write_json(place / outcome.SUMMARY, answer)
         if self._library is not None and self.settings.pages:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -57,6 +59,10 @@ class Plan:
         Folder of transcriptions.
     cache_bytes : int
         That it may hold; 0 for none.
+    exhaustive : bool
+        Whether tracks are compared with every melody of the library.
+    spread : bool
+        Whether other workers of the cluster are asked for the parts of the library.
     """
 
     library: str | None
@@ -68,6 +74,8 @@ class Plan:
     mark: str
     cache: str
     cache_bytes: int
+    exhaustive: bool = False
+    spread: bool = False
 
 
 def fingerprint_of(plan: Plan, protected: bytes) -> str:
@@ -86,7 +94,7 @@ def fingerprint_of(plan: Plan, protected: bytes) -> str:
     """
     parts = (
         RESULTS, TRANSCRIPTION, plan.version, hashlib.sha256(protected).hexdigest(), plan.territory,
-        plan.top, plan.rates.likely, plan.rates.review, plan.library is None,
+        plan.top, plan.rates.likely, plan.rates.review, plan.library is None, plan.exhaustive,
     )  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
@@ -122,8 +130,8 @@ def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) ->
             require_melody(piece)
             report = TrackReport(path, piece)
         else:
-            library = _library(plan.library, plan.territory, plan.version)
-            report = check(piece, library, plan.top, plan.rates, threads=1)
+            with _asked(plan) as library:
+                report = check(piece, library, plan.top, plan.rates, threads=1)
     except (MissingDependencyError, LibraryError):
         raise
     except MelodysimError as error:
@@ -160,9 +168,23 @@ def _read(plan: Plan, path: str, sha256: str) -> Piece:
     return piece
 
 
+@contextmanager
+def _asked(plan: Plan) -> Iterator[Library]:
+    """Open the library, on this worker or on all of them."""
+    assert plan.library is not None
+    library = _library(plan.library, plan.territory, plan.version, plan.exhaustive)
+    if not plan.spread:
+        yield library
+        return
+    from distributed import worker_client
+
+    with worker_client() as client:  # gives this worker's place to others while it waits for them
+        yield library.spread_over(client)
+
+
 @functools.lru_cache(maxsize=2)
-def _library(path: str, territory: Territory, version: str) -> Library:
-    library = Library(path, territory)
+def _library(path: str, territory: Territory, version: str, exhaustive: bool) -> Library:
+    library = Library(path, territory, exhaustive=exhaustive)
     if library.version != version:
         raise LibraryError(f"{path}: has been changed during the scan; run the same command again")
     return library
@@ -210,5 +232,5 @@ def _write_page(plan: Plan, report: TrackReport, place: Path, recording: Path) -
     from melodysim.report.html.track import Holdings, track_html
 
     assert plan.library is not None
-    holdings = Holdings.of(_library(plan.library, plan.territory, plan.version))
+    holdings = Holdings.of(_library(plan.library, plan.territory, plan.version, plan.exhaustive))
     write_whole(place, track_html(report, holdings, plan.rates, date.today(), recording).encode())

@@ -327,7 +327,7 @@ def _check(folder: str, name: str, suffix: str, terms: Terms) -> dict[str, Any]:
     named = replace(report, source=name, piece=replace(piece, source=name))
     page = track_html(named, Holdings.of(library), terms.rates, datetime.now(UTC).date(), upload)
     write_whole(place / "report.html", page.encode())
-    answer = checks_json([named], library.path.name, len(library))
+    answer = checks_json([named], library.path.name, len(library), library.search)
     write_whole(place / "report.json", answer.encode())
     verdict = report.verdict
     assert verdict is not None
