@@ -382,10 +382,8 @@ def test_a_library_spread_over_the_workers_gives_the_same(cluster, small, tmp_pa
     rng = np.random.default_rng(8)
     shutil.copy(small, tmp_path / "whole.db")
     with Store(tmp_path / "whole.db", writable=True) as store, store.transaction():
-        tunes = [
-            Reference(Entry(f"t{k}", "t", None, "", Rights()), random_tune(rng, 50)) for k in range(200)
-        ]
-        store.put(tunes, "tunes", "digest")
+        entries = [Entry(f"t{k}", "t", None, "", Rights()) for k in range(200)]
+        store.put([Reference(entry, random_tune(rng, 50)) for entry in entries], "tunes", "digest")
     piece = read(FIXTURES / "paper-lanterns.mid")
 
     def answers(library):

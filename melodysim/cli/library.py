@@ -364,6 +364,26 @@ def export(folder: Path, text: str | None, library_path: Path | None, quiet: boo
 
 @command.command()
 @shared.library_option
+@click.option("-q", "--quiet", is_flag=True, help="No remarks.")
+def compact(library_path: Path | None, quiet: bool) -> None:
+    """Pack the library anew, in as few parts as can be.
+
+    What checks read is packed beside the library in parts of up to 100,000 melodies. Melodies that come
+    later go into parts of their own, and what was removed stays in its part until a quarter of it is
+    gone: many imports leave many parts, which cost a little time each. Results do not change.
+    """
+    from melodysim.library.packed import compact as pack
+    from melodysim.library.store import Store
+
+    path = shared.library_path_or_default(library_path)
+    with Store(path) as store:
+        before, after = pack(store)
+    if not quiet:
+        click.echo(f"{path}: {after} part{'s' * (after != 1)}, {before} before", err=True)
+
+
+@command.command()
+@shared.library_option
 @shared.output_options("text", "json")
 def stats(library_path: Path | None, form: str, output: Path | None, quiet: bool) -> None:
     """Say what the library holds: melodies, notes, rights, collections."""
