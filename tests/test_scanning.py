@@ -305,6 +305,7 @@ def test_watching_takes_what_arrives(environment, tmp_path):
     wait_for(1)
     shutil.copy(FIXTURES / "paper-lanterns.mid", folder / "two.mid")
     wait_for(2)
+    time.sleep(1.5)  # until it waits again: a scan that is stopped half way ends otherwise
     running.send_signal(signal.SIGINT)
     assert running.wait(30) == 1  # the second one is likely
 
