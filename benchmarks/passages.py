@@ -44,7 +44,7 @@ def main() -> None:
     rng = np.random.default_rng(5)
     with builtin_library(args.library) as library:
         place = {identity: k for k, identity in enumerate(library.index.names)}
-        long = [k for k, n in enumerate(library.index.corpus.lengths) if n >= args.notes]
+        long = [k for k, n in enumerate(library.index.lengths) if n >= args.notes]
         chosen = [library.index.names[k] for k in rng.choice(long, args.passages, replace=False)]
         print(f"{args.passages} passages of {args.notes} notes among {len(library):,} melodies")
         for changed in (0.0, 0.05, 0.1, 0.2, 0.3):

@@ -24,7 +24,7 @@ from builtin import builtin_library
 STAGES = (
     ("melodysim.transcribe.recording", "transcribe_recording", "decoding and hearing"),
     ("melodysim.reading", "_read_symbolic", "reading notes"),
-    ("melodysim.library.index", "scan", "first pass"),
+    ("melodysim.library.shard", "scan", "first pass"),
     ("melodysim.matching", "align_scores", "second pass"),
     ("melodysim.matching", "scan_heard", "listening for every reference"),
     ("melodysim.matching", "trace_heard", "tracing what was heard"),

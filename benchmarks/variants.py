@@ -108,7 +108,7 @@ def _identities(query, pitch, start, out):
 
 def percent_identity(query: Sequence, library: Library) -> np.ndarray:
     """Percent melodic identity with every reference."""
-    corpus = library.index.corpus
+    corpus = library.index.whole
     out = np.zeros(len(library))
     _identities(query.pitch, corpus.pitch, corpus.start, out)
     return out
@@ -116,18 +116,18 @@ def percent_identity(query: Sequence, library: Library) -> np.ndarray:
 
 def plain(query: Sequence, library: Library) -> np.ndarray:
     """Local alignment of intervals alone."""
-    kept = first_pass.CHANGED, first_pass.ADDED, first_pass.RATIO_SCORES
-    first_pass.CHANGED = first_pass.ADDED = -100
+    kept = first_pass.MOVED, first_pass.RATIO_SCORES
+    first_pass.MOVED = 127
     first_pass.RATIO_SCORES = (0, 0, 0, 0, 0)
     try:
-        return first_pass.scan(query, library.index.lanes, len(library), 2).astype(float)
+        return library.index.scan(query, library.protected, 2).astype(float)
     finally:
-        first_pass.CHANGED, first_pass.ADDED, first_pass.RATIO_SCORES = kept
+        first_pass.MOVED, first_pass.RATIO_SCORES = kept
 
 
 def ours(query: Sequence, library: Library) -> np.ndarray:
     """Score by the second pass, over all references, length taken into account."""
-    corpus = library.index.corpus
+    corpus = library.index.whole
     score = align_scores(query, corpus, np.arange(len(library)), 2).astype(float)
     return score - 1.2 * np.log(corpus.lengths)
 

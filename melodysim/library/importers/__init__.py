@@ -69,7 +69,8 @@ def import_builtin(store: Store, progress: Progress | None = None) -> ImportResu
         for name, collection in BUILTIN.items()
         for path in sorted((folder / name).glob("*.abc"))
     ]
-    return run_jobs(store, jobs, progress)
+    # Each collection keeps what it has in common with another.
+    return run_jobs(store, jobs, progress, merge=False)
 
 
 def import_paths(

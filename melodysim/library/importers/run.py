@@ -64,7 +64,9 @@ class ImportResult:
         return self
 
 
-def run_jobs(store: Store, jobs: Iterable[Job], progress: Progress | None = None) -> ImportResult:
+def run_jobs(
+    store: Store, jobs: Iterable[Job], progress: Progress | None = None, *, merge: bool = True
+) -> ImportResult:
     """Read jobs and store what they give, in order.
 
     Parameters
@@ -75,6 +77,8 @@ def run_jobs(store: Store, jobs: Iterable[Job], progress: Progress | None = None
         Taken as they are needed, where it is no list: a set need not fit into memory.
     progress : callable, optional
         See `Progress`; where the number of jobs is not known, 0 stands for it.
+    merge : bool, optional
+        Whether sources whose bytes are there from another place are passed over.
 
     Returns
     -------
@@ -83,22 +87,26 @@ def run_jobs(store: Store, jobs: Iterable[Job], progress: Progress | None = None
     result = ImportResult()
     total = len(jobs) if isinstance(jobs, list) else 0
     known = store.source_digests()
-    places = {digest: source for source, digest in known.items()}
+    places = {digest: source for source, digest in known.items()} if merge else {}
     chunk: list[tuple[Job, Outcome]] = []
     began = time.monotonic()
     for done, (job, outcome) in enumerate(_outcomes(jobs, known), 1):
         chunk.append((job, outcome))
         if time.monotonic() - began > CHUNK_SECONDS:
-            _store(store, chunk, places, result)
+            _store(store, chunk, places, result, merge)
             chunk, began = [], time.monotonic()
         if progress is not None:
             progress(done, total, job.path.name)
-    _store(store, chunk, places, result)
+    _store(store, chunk, places, result, merge)
     return result
 
 
 def _store(
-    store: Store, chunk: list[tuple[Job, Outcome]], places: dict[str, str], result: ImportResult
+    store: Store,
+    chunk: list[tuple[Job, Outcome]],
+    places: dict[str, str],
+    result: ImportResult,
+    merge: bool,
 ) -> None:
     """Store a chunk, all of it or nothing."""
     if not chunk:
@@ -115,7 +123,8 @@ def _store(
                     added.duplicates += 1
                     continue
                 added.imported += store.put(outcome.references, job.source, outcome.digest)
-                places[outcome.digest] = job.source
+                if merge:
+                    places[outcome.digest] = job.source
     result += added
 
 
