@@ -4,8 +4,8 @@ Notes or recordings in, matches with a library of reference melodies out::
 
     import melodysim
 
-    piece = melodysim.read("song.mid")
-    report = melodysim.check(piece, melodysim.Library())
+    library = melodysim.Library.open()
+    report = library.check("song.mid")
     report.verdict.level
 
 Importing is quick and silent: what is named here loads when it is first used.
@@ -19,35 +19,40 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from melodysim.checking import PairReport, TrackReport, check, compare
+    from melodysim.checking import PairReport, TrackReport, check
     from melodysim.errors import (
+        CancelledError,
         InvalidNotesError,
         LibraryError,
         MelodysimError,
         MissingDependencyError,
         ReadError,
     )
-    from melodysim.library import Library
     from melodysim.matching import Match
-    from melodysim.melody import Melody, Piece
+    from melodysim.melody import Piece
     from melodysim.reading import read
     from melodysim.report.html.track import Holdings, pair_html, track_html
     from melodysim.rights import Rights
+    from melodysim.scripting import Library, Melody, Report, check_notes, compare, melody_of
     from melodysim.verdict import Rates, Verdict
 
 _HOMES = {
     "check": "checking",
-    "compare": "checking",
     "PairReport": "checking",
     "TrackReport": "checking",
+    "CancelledError": "errors",
     "InvalidNotesError": "errors",
     "LibraryError": "errors",
     "MelodysimError": "errors",
     "MissingDependencyError": "errors",
     "ReadError": "errors",
-    "Library": "library",
+    "Library": "scripting",
+    "Melody": "scripting",
+    "Report": "scripting",
+    "check_notes": "scripting",
+    "compare": "scripting",
+    "melody_of": "scripting",
     "Match": "matching",
-    "Melody": "melody",
     "Piece": "melody",
     "read": "reading",
     "Holdings": "report.html.track",
@@ -59,6 +64,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "CancelledError",
     "Holdings",
     "InvalidNotesError",
     "Library",
@@ -71,12 +77,15 @@ __all__ = [
     "Piece",
     "Rates",
     "ReadError",
+    "Report",
     "Rights",
     "TrackReport",
     "Verdict",
     "__version__",
     "check",
+    "check_notes",
     "compare",
+    "melody_of",
     "pair_html",
     "read",
     "track_html",

@@ -6,6 +6,7 @@ business.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,6 +60,7 @@ def check(
     top: int = DEFAULT_TOP,
     rates: Rates | None = None,
     threads: int = 1,
+    tick: Callable[[str], None] | None = None,
 ) -> TrackReport:
     """Check a track against a library.
 
@@ -73,6 +75,8 @@ def check(
         Of false alarms.
     threads : int, optional
         Threads to use; the result does not depend on it.
+    tick : callable, optional
+        Called with what is done next; raises to stop it.
 
     Returns
     -------
@@ -87,7 +91,7 @@ def check(
     """
     require_references(library)
     require_melody(piece)
-    matches = find_matches(piece, library, max(top, 1), threads)
+    matches = find_matches(piece, library, max(top, 1), threads, tick=tick)
     verdict = judge(piece, matches, len(library), rates or Rates())
     shown = matches[:top]
     if verdict.level != "clear" and len(matches) > top:

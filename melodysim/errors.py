@@ -28,3 +28,7 @@ class InvalidNotesError(MelodysimError, ValueError):
 
 class RightsError(MelodysimError, ValueError):
     """Rights handed in make no sense: an unknown status, a year or a date that is none."""
+
+
+class CancelledError(MelodysimError):
+    """A check that was cancelled by whoever asked for it."""

@@ -11,6 +11,7 @@ A check is a pure function of the piece and the library: no global state, safe i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -174,6 +175,7 @@ def find_matches(
     only: NDArray[np.int64] | None = None,
     timing: bool = True,
     promising: NDArray[np.int64] | None = None,
+    tick: Callable[[str], None] | None = None,
 ) -> list[Match]:
     """Match a piece against a library.
 
@@ -193,6 +195,8 @@ def find_matches(
         picked to be compared is not one of thousands that might be alike by their repetitions.
     promising : ndarray of int64, optional
         References worth aligning, where they are known: no others are, and there is no first pass.
+    tick : callable, optional
+        Called with what is done next; raises to stop it.
 
     Returns
     -------
@@ -202,23 +206,29 @@ def find_matches(
     """
     if not len(library.index):
         return []
+    tick = tick or _silent
     sequences = [normalise(melody) for melody in piece.melodies]
     always = np.zeros(0, np.int64) if only is None else only
     tries = _tries(len(sequences)) * max(1, len(always))
     if promising is None:
-        first = [library.index.scan(s, library.protected, threads) for s in sequences]
+        first = []
+        for sequence in sequences:
+            tick("looking for candidates")
+            first.append(library.index.scan(sequence, library.protected, threads))
         candidates = [_candidates(coarse, library) for coarse in first]
     else:
         first, candidates = [], [promising] * len(sequences)
-    readings = [
-        _read_notes(sequence, k, chosen, library, tries[k], threads, timing, always)
-        for k, (sequence, chosen) in enumerate(zip(sequences, candidates, strict=True))
-    ]
+    readings = []
+    for k, (sequence, chosen) in enumerate(zip(sequences, candidates, strict=True)):
+        tick("aligning notes")
+        readings.append(_read_notes(sequence, k, chosen, library, tries[k], threads, timing, always))
     evidence = None
     if piece.heard is not None:
+        tick("listening for every reference")
         evidence = prepare_evidence(piece.heard)
         works = max(1, len(always))
         readings = [_read_salience(evidence, first, readings, library, works, threads)]
+    tick("describing matches")
     best = _best_reading(readings, len(library.index))
     order = _ranking(readings, best)
     if only is not None:
@@ -243,6 +253,10 @@ def find_matches(
             turn = _rarest_turn(match, library, int(reference)) if match.e_value < DESCRIBED else None
             matches.append(replace(match, turn=turn))
     return matches
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""
 
 
 def _rarest_turn(match: Match, library: Shelf, reference: int) -> Turn | None:

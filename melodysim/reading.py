@@ -7,6 +7,7 @@ says so. This is the only module that knows both the readers and the transcriber
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from melodysim.errors import ReadError
@@ -34,7 +35,7 @@ AUDIBLE_CONFIDENCE = 0.02
 a drum loop 0.012, the faintest of 28 real recordings (a near-unpitched chant) 0.033."""
 
 
-def read(path: str | Path, threads: int = 0) -> Piece:
+def read(path: str | Path, threads: int = 0, tick: Callable[[str], None] | None = None) -> Piece:
     """Read a track or a score and find its candidate melodies.
 
     Parameters
@@ -43,6 +44,8 @@ def read(path: str | Path, threads: int = 0) -> Piece:
         MIDI, MusicXML (also compressed), ABC, kern, or a recording.
     threads : int, optional
         Threads for transcribing a recording; 0 takes all cores.
+    tick : callable, optional
+        Called while a recording is heard; raises to stop it.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def read(path: str | Path, threads: int = 0) -> Piece:
     content = file_bytes(path)
     suffix, digest = path.suffix.lower(), hashlib.sha256(content).hexdigest()
     if suffix in audio.SUFFIXES:
-        return _read_recording(path, digest, threads)
+        return _read_recording(path, digest, threads, tick)
     return _piece(path, digest, *_read_symbolic(path, suffix, content))
 
 
@@ -106,13 +109,15 @@ def _piece(path: Path, digest: str, kind: Kind, score: Score) -> Piece:
     return Piece(str(path), kind, melodies, score.duration, score.title, score.creator, digest)
 
 
-def _read_recording(path: Path, digest: str, threads: int) -> Piece:
+def _read_recording(path: Path, digest: str, threads: int, tick: Callable[[str], None] | None) -> Piece:
     """Transcribe a recording."""
     samples, peak = 0, 0.0
 
     def metered():  # type: ignore[no-untyped-def]  # noqa: ANN202
         nonlocal samples, peak
         for block in audio.audio_blocks(path, SAMPLE_RATE):
+            if tick is not None:
+                tick("hearing")
             samples += len(block)
             peak = max(peak, float(abs(block).max(initial=0.0)))
             yield block

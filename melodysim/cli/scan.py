@@ -165,7 +165,7 @@ def _settings(places: tuple[Path, ...], **options: Any) -> Settings:
         retries=options["retries"],
         retry_failed=options["retry_failed"],
         cache_bytes=options["cache_megabytes"] * 1_000_000,
-        threads=cores,
+        threads=min(options["workers"] or cores, cores),
     )
 
 

@@ -66,12 +66,11 @@ def load_index(store: Store) -> Index:
     Index
     """
     content = store.version()
-    folders = list(_folders(store.path))
-    for folder in folders:
+    for folder in _folders(store.path):
         index = _open(folder, content)
         if index is not None:
             return index
-    for folder in folders:
+    for folder in _folders(store.path):
         try:
             return _refresh(folder, store, content)
         except (MelodysimError, OSError):
@@ -247,10 +246,10 @@ def protection(
         References that stand for the free ones and for the protected ones.
     """
     content, today = store.version(), date.today().isoformat()
-    places = [folder / f"rights-{territory}.bin" for folder in _folders(store.path)]
-    for place in places:
+    name = f"rights-{territory}.bin"
+    for folder in _folders(store.path):
         try:
-            arrays, note = map_arrays(place)
+            arrays, note = map_arrays(folder / name)
             if note["content"] == content and note["from"] <= today <= note["until"]:
                 protected = arrays["protected"].view(np.bool_)
                 if len(protected) == len(index):
@@ -261,11 +260,13 @@ def protection(
     protected = np.isin(index.serials, serials)
     free, bound = (sample_references(index.order.key, kind) for kind in (~protected, protected))
     note = {"content": content, "from": today, "until": until.isoformat()}
-    for place in places:
-        if _manifest(place.parent) is not None:
+    for folder in _folders(store.path):
+        if _manifest(folder) is not None:
             try:
                 write_arrays(
-                    place, {"protected": protected.view(np.uint8), "free": free, "bound": bound}, note
+                    folder / name,
+                    {"protected": protected.view(np.uint8), "free": free, "bound": bound},
+                    note,
                 )
             except MelodysimError:
                 continue
