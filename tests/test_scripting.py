@@ -1,7 +1,6 @@
 """What scripts see: every public name of the API, as a script would use it."""
 
 import json
-import os
 import subprocess
 import sys
 import threading

@@ -23,6 +23,8 @@ COMMANDS = {
     "compare": "How alike are two works, and where?",
     "transcribe": "Write the melodies as heard to a MIDI file.",
     "serve": "Check tracks in a browser, on this computer.",
+    "daemon": "Answer scripts inside a DAW, until nobody asks any more.",
+    "ask": "Ask the daemon, from a script.",
     "library": "Make, fill and look after the reference library.",
     "doctor": "What is installed, and which formats work.",
     "demo": "Check a fixture recording, from a fresh clone.",

@@ -1,0 +1,162 @@
+"""Ask melodysim from any Python: one file, standard library alone, Python 3.8 and later.
+
+    import melodysim_client                      # this file, under any name
+    answer = melodysim_client.ask("check_notes", onsets=[...], durations=[...], pitches=[...])
+    print(answer["verdict"])
+
+The daemon is started where none answers (the command ``melodysim``, or what the environment variable
+``MELODYSIM_COMMAND`` names) and ends by itself when nobody asks any more. It listens on loopback only,
+and answers those who know its token, which stands in a file that only the user can read.
+
+Questions
+---------
+ping
+    Version, and the number of melodies.
+check_notes(onsets, durations, pitches, library=None, top=10)
+    As `melodysim.check_notes`; seconds and MIDI note numbers. The answer is a track of docs/json.md.
+check_file(path, library=None, top=10)
+    The same of a file.
+add(onsets, durations, pitches, title, creator=None, rights="unknown", library=None)
+    Add a melody to the library; gives its id.
+stop
+    End the daemon.
+"""
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from typing import Any, Callable, Dict, List, Optional
+
+COMMAND = "MELODYSIM_COMMAND"
+START_SECONDS = 30.0
+
+
+class AskError(Exception):
+    """The daemon says why it cannot answer; or there is none, and none can be started."""
+
+
+def state_path() -> str:
+    """Say where the daemon writes its port and its token."""
+    folder = os.environ.get("XDG_RUNTIME_DIR") or os.path.join(os.path.expanduser("~"), ".melodysim")
+    return os.path.join(folder, "melodysim-daemon.json")
+
+
+def ask(
+    question: str,
+    on_stage: Optional[Callable[[str], None]] = None,
+    timeout: float = 600.0,
+    **given: Any,
+) -> Any:
+    """Ask the daemon, starting it where none answers.
+
+    Parameters
+    ----------
+    question : str
+        See above.
+    on_stage : callable, optional
+        Called with what is being done.
+    timeout : float, optional
+        Seconds to wait for the answer.
+    **given
+        As the question takes it.
+
+    Returns
+    -------
+    dict
+        The answer.
+
+    Raises
+    ------
+    AskError
+        With one line that says what is wrong and what to do.
+    """
+    connection = _connected(timeout)
+    with connection, connection.makefile("rwb") as stream:
+        request = {"token": _state()["token"], "do": question, "with": given}
+        try:
+            stream.write(json.dumps(request).encode() + b"\n")
+            stream.flush()
+            for line in stream:
+                said = json.loads(line)
+                if "stage" in said:
+                    if on_stage is not None:
+                        on_stage(said["stage"])
+                elif "error" in said:
+                    raise AskError(said["error"])
+                else:
+                    return said["answer"]
+        except (OSError, ValueError) as error:
+            raise AskError("the melodysim daemon went away (%s); ask again" % error)
+    raise AskError("the melodysim daemon ended before it had answered; ask again")
+
+
+def running() -> bool:
+    """Say whether a daemon answers."""
+    try:
+        _dial(2.0).close()
+    except (OSError, ValueError, KeyError):
+        return False
+    return True
+
+
+def _state() -> Dict[str, Any]:
+    with open(state_path(), encoding="utf-8") as file:
+        state: Dict[str, Any] = json.load(file)
+    return state
+
+
+def _dial(timeout: float) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", int(_state()["port"])), timeout)
+
+
+def _connected(timeout: float) -> socket.socket:
+    """Connect; start the daemon if that fails."""
+    try:
+        return _dial(timeout)
+    except (OSError, ValueError, KeyError):
+        pass
+    command = _command() + ["daemon"]
+    detached: Dict[str, Any] = (
+        {"creationflags": 0x00000208} if os.name == "nt" else {"start_new_session": True}
+    )
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **detached,
+        )
+    except OSError as error:
+        raise AskError(
+            "%s cannot be started (%s); install melodysim, or name its command in %s"
+            % (command[0], error.strerror, COMMAND)
+        )
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        try:
+            return _dial(timeout)
+        except (OSError, ValueError, KeyError):
+            if process.poll() not in (None, 0):
+                break
+            time.sleep(0.05)
+    raise AskError(
+        "no melodysim daemon answers; try `%s daemon` in a terminal, it says why" % " ".join(_command())
+    )
+
+
+def _command() -> List[str]:
+    named = os.environ.get(COMMAND)
+    return shlex.split(named, posix=os.name != "nt") if named else ["melodysim"]
+
+
+if __name__ == "__main__":
+    # python melodysim_client.py check_notes < request.json
+    try:
+        json.dump(ask(sys.argv[1], **json.load(sys.stdin)), sys.stdout)
+    except (AskError, ValueError, IndexError) as problem:
+        sys.exit("melodysim: %s" % problem)

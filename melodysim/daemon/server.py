@@ -1,0 +1,219 @@
+"""The daemon: one process that holds libraries open and answers on loopback, a line of JSON each way.
+
+A request is ``{"token", "do", "with"}``; answers are any number of ``{"stage"}`` and then one
+``{"answer"}`` or ``{"error"}``. Every connection has a thread of its own, since libraries are safe to
+share. What is not known by its token gets no answer but that.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import secrets
+import socketserver
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import melodysim
+from melodysim.daemon.client import running, state_path
+from melodysim.errors import MelodysimError
+from melodysim.files import replaced
+from melodysim.scripting import Library, melody_of
+
+IDLE_SECONDS = 900.0
+"""After which a daemon that nobody asked ends."""
+LONGEST_LINE = 64 << 20
+_LOOK_SECONDS = 0.5
+
+Answerer = Callable[..., Any]
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = False
+
+    def __init__(self, library: Path | None) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.token = secrets.token_hex(24)
+        self.asked = time.monotonic()
+        self.busy = 0
+        self.stopping = threading.Event()
+        self._default = library
+        self._libraries: dict[tuple[str, str], Library] = {}
+        self._lock = threading.Lock()
+
+    def library(self, path: str | None) -> Library:
+        """Open a library, or give the one that is open if it has not changed."""
+        place = Path(path) if path else self._default
+        with self._lock:
+            opened = Library.open(place)  # some milliseconds; the content's mark is part of it
+            key = (str(opened.path), opened.version)
+            for old in [k for k in self._libraries if k[0] == key[0] and k != key]:
+                del self._libraries[old]
+            return self._libraries.setdefault(key, opened)
+
+    def began(self) -> None:
+        """Note that somebody asks."""
+        with self._lock:
+            self.busy += 1
+            self.asked = time.monotonic()
+
+    def ended(self) -> None:
+        """Note that somebody has an answer."""
+        with self._lock:
+            self.busy -= 1
+            self.asked = time.monotonic()
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: _Server
+
+    def handle(self) -> None:
+        """Answer one request after the other, until the other side goes."""
+        while line := self.rfile.readline(LONGEST_LINE):
+            self.server.began()
+            try:
+                self._say(self._answered(line))
+            except OSError:  # gone
+                return
+            finally:
+                self.server.ended()
+
+    def _say(self, what: dict[str, Any]) -> None:
+        self.wfile.write(json.dumps(what).encode() + b"\n")
+
+    def _answered(self, line: bytes) -> dict[str, Any]:
+        try:
+            request = json.loads(line)
+            token, question, given = str(request["token"]), str(request["do"]), dict(request["with"])
+        except (ValueError, KeyError, TypeError):
+            return {"error": "not a request; it is {token, do, with}"}
+        if not hmac.compare_digest(token.encode(), self.server.token.encode()):
+            return {"error": "wrong token; read it from the daemon's file"}
+        answerer = _QUESTIONS.get(question)
+        if answerer is None:
+            return {"error": f"{question}: no such question; there are {', '.join(_QUESTIONS)}"}
+        try:
+            return {"answer": answerer(self.server, lambda stage: self._say({"stage": stage}), **given)}
+        except MelodysimError as error:
+            said = str(error)
+        except TypeError as error:
+            said = f"{question}: {error}"
+        except OSError:
+            raise
+        except Exception as error:  # a bug of ours must not take the daemon down
+            said = f"melodysim failed ({type(error).__name__}: {error}); please report it"
+        return {"error": said}
+
+
+def _ping(server: _Server, tell: Answerer, library: str | None = None) -> dict[str, Any]:
+    return {"melodysim": melodysim.__version__, "melodies": len(server.library(library))}
+
+
+def _check_notes(
+    server: _Server,
+    tell: Answerer,
+    onsets: list[float],
+    durations: list[float],
+    pitches: list[float],
+    library: str | None = None,
+    top: int = 10,
+) -> dict[str, Any]:
+    notes = melody_of(onsets, durations, pitches)
+    return server.library(library).check(notes, int(top), progress=tell).to_dict()
+
+
+def _check_file(
+    server: _Server, tell: Answerer, path: str, library: str | None = None, top: int = 10
+) -> dict[str, Any]:
+    threads = os.cpu_count() or 1
+    opened = server.library(library)
+    return opened.check(str(path), int(top), threads=threads, progress=tell).to_dict()
+
+
+def _add(
+    server: _Server,
+    tell: Answerer,
+    onsets: list[float],
+    durations: list[float],
+    pitches: list[float],
+    title: str,
+    creator: str | None = None,
+    rights: Any = "unknown",
+    library: str | None = None,
+) -> dict[str, Any]:
+    notes = melody_of(onsets, durations, pitches)
+    return {"id": server.library(library).add(notes, str(title), creator=creator, rights=rights)}
+
+
+def _stop(server: _Server, tell: Answerer) -> dict[str, Any]:
+    server.stopping.set()
+    return {}
+
+
+_QUESTIONS: dict[str, Answerer] = {
+    "ping": _ping,
+    "check_notes": _check_notes,
+    "check_file": _check_file,
+    "add": _add,
+    "stop": _stop,
+}
+
+
+def serve(library: Path | None = None, idle: float = IDLE_SECONDS) -> bool:
+    """Answer until nobody has asked for a while.
+
+    Parameters
+    ----------
+    library : Path, optional
+        For questions that name none; by default the user's own.
+    idle : float, optional
+        Seconds without a question after which it ends.
+
+    Returns
+    -------
+    bool
+        False where another daemon answers already.
+
+    Raises
+    ------
+    MelodysimError
+        If its file cannot be written.
+    """
+    if running():
+        return False
+    place = Path(state_path())
+    with _Server(library) as server:
+        _write_state(place, {"port": server.server_address[1], "token": server.token})
+        thread = threading.Thread(target=server.serve_forever, args=(_LOOK_SECONDS,), daemon=True)
+        thread.start()
+        try:
+            while not server.stopping.wait(_LOOK_SECONDS):
+                if not server.busy and time.monotonic() - server.asked > idle:
+                    break
+        finally:
+            _forget_state(place, server.token)
+            server.shutdown()
+            thread.join()
+    return True
+
+
+def _write_state(place: Path, state: dict[str, Any]) -> None:
+    """Write port and token for the user's eyes alone."""
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with replaced(place) as temporary:
+        temporary.chmod(0o600)
+        temporary.write_text(json.dumps(state))
+
+
+def _forget_state(place: Path, token: str) -> None:
+    """Remove the file, unless it is another daemon's by now."""
+    try:
+        if json.loads(place.read_text())["token"] == token:
+            place.unlink()
+    except (OSError, ValueError, KeyError):
+        pass

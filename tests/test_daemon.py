@@ -1,0 +1,182 @@
+"""The daemon and its one-file client, as a script in another Python sees them."""
+
+import json
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from conftest import FIXTURES, small_library
+
+import melodysim
+from melodysim.daemon import client
+
+COMMAND = f"{sys.executable} -c 'from melodysim.cli import main; main()'"
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return small_library(tmp_path_factory.mktemp("daemon") / "library.db")
+
+
+@pytest.fixture
+def runtime(path, tmp_path, monkeypatch):
+    """A place of its own for the daemon's file; whatever was started is stopped."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("MELODYSIM_LIBRARY", str(path))
+    monkeypatch.setenv(client.COMMAND, COMMAND)
+    yield tmp_path
+    if client.running():
+        client.ask("stop")
+
+
+def notes():
+    tune = melodysim.read(FIXTURES / "paper-lanterns.mid").melodies[0]
+    return {
+        "onsets": tune.onset.tolist(),
+        "durations": tune.duration.tolist(),
+        "pitches": [float(p) + 1 for p in tune.pitch],
+    }
+
+
+def test_it_is_started_by_the_first_question_and_answers_the_next(runtime, path):
+    stages = []
+    assert not client.running()
+    answer = client.ask("check_notes", stages.append, **notes(), top=1)
+    assert answer["verdict"] == "likely"
+    assert answer["matches"][0]["transposition"] == 1
+    assert "aligning notes" in stages
+    assert answer == melodysim.check_notes(**notes(), library=path, top=1).to_dict()
+    began = time.monotonic()
+    assert client.ask("ping")["melodies"] == 3
+    assert time.monotonic() - began < 5
+    state = runtime / "melodysim-daemon.json"
+    assert stat.S_IMODE(state.stat().st_mode) == 0o600
+    client.ask("stop")
+    end = time.monotonic() + 20
+    while state.exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_files_additions_and_what_is_wrong(runtime, tmp_path, path):
+    own = tmp_path / "own.db"
+    shutil.copy(path, own)
+    found = client.ask("check_file", path=str(FIXTURES / "paper-lanterns.mid"), library=str(own))
+    assert found["matches"][0]["reference"]["id"] == "paper-lanterns.mid"
+    assert client.ask("add", **notes(), title="My hook", rights="own", library=str(own)) == {
+        "id": "My hook"
+    }
+    assert client.ask("check_notes", **notes(), library=str(own))["matches"][0]["reference"]["id"] in (
+        "My hook", "paper-lanterns.mid"
+    )  # fmt: skip
+    for question, given, words in (
+        ("check_file", {"path": "nowhere.mid"}, "no such file"),
+        ("check_notes", {"onsets": [0], "durations": [1], "pitches": ["x"]}, "not numbers"),
+        ("check_notes", {"onsets": [0]}, "missing"),
+        ("sing", {}, "no such question"),
+        ("ping", {"library": str(tmp_path / "none.db")}, "no library there"),
+    ):
+        with pytest.raises(client.AskError, match=words):
+            client.ask(question, **given)
+
+
+def test_who_does_not_know_the_token_gets_nothing(runtime):
+    client.ask("ping")
+    state = json.loads((runtime / "melodysim-daemon.json").read_text())
+    for request in (b'{"token": "0", "do": "ping", "with": {}}\n', b"GET / HTTP/1.1\n", b"[]\n"):
+        with socket.create_connection(("127.0.0.1", state["port"]), 10) as connection:
+            connection.sendall(request)
+            said = connection.makefile().readline()
+        assert "error" in json.loads(said)
+        assert state["token"] not in said
+    assert client.running()
+
+
+def test_eight_clients_at_once(runtime):
+    expected, found = client.ask("check_notes", **notes()), []
+    threads = [
+        threading.Thread(target=lambda: found.append(client.ask("check_notes", **notes())))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [expected] * 8
+
+
+def test_it_ends_when_nobody_asks(runtime, path):
+    command = [sys.executable, "-c", "from melodysim.cli import main; main()", "daemon"]
+    running = subprocess.Popen([*command, "--idle", "1", "--library", str(path)])
+    end = time.monotonic() + 30
+    while not client.running():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    second = subprocess.run([*command, "--idle", "1"], capture_output=True, text=True, check=False)
+    assert "running already" in second.stderr
+    assert running.wait(30) == 0
+    assert not (runtime / "melodysim-daemon.json").exists()
+
+
+def test_a_command_that_is_not_there(runtime, monkeypatch):
+    monkeypatch.setenv(client.COMMAND, "/nowhere/melodysim")
+    with pytest.raises(client.AskError, match="install melodysim"):
+        client.ask("ping")
+    monkeypatch.setenv(client.COMMAND, f"{sys.executable} -c 'raise SystemExit(3)'")
+    with pytest.raises(client.AskError, match="daemon` in a terminal"):
+        client.ask("ping")
+
+
+def test_ask_from_the_command_line(runtime, run, tmp_path, path):
+    request = tmp_path / "request.json"
+    request.write_text(json.dumps({"do": "check_notes", "with": {**notes(), "library": str(path)}}))
+    done = run("ask", request)
+    assert json.loads(done.stdout)["verdict"] == "likely"
+    rows = [line.split("\t") for line in run("ask", request, "--format", "lines").stdout.splitlines()]
+    assert rows[0][:2] == ["verdict", "likely"]
+    match = next(row for row in rows if row[0] == "match")
+    assert match[8] == "Paper Lanterns"
+    assert float(match[1]) < float(match[2])
+    request.write_text("{}")
+    bad = run("ask", request)
+    assert bad.returncode == 2
+    assert "not a request" in bad.stderr
+
+
+# Others that are installed beside this one, as pyenv and uv do.
+OTHER_PYTHONS = sorted(
+    path
+    for path in Path(sys.base_prefix).parent.glob("*3.*/bin/python3")
+    if int(path.parent.parent.name.split("3.")[1].split(".")[0].split("-")[0]) >= 8
+)
+
+
+def test_the_client_is_one_file_for_old_pythons(runtime, tmp_path):
+    import ast
+
+    source = Path(client.__file__).read_text(encoding="utf-8")
+    tree = ast.parse(source, feature_version=(3, 8))
+    imported = {
+        name.name.split(".")[0]
+        for node in ast.walk(tree)
+        for name in getattr(node, "names", [])
+        if isinstance(node, ast.Import)
+    } | {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported <= sys.stdlib_module_names
+    copied = tmp_path / "elsewhere" / "melodysim_client.py"
+    copied.parent.mkdir()
+    copied.write_text(source)
+    for python in [sys.executable, *OTHER_PYTHONS]:
+        done = subprocess.run(
+            [python, "-I", str(copied), "check_notes"],
+            input=json.dumps(notes()), capture_output=True, text=True, check=False, env=os.environ,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["verdict"] == "likely"
