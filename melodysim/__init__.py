@@ -96,7 +96,15 @@ def __getattr__(name: str) -> Any:
     """Load a public name when it is first used (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module 'melodysim' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"melodysim.{_HOMES[name]}"), name)
+    try:
+        value = getattr(importlib.import_module(f"melodysim.{_HOMES[name]}"), name)
+    except ImportError as error:
+        if "once per process" not in str(error) and "subinterpreter" not in str(error):
+            raise
+        raise ImportError(
+            f"numpy cannot be loaded a second time in this process ({error}): restart the host, or ask "
+            "the daemon with melodysim/daemon/client.py, which needs no numpy"
+        ) from error
     globals()[name] = value
     return value
 
