@@ -185,6 +185,8 @@ class Piece:
         Of the file's bytes, in hexadecimal; empty for notes handed in.
     heard : Heard or None
         The salience behind the melodies, for recordings.
+    bar : float or None
+        Quarter notes of a bar, for projects of a workstation; all their tracks are `melodies`.
     """
 
     source: str
@@ -195,6 +197,7 @@ class Piece:
     creator: str | None = None
     sha256: str = ""
     heard: Heard | None = None
+    bar: float | None = None
 
 
 def top_line(

@@ -15,13 +15,16 @@ from melodysim.melody import Kind, Piece
 from melodysim.readers import audio, midi
 from melodysim.readers import score as scores
 from melodysim.readers.parts import Score, joined
+from melodysim.readers.projects import PROJECT_SUFFIXES, read_project
 from melodysim.transcribe.recording import transcribe_recording
 from melodysim.transcribe.salience import SAMPLE_RATE
-from melodysim.transcribe.voices import candidate_melodies
+from melodysim.transcribe.voices import candidate_melodies, track_melodies
 
 MIDI_SUFFIXES = {".mid", ".midi", ".kar", ".rmi", ".smf"}
 ABC_SUFFIXES = {".abc"}
-SUFFIXES = MIDI_SUFFIXES | ABC_SUFFIXES | set(scores.MUSIC21_FORMATS) | audio.SUFFIXES
+SUFFIXES = (
+    MIDI_SUFFIXES | PROJECT_SUFFIXES | ABC_SUFFIXES | set(scores.MUSIC21_FORMATS) | audio.SUFFIXES
+)
 """File name suffixes that `read` knows."""
 
 SHORTEST_AUDIO = 1.0
@@ -89,6 +92,8 @@ def _read_symbolic(path: Path, suffix: str, content: bytes) -> tuple[Kind, Score
     """Read a MIDI file or a score; of a tune book, its first tune."""
     if suffix in MIDI_SUFFIXES:
         return "midi", midi.read_midi(path, content)
+    if suffix in PROJECT_SUFFIXES:
+        return "midi", read_project(path, content)
     if suffix in ABC_SUFFIXES:
         found = (score for _, score in scores.read_abc(path, content) if score.parts)
         return "score", next(found, Score(()))
@@ -102,11 +107,13 @@ def _piece(path: Path, digest: str, kind: Kind, score: Score) -> Piece:
     """Choose the melodies of a symbolic file."""
     if not score.parts:
         raise ReadError(f"{path}: holds no notes other than drums; there is no melody to check")
-    melodies = candidate_melodies(score)
+    melodies = candidate_melodies(score) if score.bar is None else track_melodies(score)
     if not melodies:
         count = len(joined(score.parts, "all"))
         raise ReadError(f"{path}: holds {count} notes, too few for a melody that can be recognised")
-    return Piece(str(path), kind, melodies, score.duration, score.title, score.creator, digest)
+    return Piece(
+        str(path), kind, melodies, score.duration, score.title, score.creator, digest, None, score.bar
+    )
 
 
 def _read_recording(path: Path, digest: str, threads: int, tick: Callable[[str], None] | None) -> Piece:

@@ -15,7 +15,7 @@ import numpy as np
 
 from melodysim.matching import Match
 from melodysim.melody import Piece
-from melodysim.wording import describe, free_words, what_was_heard
+from melodysim.wording import describe, free_words, place_words, what_was_heard
 
 Level = Literal["clear", "review", "likely"]
 LEVELS: tuple[Level, ...] = ("clear", "review", "likely")
@@ -86,7 +86,10 @@ def judge(piece: Piece, matches: list[Match], references: int, rates: Rates) -> 
     reasons = []
     if level != "clear":
         named = [m for m in protected if m.e_value < rates.review]
-        reasons += [describe(match) + _note_words(match) for match in named[:_WORDS_IN_TEXT]]
+        reasons += [
+            describe(match) + place_words(match, piece.bar) + _note_words(match)
+            for match in named[:_WORDS_IN_TEXT]
+        ]
         reasons += [
             _borrowed_words(named[0], other) for other in free[:1] if _same_passage(named[0], other)
         ]
@@ -97,7 +100,7 @@ def judge(piece: Piece, matches: list[Match], references: int, rates: Rates) -> 
         )
     reasons += [
         describe(match) + f" It is {free_words(match)}, so this match does not count."
-        f"{_note_words(match)}"
+        f"{place_words(match, piece.bar)}{_note_words(match)}"
         for match in free[:1]
         if match.e_value < rates.review
     ]

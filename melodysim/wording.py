@@ -36,6 +36,15 @@ def describe(match: Match, unrelated: str = "tracks") -> str:
     )
 
 
+def place_words(match: Match, bar: float | None) -> str:
+    """Say in which track and bars of a project a passage lies; nothing of other tracks."""
+    if bar is None or match.query.beats is None:
+        return ""
+    first, last = (int(beat // bar) + 1 for beat in match.query.beats)
+    bars = f"bar {first}" if first == last else f"bars {first} to {last}"
+    return f" It lies in track “{match.voice}”, {bars}."
+
+
 def rarity_words(match: Match) -> str:
     """Say how common the rarest turn of a passage is; empty where that is not known."""
     if match.turn is None or match.turn.references < SMALLEST_BACKGROUND:

@@ -96,7 +96,11 @@ def init(
 
 
 @command.command("import")
-@click.argument("paths", nargs=-1, required=True, type=shared.PATH)
+@click.argument("paths", nargs=-1, type=shared.PATH)
+@click.option(
+    "--from-daw", "projects", multiple=True, type=shared.PATH, metavar="PROJECT",
+    help="A project of a workstation (.dawproject, .als): every track is a melody.",
+)  # fmt: skip
 @click.option(
     "--rights",
     type=click.Choice(STATUSES),
@@ -115,6 +119,7 @@ def init(
 def import_(
     ctx: click.Context,
     paths: tuple[Path, ...],
+    projects: tuple[Path, ...],
     rights: Any,
     title: str | None,
     creator: str | None,
@@ -126,7 +131,7 @@ def import_(
     output: Path | None,
     quiet: bool,
 ) -> None:
-    """Import melodies from files and folders: MIDI, MusicXML, ABC, kern, recordings, tables of notes.
+    """Import melodies from files and folders: MIDI, projects, scores, recordings, tables.
 
     A melody's id is its file's path relative to the folder that you name. Importing a file again
     changes nothing unless its contents have changed; the same file at another place is passed over.
@@ -148,6 +153,9 @@ def import_(
     from melodysim.library.importers import import_paths
     from melodysim.library.store import Store
 
+    paths += projects
+    if not paths:
+        raise click.UsageError("name files or folders to import")
     path = shared.library_path_or_default(library_path)
     missing = [p for p in paths if not p.exists()]
     if missing:

@@ -52,11 +52,14 @@ class Score:
         Those that have notes; drums are left out.
     title, creator : str or None
         As the file names them.
+    bar : float or None
+        Quarter notes of a bar, for projects: people look for a passage by its bars there.
     """
 
     parts: tuple[Part, ...]
     title: str | None = None
     creator: str | None = None
+    bar: float | None = None
 
     def __post_init__(self) -> None:
         """Take out of the names what would not be shown as a character."""

@@ -18,6 +18,8 @@ from melodysim.readers.parts import Part, Score, joined, part_melody
 
 MAX_MELODIES = 4
 """Candidate melodies kept of one piece."""
+MAX_TRACKS = 64
+"""Tracks of a project that are checked."""
 MIN_NOTES = 4
 """A part of fewer notes has no melody that could be recognised."""
 
@@ -98,3 +100,21 @@ def candidate_melodies(score: Score) -> tuple[Melody, ...]:
     if len(score.parts) > 1 and not any(_SINGS.search(part.name) for part in parts):
         lines = [*lines[: MAX_MELODIES - 1], part_melody(joined(score.parts, "top line"))]
     return tuple(line for line in lines if len(line) >= MIN_NOTES)
+
+
+def track_melodies(score: Score) -> tuple[Melody, ...]:
+    """Give the melody of every part: a project is checked track by track.
+
+    Parameters
+    ----------
+    score : Score
+
+    Returns
+    -------
+    tuple of Melody
+        At most `MAX_TRACKS`, the likeliest first.
+    """
+    end = score.duration
+    parts = sorted(score.parts, key=lambda part: -melody_evidence(part, end))
+    lines = (part_melody(part) for part in parts if len(part) >= MIN_NOTES)
+    return tuple(line for line in lines if len(line) >= MIN_NOTES)[:MAX_TRACKS]

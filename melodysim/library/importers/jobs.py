@@ -171,7 +171,13 @@ def _file(job: Job) -> Iterator[Made]:
     piece = read(job.path, threads=1)
     if not piece.melodies:
         raise ReadError(f"{job.path}: no melody was heard in it")
-    yield reference(job, piece.melodies[0], job.identity, piece.title or job.path.stem, piece.creator)
+    title = piece.title or job.path.stem
+    if piece.bar is None:
+        yield reference(job, piece.melodies[0], job.identity, title, piece.creator)
+        return
+    for line in piece.melodies:  # every track of a project is a melody
+        name = f"{job.identity}#{line.voice}"
+        yield reference(job, line, name, f"{title}: {line.voice}", piece.creator)
 
 
 def _tune_book(job: Job) -> Iterator[Made]:
