@@ -2,7 +2,7 @@
 
 DAWproject (https://github.com/bitwig/dawproject, a zip of XML: Bitwig, Studio One, Cubase) and Ableton
 Live sets (gzip of XML). Clips are unrolled as they play: from their start mark on, their loop as often
-as it fits, cut off where the clip ends. Live's session clips, which lie nowhere on the time line, become
+as it fits, cut off where the clip ends. Session clips of Live lie nowhere on the time line: they become
 parts of their own, from 0 on.
 
 Conventions: places are in quarter notes until a tempo map turns them into seconds.
