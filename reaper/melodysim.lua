@@ -151,7 +151,7 @@ function M.mark(rows, to_project, item)
   local lines = {}
   for _, row in ipairs(rows) do
     if row[1] == "verdict" then
-      lines[#lines + 1] = {item.name .. ": " .. row[2]:upper() .. string.format("  (%.0f %%)", 100 * tonumber(row[3])), row[2]}
+      lines[#lines + 1] = {item.name .. ": " .. row[2]:upper() .. string.format("  (%d %%)", math.min(99, math.floor(100 * tonumber(row[3])))), row[2]}
     elseif row[1] == "reason" then
       lines[#lines + 1] = {"  " .. row[2]}
     elseif row[1] == "match" then
