@@ -2,6 +2,7 @@ import csv
 import gzip
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from conftest import random_tune
@@ -224,8 +225,9 @@ def test_the_session(tmp_path, kind):
     assert melody.pitch[:4].tolist() == [64, 71, 71, 69]
     assert 66 in melody.pitch.tolist()
     assert 65 not in melody.pitch.tolist()
+    # What could not be read is tried, and told, again; the rest is there.
     again, _, _ = imported(tmp_path, path)
-    assert (again.imported, again.unchanged) == (0, 2)
+    assert (again.imported, again.unchanged, again.failed) == (RECORDS - 1, 1, done.failed)
 
 
 def test_lead_sheets(tmp_path):
@@ -305,3 +307,156 @@ def test_damaged_sets_say_so(tmp_path, run, name, content):
 def test_musicxml_is_no_catalogue(fixtures):
     assert known_set(fixtures / "greensleeves.musicxml") is None
     assert known_set(fixtures) is None
+
+
+def test_a_changed_set_keeps_rights_and_ids(tmp_path):
+    path = tmp_path / "tunes.json"
+    settings = [SETTING | {"setting_id": str(k)} for k in range(2 * RECORDS + 50)]
+    path.write_text(json.dumps(settings))
+    with Store(tmp_path / "l.db", create=True) as store:
+        import_paths(store, [path], Rights("public-domain"))
+        for k in (5, RECORDS, RECORDS + 1, 2 * RECORDS):
+            with store.transaction():
+                store.set_rights(f"thesession/55/{k}", Rights("in-copyright"))
+        # One is gone, one is new: every part begins elsewhere.
+        for changed in (settings[1:], [SETTING | {"setting_id": "new"}, *settings], settings[:100]):
+            path.write_text(json.dumps(changed))
+            import_paths(store, [path], Rights("public-domain"))
+            entries = {e.id: e.rights.status for e in store.entries()}
+            assert sorted(entries) == sorted(f"thesession/55/{s['setting_id']}" for s in changed)
+            bound = {name for name, status in entries.items() if status == "in-copyright"}
+            marked = {f"thesession/55/{k}" for k in (5, RECORDS, RECORDS + 1, 2 * RECORDS)}
+            assert bound == marked & set(entries)
+        # The same set at another place is the same set.
+        (tmp_path / "copy").mkdir()
+        shutil.copy(path, tmp_path / "copy")
+        again = import_paths(store, [tmp_path / "copy" / "tunes.json"], Rights())
+        assert (again.imported, again.duplicates) == (0, 1)
+
+
+def test_no_two_melodies_of_one_source_are_one(tmp_path):
+    import numpy as np
+
+    rows = [random_tune(np.random.default_rng(k), 12) for k in range(5)]
+    objects = [
+        {"notes": np.stack([t.onset, t.duration, t.pitch], axis=1).tolist()}
+        | ({"id": name} if name else {})
+        for t, name in zip(rows, (None, None, "2", "a", "a"), strict=True)
+    ]
+    path = tmp_path / "table.json"
+    path.write_text(json.dumps(objects))
+    done, entries, _ = imported(tmp_path, path)
+    assert done.imported == len(entries) == 5
+    nameless = [SETTING | {"setting_id": None}] * 5
+    (tmp_path / "tunes.json").write_text(json.dumps(nameless))
+    done, entries, _ = imported(tmp_path, tmp_path / "tunes.json")
+    assert (done.imported, len(entries)) == (5, 10)
+
+
+def test_new_melodies_of_a_source_do_not_inherit_rights(tmp_path):
+    import numpy as np
+
+    def written(count):
+        notes = [random_tune(np.random.default_rng(k), 12) for k in range(count)]
+        return json.dumps(
+            [
+                {"id": str(k), "notes": np.stack([t.onset, t.duration, t.pitch], axis=1).tolist()}
+                for k, t in enumerate(notes)
+            ]
+        )
+
+    path = tmp_path / "mine.json"
+    path.write_text(written(1))
+    imported(tmp_path, path, rights=Rights("own"))
+    path.write_text(written(5))
+    _, entries, _ = imported(tmp_path, path, rights=Rights("in-copyright"))
+    assert sorted(e.rights.status for e in entries.values()) == ["in-copyright"] * 4 + ["own"]
+
+
+def test_a_folder_that_only_looks_like_a_set(tmp_path):
+    tune_file(tmp_path / "cat" / "001" / "001.mid", 1)
+    tune_file(tmp_path / "cat" / "hits" / "song.mid", 2)
+    tune_file(tmp_path / "cat" / "other.mid", 3)
+    done, entries, _ = imported(tmp_path, tmp_path / "cat")
+    assert (done.sets, sorted(entries)) == ([], ["001/001.mid", "hits/song.mid", "other.mid"])
+
+
+def test_sets_and_tables_in_a_folder_are_found(tmp_path):
+    import numpy as np
+
+    folder = tmp_path / "all"
+    tune_file(folder / "a.mid", 1)
+    (folder / "a.csv").write_text(csv_text(random_tune(np.random.default_rng(2), 12)))
+    (folder / "tunes.json").write_text(json.dumps([SETTING]))
+    (folder / "bad.json").write_text('[{"setting_id": 1, "abc": "x"')
+    done, entries, _ = imported(tmp_path, folder)
+    assert sorted(entries) == ["a.csv", "a.mid", "thesession/55/12"]
+    assert [Path(source).name for source, _ in done.failed] == ["bad.json"]
+
+
+def test_what_was_removed_can_be_imported_again(tmp_path):
+    path = tune_file(tmp_path / "a.mid", 1)
+    with Store(tmp_path / "l.db", create=True) as store:
+        import_paths(store, [path], Rights())
+        with store.transaction():
+            store.remove("a.mid")
+        assert import_paths(store, [path], Rights()).imported == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[{"notes": [1, 2, 3, 4]}]',
+        '[{"notes": [null, null, null, null]}]',
+        '[{"notes": [[0,1,60],[1,1,60],[2,1,60],[3,1,1' + "0" * 400 + "]]}]",
+        '[{"notes": ' + "[" * 100_000,
+        '[{"creator": ["a"], "title": {}, "id": "\\ud800x\\n\\u001b[31m", "notes":'
+        " [[0,1,60],[1,1,62],[2,1,64],[3,1,65]]}]",
+    ],
+)
+def test_hostile_tables_end_in_a_line(tmp_path, run, content):
+    (tmp_path / "bad.json").write_text(content)
+    tune_file(tmp_path / "good.mid", 1)
+    done = run("library", "import", "bad.json", "good.mid", "--library", tmp_path / "l.db")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    with Store(tmp_path / "l.db") as store:
+        names = [e.id for e in store.entries()]
+    assert "good.mid" in names
+    assert all(name.isprintable() for name in names)
+
+
+def test_one_bad_record_costs_no_other(tmp_path):
+    records = [SETTING | {"setting_id": str(k)} for k in range(6)]
+    records[2] = "no record"
+    records[4] = records[4] | {"abc": ["x"], "mode": ["y"]}
+    (tmp_path / "tunes.json").write_text(json.dumps(records))
+    done, entries, _ = imported(tmp_path, tmp_path / "tunes.json")
+    assert (len(entries), len(done.failed)) == (4, 2)
+    # A reader that crashes takes one record with it.
+    crash = "@clef:ZZZ\n@timesig:9999999999/0\n@data:4A"
+    second = MARC.replace("</record></collection>", "</record>") + MARC[
+        MARC.index("<record>") :
+    ].replace("?!", crash).replace("455000000", "455000001")
+    (tmp_path / "sources.xml").write_text(second)
+    done, entries, _ = imported(tmp_path, tmp_path / "sources.xml")
+    assert {"rism/455000000/1.1.1", "rism/455000001/1.1.1"} <= set(entries)
+
+
+@pytest.mark.parametrize(
+    ("dates", "year"),
+    [
+        ("1701-1760", 1760),
+        ("1701-1760.", 1760),
+        ("fl. 1700-1750", None),
+        ("1650-1750 (active)", None),
+        ("ca. 1950-9999", None),
+        ("1950-9999", None),
+        ("1760-1701", None),
+        (None, None),
+    ],
+)
+def test_years_of_death(dates, year):
+    from melodysim.library.importers.sets import _year_of_death
+
+    assert _year_of_death(dates) == year

@@ -2,6 +2,8 @@
 
 import datetime
 import shutil
+import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -150,6 +152,70 @@ def test_licences_run_out_though_nobody_changes_the_library(tmp_path, tunes, mon
     for module in ("store", "packed"):
         monkeypatch.setattr(f"melodysim.library.{module}.date", Later)
     assert Library(path).protected[where]
+
+
+def test_a_library_that_was_put_back_is_not_taken_for_what_it_became(tmp_path, tunes):
+    """Otherwise a check would go through another library's notes: a false "clear"."""
+    path = tmp_path / "library.db"
+    stored(path, tunes, range(50))
+    Library(path)
+    with closing(sqlite3.connect(path)) as db, closing(sqlite3.connect(tmp_path / "backup.db")) as copy:
+        db.backup(copy)
+    stored(path, tunes, [60])
+    Library(path)
+    for left in tmp_path.glob("library.db-*"):
+        left.unlink()
+    shutil.copy(tmp_path / "backup.db", path)
+    stored(path, tunes, [70])
+    library = Library(path)
+    assert "tune-60" not in library.index.names
+    melody = tunes[70]
+    piece = Piece("query", "notes", (melody,), melody.end)
+    assert find_matches(piece, library, 1)[0].reference.id == "tune-70"
+    # Made anew under the same name, with the old parts still there.
+    path.unlink()
+    for left in tmp_path.glob("library.db-*"):
+        left.unlink()
+    stored(path, tunes, range(100, 150))
+    assert set(Library(path).index.names) == {f"tune-{k}" for k in range(100, 150)}
+
+
+def test_what_is_packed_is_of_one_moment(tmp_path, tunes, monkeypatch):
+    """Another process stores melodies and rights while a library is opened."""
+    path = tmp_path / "library.db"
+    stored(path, tunes, range(20))
+    serials, protection = Store.serials, packed.protection
+
+    def late_serials(store):
+        found = serials(store)
+        stored(path, tunes, [3, 30])
+        return found
+
+    def late_protection(store, index, territory):
+        stored(path, tunes, [0, 6])
+        return protection(store, index, territory)
+
+    monkeypatch.setattr(Store, "serials", late_serials)
+    monkeypatch.setattr("melodysim.library.protection", late_protection)
+    first = Library(path)
+    assert len(first) == 20
+    assert first.protected.sum() == 7
+    monkeypatch.undo()
+    now = Library(path)
+    assert now.version != first.version
+    assert len(now) == 21
+    assert now.protected.sum() == 8
+
+
+def test_blocks_of_zeros_are_noticed(tmp_path, tunes):
+    path = tmp_path / "library.db"
+    stored(path, tunes, range(40))
+    expected = answers_of_one(Library(path))
+    for file in folder_of(path).iterdir():
+        content = file.read_bytes()
+        if file.suffix == ".bin":
+            file.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
+    assert answers_of_one(Library(path)) == expected
 
 
 @pytest.mark.parametrize("damage", ["part", "order", "manifest", "rights", "gone"])

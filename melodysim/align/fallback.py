@@ -62,7 +62,8 @@ def _scan_block(  # pragma: no cover
         for k in range(profile.shape[0]):
             by_interval, by_ratio = interval_table[pair_interval[k]], ratio_table[pair_ratio[k]]
             for lane in range(lanes):
-                profile[k, lane] = by_interval[interval[row, lane]] + by_ratio[ratio[row, lane]]
+                here = by_interval[interval[row, lane] & 63]  # a table has 64 entries, whatever comes
+                profile[k, lane] = here + by_ratio[ratio[row, lane] & 63]
         now, before, earlier = score[row % 3], score[(row + 2) % 3], score[(row + 1) % 3]
         for lane in range(lanes):
             symbol = interval[row, lane]
@@ -227,7 +228,7 @@ def _align(  # pragma: no cover
                 allowed = False
             elif off == 12 or off == -12:
                 earned = said + octave
-            elif (off == 1 or off == -1) and by_1 * to_1 > 0:
+            elif (off == 1 or off == -1) and by_1 != 0 and to_1 != 0 and (by_1 > 0) == (to_1 > 0):
                 earned = mistuned
             if allowed and before + earned + gain > zero:
                 faster = lag_1 - gap_1[j]

@@ -18,6 +18,8 @@ def _follow(first, last, begin, end, cost, worth, posting, slots, best):  # prag
         earned = worth[there] - worth[here] - cost[s]
         for p in range(first[s], last[s]):
             melody = posting[p] >> PLACE_BITS
+            if melody >= best.shape[0]:  # a damaged file must not write where nothing is
+                continue
             band = (np.int32(posting[p] & _NOTE) - here) >> BAND
             slot = slots[melody, band & (SLOTS - 1)]
             kept = slot.score - PASSED_COST * max(here - slot.until, 0)

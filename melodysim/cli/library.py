@@ -35,6 +35,7 @@ def _report(result: ImportResult, path: Path, form: str, output: Path | None) ->
             "imported": result.imported,
             "unchanged": result.unchanged,
             "duplicates": result.duplicates,
+            "skipped": result.skipped,
             "failed": failed,
         }
         return json.dumps(answer, ensure_ascii=False, indent=1) + "\n"
@@ -49,8 +50,11 @@ def _report(result: ImportResult, path: Path, form: str, output: Path | None) ->
     if result.duplicates:
         files = "file is" if result.duplicates == 1 else "files are"
         lines.append(
-            f"{result.duplicates:,} {files} the same, byte for byte, as one that is there already"
+            f"{result.duplicates:,} {files} the same, byte for byte, as one that is there already, and "
+            "so are their rights"
         )
+    if result.skipped:
+        lines.append(f"{result.skipped:,} of too few notes to be recognised were passed over")
     lines += [f"failed: {error}" for _, error in result.failed]
     return "\n".join(lines) + "\n"
 
@@ -108,8 +112,8 @@ def init(
     show_default=True,
     help="Rights status of the new melodies.",
 )
-@click.option("--title", help="Title, instead of what the files say.")
-@click.option("--creator", help="Composer or artist, instead of what the files say.")
+@click.option("--title", help="Title, instead of what the files say; not for sets.")
+@click.option("--creator", help="Composer or artist, instead; not for sets.")
 @click.option("--holder", help="Who holds the rights.")
 @click.option("--published", type=int, help="Year of first publication.")
 @click.option("--died", type=int, help="Year in which the last of the authors died.")

@@ -71,7 +71,7 @@ class Library:
     ) -> None:
         self.territory: Territory = territory
         self.path = Path(path) if path is not None else default_library_path()
-        with Store(self.path) as store:
+        with Store(self.path) as store, store.reading():
             self._index = load_index(store)
             self.version = store.version()
             self._protected, self._backgrounds = protection(store, self._index, territory)

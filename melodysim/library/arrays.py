@@ -3,13 +3,14 @@
 A file begins with a line that says what it is, the length of a JSON header and the header: for each
 array its name, type, shape and place. Arrays follow, each at a multiple of 64 bytes. Files are written
 whole to a temporary name and renamed (`melodysim.files`), and never changed: a torn or a foreign one is
-told by its header.
+told by its header, a small one that is damaged by a checksum (CRC-32) of each array.
 """
 
 from __future__ import annotations
 
 import json
 import mmap
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from melodysim.files import replaced
 
 MAGIC = b"melodysim arrays 1\n"
 _ALIGNED = 64
+CHECKED_BYTES = 64 << 20
+"""Files up to this size are held against their checksums when they are opened; in larger ones that
+would take longer than opening may."""
 
 
 def write_arrays(
@@ -45,7 +49,8 @@ def write_arrays(
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     places, at = {}, 0
     for name, array in whole.items():
-        places[name] = [array.dtype.newbyteorder("<").str, array.shape, at]
+        sound = zlib.crc32(array.reshape(-1).view(np.uint8).data)
+        places[name] = [array.dtype.newbyteorder("<").str, array.shape, at, sound]
         at += -(-array.nbytes // _ALIGNED) * _ALIGNED
     header = json.dumps({"note": dict(note or {}), "arrays": places}).encode()
     front = MAGIC + f"{len(header):12d}\n".encode() + header
@@ -87,9 +92,12 @@ def map_arrays(path: Path) -> tuple[dict[str, NDArray], dict[str, Any]]:
     header = json.loads(mapped[after : after + size])
     first = -(-(after + size) // _ALIGNED) * _ALIGNED
     arrays = {}
-    for name, (kind, shape, at) in header["arrays"].items():
+    small = len(mapped) <= CHECKED_BYTES
+    for name, (kind, shape, at, sound) in header["arrays"].items():
         count = int(np.prod(shape))
         # An empty array has no place in the file.
         flat = np.frombuffer(mapped, kind, count, first + at) if count else np.frombuffer(b"", kind)
+        if small and zlib.crc32(flat.view(np.uint8).data) != sound:
+            raise ValueError(f"{path}: {name} is damaged")
         arrays[name] = flat.reshape(shape)
     return arrays, header["note"]

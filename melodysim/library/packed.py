@@ -33,12 +33,14 @@ from melodysim.rarity import Rarity
 from melodysim.rights import Territory
 from melodysim.significance import sample_references
 
-FORMAT = 5
+FORMAT = 6
 """Raised whenever the arrays, or how they are worked out, change."""
 SMALL = 5_000
 """Melodies below which a part is made anew together with those that came since."""
 DEAD = 0.25
 """Share of a part's melodies that were taken out, from which on it is made anew."""
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)
+"""What a file that is torn, foreign or not there gives rise to."""
 _STALE_SECONDS = 86_400.0
 _ORDER = ("shard", "local", "length", "key")
 
@@ -120,7 +122,7 @@ def _manifest(folder: Path) -> _Manifest | None:
     try:
         said: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())
         return _Manifest(said["format"], said["content"], tuple(said["parts"]), said["order"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except _DAMAGED:
         return None
 
 
@@ -137,7 +139,7 @@ def _open(folder: Path, content: str) -> Index | None:
     try:
         shards = [open_shard(folder / name) for name in manifest.parts]
         return Index(shards, _open_order(folder / manifest.order))
-    except (OSError, ValueError, KeyError):
+    except _DAMAGED:
         return None
 
 
@@ -160,6 +162,7 @@ def _write_order(path: Path, order: Order) -> None:
 def _refresh(folder: Path, store: Store, content: str, *, afresh: bool = False) -> Index:
     """Bring the parts up to date, and open them."""
     folder.mkdir(parents=True, exist_ok=True)
+    folder.with_name(folder.name + ".npz").unlink(missing_ok=True)  # of versions before 0.1
     manifest = _manifest(folder)
     live = store.serials()
     known = None if manifest is None or afresh else _known(folder, manifest)
@@ -197,7 +200,7 @@ def _kept(folder: Path, manifest: _Manifest, live: NDArray[np.int64]) -> Iterato
     for name in manifest.parts:
         try:
             shard = open_shard(folder / name)
-        except (OSError, ValueError, KeyError):
+        except _DAMAGED:
             continue
         alive = int(np.isin(shard.serial, live).sum())
         if alive >= SMALL and alive > (1 - DEAD) * len(shard):
@@ -250,18 +253,23 @@ def protection(
     for folder in _folders(store.path):
         try:
             arrays, note = map_arrays(folder / name)
+            manifest = _manifest(folder)
+            if manifest is None or note["order"] != manifest.order:
+                continue
             if note["content"] == content and note["from"] <= today <= note["until"]:
                 protected = arrays["protected"].view(np.bool_)
                 if len(protected) == len(index):
                     return protected, (arrays["free"], arrays["bound"])
-        except (OSError, ValueError, KeyError):
+        except _DAMAGED:
             continue
     serials, until = store.protected(territory)
     protected = np.isin(index.serials, serials)
     free, bound = (sample_references(index.order.key, kind) for kind in (~protected, protected))
     note = {"content": content, "from": today, "until": until.isoformat()}
     for folder in _folders(store.path):
-        if _manifest(folder) is not None:
+        manifest = _manifest(folder)
+        if manifest is not None and manifest.content == content:
+            note["order"] = manifest.order
             try:
                 write_arrays(
                     folder / name,

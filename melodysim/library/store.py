@@ -6,14 +6,16 @@ arrays in blobs: onset and beat float64, duration and pitch float32.
 
 Conventions: `user_version` is the schema's version; `content` in `meta` is a random mark that every
 transaction changes, so that what is derived from the library knows when it is stale, in copies too.
-Melodies have serial numbers, which grow and are never used again: one that is stored anew gets another.
+Melodies have serial numbers, drawn at random: one that is stored anew gets another, in a copy or a
+backup too, so that what was packed of one is never taken for another.
 """
 
 from __future__ import annotations
 
 import itertools
+import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -58,9 +60,8 @@ MIGRATIONS = (
     """,
     """
     ALTER TABLE melody ADD COLUMN serial INTEGER NOT NULL DEFAULT 0;
-    UPDATE melody SET serial = rowid;
+    UPDATE melody SET serial = abs(random() / 2);
     CREATE UNIQUE INDEX melody_serial ON melody (serial);
-    INSERT INTO meta SELECT 'serial', coalesce(max(rowid), 0) FROM melody;
     """,
 )
 """Statements that lead from each schema version to the next; only ever appended to."""
@@ -72,6 +73,8 @@ _COLUMNS = (
     "rights.expires"
 )
 _TABLES = "melody JOIN source ON source.id = melody.source JOIN rights ON rights.melody = melody.id"
+_AT_ONCE = 500
+"""Melodies that are looked up by one statement."""
 _NOTES = "melody.onset, melody.duration, melody.pitch, melody.beat, melody.voice"
 
 
@@ -114,6 +117,12 @@ class Reference:
     melody: Melody
 
 
+def file_of(source: str) -> Path:
+    """Give the file of a source; a set's parts are ``file#number``."""
+    path = Path(source)
+    return path if "#" not in source or path.exists() else Path(source.rsplit("#", 1)[0])
+
+
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into one line that says what to do."""
@@ -139,9 +148,17 @@ def _explained(path: Path) -> Iterator[None]:
 def _migrate(db: sqlite3.Connection, version: int) -> None:
     """Apply the migrations that a library has not had."""
     for number in range(version, SCHEMA):
-        db.executescript(
-            f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
-        )
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have been faster.
+            if db.execute("PRAGMA user_version").fetchone()[0] == number:
+                for statement in MIGRATIONS[number].split(";"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {number + 1}")
+            db.execute("COMMIT")
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
 
 
 class Store:
@@ -267,12 +284,37 @@ class Store:
                 db.execute("ROLLBACK")
                 raise
 
-    def put(self, references: Iterable[Reference], path: str, sha256: str) -> int:
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """See one state of the library for a while, whoever writes meanwhile."""
+        with _explained(self.path):
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("COMMIT")
+
+    def put(
+        self,
+        references: Iterable[Reference],
+        path: str,
+        sha256: str,
+        remembered: Mapping[str, tuple[Any, ...]] | None = None,
+    ) -> int:
         """Store the melodies of one source, in place of what it held before; within a transaction.
 
         Rights that a person has set for a melody that stays are kept. No melody is ever lost to another
         of the same name: where an id is taken by another source, one of the same content has moved, and
-        any other gets an id of its own (``name~2``).
+        any other gets an id of its own (``name~2``). A source ``file#number`` is a part of a set, whose
+        records may move from one part to another.
+
+        Parameters
+        ----------
+        references : iterable of Reference
+        path, sha256 : str
+            Of the source.
+        remembered : mapping of str to tuple, optional
+            Rights by id, from `rights_of_set`, of melodies that an earlier part gave up.
 
         Returns
         -------
@@ -280,6 +322,7 @@ class Store:
             Number of melodies.
         """
         db, count = self._connection, 0
+        references = list(references)
         moved: set[str] = set()
         kept = {
             row[0]: row[1:]
@@ -289,12 +332,12 @@ class Store:
                 (path,),
             )
         }
-        serial = int(db.execute("SELECT value FROM meta WHERE name = 'serial'").fetchone()[0])
         db.execute("DELETE FROM source WHERE path = ?", (path,))
         source = db.execute("INSERT INTO source (path, sha256) VALUES (?, ?)", (path, sha256)).lastrowid
         for reference in references:
             melody = reference.melody
-            identity, owner, rights_there = self._free_id(reference.entry.id, path, sha256)
+            asked = printable(reference.entry.id) or "melody"
+            identity, owner, rights_there = self._free_id(asked, path, sha256)
             moved |= {owner} if owner else set()
             entry = replace(
                 reference.entry,
@@ -316,18 +359,19 @@ class Store:
                     melody.duration.astype("<f4").tobytes(),
                     melody.pitch.astype("<f4").tobytes(),
                     beat,
-                    serial + count + 1,
+                    secrets.randbits(62),
                 ),
             )
             r = entry.rights
             new = (r.status, r.holder, r.iswc, r.published, r.note, r.died, r.expires)
-            alone = next(iter(kept.values())) if len(kept) == 1 else None
-            rights = kept.get(entry.id) or rights_there or alone or new
+            # A file of one melody that got another name inside is still that file.
+            alone = next(iter(kept.values())) if len(kept) == len(references) == 1 else None
+            before = (remembered or {}).get(entry.id)
+            rights = kept.get(entry.id) or rights_there or before or alone or new
             db.execute(
                 "INSERT OR REPLACE INTO rights VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (entry.id, *rights)
             )
             count += 1
-        db.execute("UPDATE meta SET value = ? WHERE name = 'serial'", (serial + count,))
         for left in moved:
             db.execute(
                 "DELETE FROM source WHERE path = ? AND id NOT IN (SELECT source FROM melody)", (left,)
@@ -346,11 +390,34 @@ class Store:
                 "WHERE melody.id = ?",
                 (identity,),
             ).fetchone()
-            if row is None or row[0] == path:
+            if row is None:
                 return identity, None, None
-            if row[1] == sha256 and not Path(row[0]).exists():
+            if row[0] == path:  # two melodies of this very source: each is kept
+                continue
+            if "#" in path and row[0].rsplit("#", 1)[0] == path.rsplit("#", 1)[0]:
+                return identity, row[0], row[3:]
+            if row[1] == sha256 and not file_of(row[0]).exists():
                 return identity, row[0], row[3:]
         raise AssertionError("unreachable")
+
+    def rights_of_set(self, path: Path) -> dict[str, tuple[Any, ...]]:
+        """Give the rights of all melodies of a set, by id, to be remembered while it is read again."""
+        with _explained(self.path):
+            rows = self._connection.execute(
+                "SELECT rights.* FROM rights JOIN melody ON melody.id = rights.melody "
+                "JOIN source ON source.id = melody.source "
+                "WHERE substr(source.path, 1, ?) = ?",
+                (len(f"{path}#"), f"{path}#"),
+            )
+            return {row[0]: row[1:] for row in rows}
+
+    def forget_parts(self, path: Path, there: Iterable[str]) -> int:
+        """Drop parts of a set that it has no more, within a transaction; gives how many."""
+        parts = [source for source in self.source_digests() if source.startswith(f"{path}#")]
+        gone = sorted(set(parts) - set(there))
+        for source in gone:
+            self._connection.execute("DELETE FROM source WHERE path = ?", (source,))
+        return len(gone)
 
     def source_digests(self) -> dict[str, str]:
         """Checksum of every source, by path."""
@@ -409,14 +476,14 @@ class Store:
         """Load melodies: serial number, id and notes, in the order of increasing serials."""
         if not len(serials):
             return
-        wanted = set(serials.tolist())
         with _explained(self.path):
-            for serial, identity, *row in self._connection.execute(
-                f"SELECT melody.serial, melody.id, {_NOTES} FROM melody "
-                "WHERE serial BETWEEN ? AND ? ORDER BY serial",
-                (min(wanted), max(wanted)),
-            ):
-                if serial in wanted:
+            for first in range(0, len(serials), _AT_ONCE):
+                some = serials[first : first + _AT_ONCE].tolist()
+                for serial, identity, *row in self._connection.execute(
+                    f"SELECT melody.serial, melody.id, {_NOTES} FROM melody "
+                    f"WHERE serial IN ({','.join('?' * len(some))}) ORDER BY serial",
+                    some,
+                ):
                     yield serial, identity, _melody(row)
 
     def set_rights(self, identity: str, rights: Rights) -> None:
@@ -440,6 +507,11 @@ class Store:
 
     def remove(self, identity: str) -> None:
         """Take one reference out, within a transaction."""
+        # Its source has to be read again if it is asked for once more.
+        self._connection.execute(
+            "UPDATE source SET sha256 = '' WHERE id = (SELECT source FROM melody WHERE id = ?)",
+            (identity,),
+        )
         if not self._connection.execute("DELETE FROM melody WHERE id = ?", (identity,)).rowcount:
             raise LibraryError(f"{self.path}: no melody with id {identity!r}")
         self._connection.execute("DELETE FROM source WHERE id NOT IN (SELECT source FROM melody)")

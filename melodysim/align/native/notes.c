@@ -101,7 +101,7 @@ static float align(const Pair *pair, int64_t low, int64_t high, float *score, fl
                 allowed = 0;
             else if (off == 12 || off == -12)
                 earned = said + costs.octave;
-            else if ((off == 1 || off == -1) && by_1 * to_1 > 0)
+            else if ((off == 1 || off == -1) && by_1 != 0 && to_1 != 0 && (by_1 > 0) == (to_1 > 0))
                 earned = costs.mistuned;
             if (allowed && before + earned + gain > 0) {
                 const float lag = lag_1 - gap_1[j];

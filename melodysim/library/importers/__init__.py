@@ -8,13 +8,13 @@ people have, `tables` melodies as plain CSV and JSON.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from melodysim.errors import MissingDependencyError
+from melodysim.errors import MissingDependencyError, ReadError
 from melodysim.library.importers.jobs import Job, file_jobs
 from melodysim.library.importers.run import ImportResult, Progress, run_jobs
-from melodysim.library.importers.sets import known_set
+from melodysim.library.importers.sets import PublicSet, known_set, sets_in
 from melodysim.library.store import Store
 from melodysim.rights import Rights
 
@@ -104,13 +104,41 @@ def import_paths(
     result = ImportResult()
     for path in paths:
         public = known_set(path)
-        if public is None:
-            jobs = file_jobs(path, rights, title, creator)
-            if path.is_dir() and not jobs:
-                reason = f"{path}: no file of a known kind in this folder"
-                result.failed.append((str(path), reason))
-            result += run_jobs(store, jobs, progress)
-        else:
-            result.sets.append(public)
-            result += run_jobs(store, public.jobs(path, rights), progress)
+        if public is not None:
+            result += _imported_set(store, public, path, rights, progress)
+            continue
+        inside = list(sets_in(path)) if path.is_dir() else []
+        files = {file for _, file in inside}
+        jobs = [job for job in file_jobs(path, rights, title, creator) if job.path not in files]
+        if path.is_dir() and not jobs and not inside:
+            reason = f"{path}: no file of a known kind in this folder"
+            result.failed.append((str(path), reason))
+        result += run_jobs(store, jobs, progress)
+        for another, file in inside:
+            result += _imported_set(store, another, file, rights, progress)
+    return result
+
+
+def _imported_set(
+    store: Store, public: PublicSet, path: Path, rights: Rights, progress: Progress | None
+) -> ImportResult:
+    """Import a public set; one that is damaged costs no other."""
+    result = ImportResult(sets=[public])
+    remembered = store.rights_of_set(path) if path.is_file() else {}
+    there: list[str] = []
+
+    def listed() -> Iterator[Job]:
+        for job in public.jobs(path, rights):
+            there.append(job.source)
+            yield job
+
+    jobs = listed() if path.is_file() else list(listed())
+    try:
+        result += run_jobs(store, jobs, progress, remembered=remembered)
+    except ReadError as error:
+        result.failed.append((str(path), str(error)))
+        return result
+    if path.is_file():
+        with store.transaction():
+            store.forget_parts(path, there)
     return result

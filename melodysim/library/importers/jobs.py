@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from melodysim.reading import ABC_SUFFIXES, SUFFIXES, file_bytes, read
 from melodysim.rights import Rights
 from melodysim.transcribe.voices import MIN_NOTES, candidate_melodies
 
+_SNIFFED = 65_536
 TABLE_SUFFIXES = {".csv", ".json"}
 """Of notes in plain tables (`melodysim.library.importers.tables`)."""
 
@@ -65,27 +67,30 @@ class Outcome:
         None where the digest was known: there is nothing new.
     failed : list of (str, str)
         Sources and reasons of what could not be read.
+    skipped : int
+        Melodies of too few notes.
     """
 
     digest: str
     references: list[Reference] | None
     failed: list[tuple[str, str]] = field(default_factory=list)
+    skipped: int = 0
 
 
 def file_jobs(path: Path, rights: Rights, title: str | None, creator: str | None) -> list[Job]:
     """List the files of known kinds in a folder, or the one file."""
     if not path.is_dir():
-        named = [(path, path.name)]
+        named = [(path, shown(Path(path.name)))]
     else:
         found = [p for p in sorted(path.rglob("*")) if p.is_file()]
         music = [p for p in found if p.suffix.lower() in SUFFIXES]
         # `library export` writes a table beside every MIDI file: one of the two is enough.
-        taken = {p.with_suffix("") for p in music}
-        tables = [p for p in found if p.with_suffix("") not in taken and looks_like_table(p)]
-        named = [(file, file.relative_to(path).as_posix()) for file in sorted(music + tables)]
+        exported = {p.parent for p in found if p.name == "index.csv" and _is_export(p)}
+        tables = [p for p in found if p.parent not in exported and looks_like_table(p)]
+        named = [(file, shown(file.relative_to(path))) for file in sorted(music + tables)]
     return [
         Job(
-            str(file),
+            shown(file),
             "table" if file.suffix.lower() in TABLE_SUFFIXES else "file",
             file,
             identity,
@@ -97,13 +102,18 @@ def file_jobs(path: Path, rights: Rights, title: str | None, creator: str | None
     ]
 
 
+def _is_export(index: Path) -> bool:
+    with index.open("rb") as file:
+        return file.readline().startswith(b"file,id,title,creator")
+
+
 def looks_like_table(path: Path) -> bool:
     """Tell a table of notes from the other tables that lie about in folders."""
     if path.suffix.lower() not in TABLE_SUFFIXES:
         return False
     try:
         with path.open("rb") as file:
-            start = file.read(2000).lower()
+            start = file.read(_SNIFFED).lower()
     except OSError:
         return False
     if path.suffix.lower() == ".csv":
@@ -133,19 +143,35 @@ def read_job(job: Job, known: frozenset[str]) -> Outcome:
             digest = hashlib.sha256(file_bytes(job.path)).hexdigest()
         if digest in known:
             return Outcome(digest, None)
-        references, failed = [], []
+        references, failed, skipped = [], [], 0
         for made in READERS[job.reader](job):
             if isinstance(made, Reference):
                 references.append(made)
+            elif made is None:
+                skipped += 1
             else:
                 failed.append(made)
-        return Outcome(digest, references, failed)
+        # What could not be read has to be told the next time too.
+        return Outcome("" if failed else digest, references, failed, skipped)
     except MelodysimError as error:
         return Outcome("", [], [(job.source, str(error))])
+    except Exception as error:  # whatever a hostile file makes a reader do
+        return Outcome("", [], [(job.source, f"{job.path}: {unexpected(error)}")])
 
 
-Made = Reference | tuple[str, str]
-"""A melody, or the source and the reason of one that could not be read."""
+def unexpected(error: Exception) -> str:
+    """Say in a line that a file made a reader stumble."""
+    said = str(error).splitlines() or [""]
+    return f"cannot be read ({type(error).__name__}: {said[0][:120]}); it may be damaged"
+
+
+def shown(path: Path) -> str:
+    """Give a path as text that can be stored, whatever bytes its name has."""
+    return os.fsencode(path).decode("utf-8", errors="backslashreplace")
+
+
+Made = Reference | tuple[str, str] | None
+"""A melody; the source and the reason of one that could not be read; None for one of too few notes."""
 
 
 def reference(
@@ -158,7 +184,11 @@ def reference(
 ) -> Reference:
     """Give a melody its place in the library; what the job says comes first."""
     entry = Entry(
-        identity, job.title or title, job.creator or creator, job.source, rights or job.rights
+        str(identity),
+        str(job.title or title),
+        str(job.creator or creator) if job.creator or creator else None,
+        job.source,
+        rights or job.rights,
     )
     return Reference(entry, melody)
 
@@ -188,6 +218,7 @@ def _tune_book(job: Job) -> Iterator[Made]:
     for position, (tune, score) in enumerate(read_abc(job.path, content), 1):
         melodies = candidate_melodies(score)
         if not melodies or len(melodies[0]) < MIN_NOTES:
+            yield None
             continue
         number = tune.number.strip() or str(position)
         identity = f"{job.identity}#{number}" if several else job.identity

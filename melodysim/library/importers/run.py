@@ -8,16 +8,17 @@ were read before is not read again, wherever it lies now.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from melodysim.library.importers.jobs import Job, Outcome, read_job
-from melodysim.library.store import Store
+from melodysim.library.store import Store, file_of
 from melodysim.workers import LocalPool
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class ImportResult:
     imported, unchanged, duplicates : int
         Melodies stored; sources that were there already, byte for byte; sources whose bytes are there
         from another place.
+    skipped : int
+        Melodies of too few notes.
     failed : list of (str, str)
         Source and reason of each file that could not be read.
     sets : list of PublicSet
@@ -52,6 +55,7 @@ class ImportResult:
     imported: int = 0
     unchanged: int = 0
     duplicates: int = 0
+    skipped: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
     sets: list[PublicSet] = field(default_factory=list)
 
@@ -60,12 +64,19 @@ class ImportResult:
         self.imported += other.imported
         self.unchanged += other.unchanged
         self.duplicates += other.duplicates
+        self.skipped += other.skipped
+        self.sets += other.sets
         self.failed += other.failed
         return self
 
 
 def run_jobs(
-    store: Store, jobs: Iterable[Job], progress: Progress | None = None, *, merge: bool = True
+    store: Store,
+    jobs: Iterable[Job],
+    progress: Progress | None = None,
+    *,
+    merge: bool = True,
+    remembered: Mapping[str, tuple[Any, ...]] | None = None,
 ) -> ImportResult:
     """Read jobs and store what they give, in order.
 
@@ -79,53 +90,79 @@ def run_jobs(
         See `Progress`; where the number of jobs is not known, 0 stands for it.
     merge : bool, optional
         Whether sources whose bytes are there from another place are passed over.
+    remembered : mapping of str to tuple, optional
+        Rights by id, as `Store.put` takes them.
 
     Returns
     -------
     ImportResult
     """
-    result = ImportResult()
     total = len(jobs) if isinstance(jobs, list) else 0
     known = store.source_digests()
-    places = {digest: source for source, digest in known.items()} if merge else {}
-    chunk: list[tuple[Job, Outcome]] = []
+    writer = _Writer(store, known, remembered or {}, merge)
     began = time.monotonic()
-    for done, (job, outcome) in enumerate(_outcomes(jobs, known), 1):
-        chunk.append((job, outcome))
-        if time.monotonic() - began > CHUNK_SECONDS:
-            _store(store, chunk, places, result, merge)
-            chunk, began = [], time.monotonic()
-        if progress is not None:
-            progress(done, total, job.path.name)
-    _store(store, chunk, places, result, merge)
-    return result
+    try:
+        for done, (job, outcome) in enumerate(_outcomes(jobs, known), 1):
+            writer.chunk.append((job, outcome))
+            if time.monotonic() - began > CHUNK_SECONDS:
+                writer.store_chunk()
+                began = time.monotonic()
+            if progress is not None:
+                progress(done, total, job.path.name)
+    finally:
+        if not isinstance(sys.exc_info()[1], KeyboardInterrupt):
+            writer.store_chunk()
+    return writer.result
 
 
-def _store(
-    store: Store,
-    chunk: list[tuple[Job, Outcome]],
-    places: dict[str, str],
-    result: ImportResult,
-    merge: bool,
-) -> None:
-    """Store a chunk, all of it or nothing."""
-    if not chunk:
-        return
-    added = ImportResult()
-    with store.transaction():
-        for job, outcome in chunk:
-            added.failed += outcome.failed
-            if outcome.references is None:
-                added.unchanged += 1
-            elif outcome.references:
-                other = places.get(outcome.digest)
-                if other is not None and other != job.source and Path(other).exists():
-                    added.duplicates += 1
-                    continue
-                added.imported += store.put(outcome.references, job.source, outcome.digest)
-                if merge:
-                    places[outcome.digest] = job.source
-    result += added
+class _Writer:
+    """Stores what was read, a chunk at a time."""
+
+    def __init__(
+        self,
+        store: Store,
+        known: dict[str, str],
+        remembered: Mapping[str, tuple[Any, ...]],
+        merge: bool,
+    ) -> None:
+        self.store, self.remembered, self._merge = store, remembered, merge
+        self.result = ImportResult()
+        self.chunk: list[tuple[Job, Outcome]] = []
+        self._places = {digest: source for source, digest in known.items() if digest}
+        self._counted: set[tuple[str, Path]] = set()
+
+    def store_chunk(self) -> None:
+        """Store a chunk, all of it or nothing."""
+        chunk, self.chunk = self.chunk, []
+        if not chunk:
+            return
+        added = ImportResult()
+        places = dict(self._places)
+        with self.store.transaction():
+            for job, outcome in chunk:
+                added.failed += outcome.failed
+                added.skipped += outcome.skipped
+                if outcome.references is None:
+                    added.unchanged += self._once("unchanged", job)
+                elif outcome.references:
+                    other = places.get(outcome.digest) if self._merge else None
+                    if other is not None and other != job.source and file_of(other).exists():
+                        added.duplicates += self._once("duplicate", job)
+                        continue
+                    added.imported += self.store.put(
+                        outcome.references, job.source, outcome.digest, self.remembered
+                    )
+                    if outcome.digest:
+                        places[outcome.digest] = job.source
+        self._places = places
+        self.result += added
+
+    def _once(self, what: str, job: Job) -> int:
+        """Count files, not the parts of one."""
+        if (what, job.path) in self._counted:
+            return 0
+        self._counted.add((what, job.path))
+        return 1
 
 
 def _outcomes(jobs: Iterable[Job], known: dict[str, str]) -> Iterator[tuple[Job, Outcome]]:
@@ -135,7 +172,7 @@ def _outcomes(jobs: Iterable[Job], known: dict[str, str]) -> Iterator[tuple[Job,
         return frozenset({known[job.source]} if job.source in known else ())
 
     cores = os.cpu_count() or 1
-    if cores < 2 or (isinstance(jobs, list) and len(jobs) < _FEW_FILES):
+    if isinstance(jobs, list) and (cores < 2 or len(jobs) < _FEW_FILES):
         for job in jobs:
             yield job, read_job(job, digests(job))
         return
@@ -167,17 +204,39 @@ def _read_batch(jobs: list[Job], known: list[frozenset[str]]) -> list[Outcome]:
 
 
 def _finished(batch: list[Job], future: Future[list[Outcome]]) -> Iterator[tuple[Job, Outcome]]:
-    """Wait for a batch; where its worker died, find out which file it was."""
+    """Wait for a batch; where its worker died, find out which file or record it was."""
     try:
         yield from zip(batch, future.result(), strict=True)
     except Exception as error:  # a crash, too much memory or too much time
-        if len(batch) == 1:
-            reason = f"{batch[0].path}: cannot be read ({type(error).__name__}); it may be damaged"
-            yield batch[0], Outcome("", [], [(batch[0].source, reason)])
-            return
-        pool = LocalPool(1, FILE_SECONDS, FILE_MEGABYTES)
-        try:
-            for job in batch:
-                yield from _finished([job], pool.submit(_read_batch, [job], [frozenset()]))
-        finally:
-            pool.stop()
+        for job in batch:
+            yield job, _halved(job, type(error).__name__) if len(batch) == 1 else _alone(job)
+
+
+def _alone(job: Job) -> Outcome:
+    """Read a job in a worker of its own."""
+    pool = LocalPool(1, FILE_SECONDS, FILE_MEGABYTES)
+    try:
+        return pool.submit(read_job, job, frozenset()).result()
+    except Exception as error:
+        return _halved(job, type(error).__name__)
+    finally:
+        pool.stop()
+
+
+def _halved(job: Job, died: str) -> Outcome:
+    """Read what can be read of a job whose worker died: of a set's records, all but the one."""
+    if len(job.records) < 2:
+        reason = f"{job.path}: cannot be read ({died}); it may be damaged"
+        if job.records:
+            reason = f"{job.path}: {job.records[0].get('name of record')}: cannot be read ({died})"
+        return Outcome("", [], [(job.source, reason)])
+    middle = len(job.records) // 2
+    halves = [
+        _alone(replace(job, records=part)) for part in (job.records[:middle], job.records[middle:])
+    ]
+    return Outcome(
+        "",  # to be tried again the next time
+        [reference for half in halves for reference in half.references or []],
+        [failure for half in halves for failure in half.failed],
+        sum(half.skipped for half in halves),
+    )

@@ -14,20 +14,24 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import IO, Any
 from xml.etree import ElementTree
 
 from melodysim.errors import MelodysimError, MissingDependencyError, ReadError
-from melodysim.library.importers.jobs import Job, Made, file_jobs, reference
+from melodysim.hostile import printable
+from melodysim.library.importers.jobs import Job, Made, file_jobs, reference, shown, unexpected
 from melodysim.melody import Melody
 from melodysim.readers.midi import read_midi
 from melodysim.readers.score import read_abc
 from melodysim.rights import Rights
 from melodysim.transcribe.voices import MIN_NOTES, candidate_melodies
 
+_LONGEST_CODE = 20_000
 RECORDS = 200
 """Records of a set that are read, and stored, together."""
+_SET_SUFFIXES = {".json", ".json.gz", ".csv", ".xml", ".marcxml"}
 _SNIFFED = 65_536
 """Bytes from which a set is recognised."""
 
@@ -65,6 +69,15 @@ def known_set(path: Path) -> PublicSet | None:
         return None
 
 
+def sets_in(folder: Path) -> Iterator[tuple[PublicSet, Path]]:
+    """Find the sets that are one file each, in a folder."""
+    for path in sorted(folder.rglob("*")):
+        if _suffixes(path) in _SET_SUFFIXES and path.is_file():
+            public = known_set(path)
+            if public is not None:
+                yield public, path
+
+
 def _opened(path: Path) -> IO[bytes]:
     """Open a file, zipped or not."""
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
@@ -85,13 +98,35 @@ def _suffixes(path: Path) -> str:
 def _in_chunks(
     path: Path, reader: str, prefix: str, rights: Rights, records: Iterable[dict[str, Any]]
 ) -> Iterator[Job]:
-    """Make a job of every so many records; a chunk is known by its records, wherever it lies."""
-    records = iter(records)
+    """Make a job of every so many records, each with a name of its own in the set.
+
+    Raises
+    ------
+    ReadError
+        Where the set turns out to be damaged.
+    """
+    records = iter(_named(path, records))
     for number in itertools.count():
         some = tuple(itertools.islice(records, RECORDS))
         if not some:
             return
-        yield Job(f"{path}#{number * RECORDS}", reader, path, prefix, rights, records=some)
+        yield Job(f"{shown(path)}#{number * RECORDS}", reader, path, prefix, rights, records=some)
+
+
+def _named(path: Path, records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Give every record a name that no other has: `name`, made of what the set says."""
+    seen: dict[str, int] = {}
+    try:
+        for record in records:
+            if not isinstance(record, dict):
+                record = {"name of record": "?", "damaged": type(record).__name__}
+            name = str(record.get("name of record") or "?")
+            seen[name] = seen.get(name, 0) + 1
+            yield record | {"name of record": name if seen[name] == 1 else f"{name}~{seen[name]}"}
+    except MelodysimError:
+        raise
+    except Exception as error:  # whatever a damaged download makes a parser do
+        raise ReadError(f"{path}: {unexpected(error)}; download it again") from error
 
 
 # POP909: folders 001 to 909, each with a file of that name, whose track MELODY is the tune.
@@ -100,19 +135,25 @@ _SONG_FOLDER = re.compile(r"\d{3}")
 
 
 def _is_pop909(path: Path) -> bool:
-    return path.is_dir() and any(
+    if not path.is_dir():
+        return False
+    folders = [folder for folder in path.iterdir() if folder.is_dir()]
+    return bool(folders) and all(
         _SONG_FOLDER.fullmatch(folder.name) and (folder / f"{folder.name}.mid").is_file()
-        for folder in itertools.islice(sorted(path.iterdir()), 20)
+        for folder in folders
     )
 
 
 def _pop909_jobs(path: Path, rights: Rights) -> list[Job]:
-    # Its folders `versions` hold earlier states of the same files.
-    songs = sorted(path.glob("[0-9][0-9][0-9]/[0-9][0-9][0-9].mid"))
-    return [
-        Job(str(song), "file", song, f"pop909/{song.stem}", rights, f"POP909 {song.stem}")
-        for song in songs
-    ]
+    jobs = []
+    for job in file_jobs(path, rights, None, None):
+        name, folder = job.path.stem, job.path.parent
+        if folder.name == "versions":  # earlier states of the same files
+            continue
+        if folder.parent == path and folder.name == name:
+            job = replace(job, identity=f"pop909/{name}", title=f"POP909 {name}")
+        jobs.append(job)
+    return jobs
 
 
 # Lakh MIDI: files that are called by the MD5 sum of their content, in folders by its first digits.
@@ -123,13 +164,14 @@ _MD5_NAME = re.compile(r"[0-9a-f]{32}\.mid")
 def _is_lakh(path: Path) -> bool:
     if not path.is_dir():
         return False
-    first = list(itertools.islice(path.rglob("*.mid"), 20))
+    first = list(itertools.islice(path.rglob("*.mid"), 200))
     return bool(first) and all(_MD5_NAME.fullmatch(file.name) for file in first)
 
 
 def _lakh_jobs(path: Path, rights: Rights) -> list[Job]:
     return [
-        replace(job, identity=f"lakh/{job.path.stem}") for job in file_jobs(path, rights, None, None)
+        replace(job, identity=f"lakh/{job.path.stem}") if _MD5_NAME.fullmatch(job.path.name) else job
+        for job in file_jobs(path, rights, None, None)
     ]
 
 
@@ -146,21 +188,29 @@ def _is_session(path: Path) -> bool:
 def _session_records(path: Path) -> Iterator[dict[str, Any]]:
     if path.suffix.lower() == ".csv":
         csv.field_size_limit(10_000_000)
-        with path.open(encoding="utf-8", newline="") as file:
-            yield from csv.DictReader(file)
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+            yield from map(_setting, csv.DictReader(file))
         return
-    try:
-        yield from json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ReadError(f"{path}: not JSON ({error}); download it again") from error
+    yield from map(_setting, json.loads(path.read_bytes()))
+
+
+def _setting(record: Any) -> Any:
+    """Name a setting by its tune and its own number."""
+    if not isinstance(record, dict):
+        return record
+    return record | {"name of record": f"thesession/{record.get('tune_id')}/{record.get('setting_id')}"}
 
 
 def session_tunes(job: Job) -> Iterator[Made]:
     """Read settings of The Session."""
     for record in job.records:
-        name = f"thesession/{record.get('tune_id')}/{record.get('setting_id')}"
-        title = str(record.get("name") or name)
-        body = str(record.get("abc") or "").replace("\r", "")
+        name = record["name of record"]
+        title = printable(str(record.get("name") or name))
+        body = record.get("abc")
+        if not isinstance(body, str):
+            yield f"{job.path}#{name}", f"{job.path}: {name}: no tune in ABC"
+            continue
+        body = body.replace("\r", "")
         text = (
             f"X:1\nT:{title}\nM:{record.get('meter') or '4/4'}\nL:1/8\n"
             f"K:{record.get('mode') or 'C'}\n{body}\n"
@@ -172,11 +222,10 @@ def session_tunes(job: Job) -> Iterator[Made]:
                 for melody in candidate_melodies(score)[:1]
                 if len(melody) >= MIN_NOTES
             ]
-        except MelodysimError as error:
+        except Exception as error:  # one setting must not cost the others
             yield f"{job.path}#{name}", f"{job.path}: {name}: {_reason(job, error)}"
             continue
-        if melodies:
-            yield reference(job, melodies[0], name, title, None)
+        yield reference(job, melodies[0], name, title, None) if melodies else None
 
 
 # Lead sheets as Hooktheory's: onsets in beats, a pitch class and an octave.
@@ -190,16 +239,19 @@ def _is_lead_sheets(path: Path) -> bool:
 
 
 def _lead_sheet_records(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        with _opened(path) as file:
-            whole = json.loads(file.read())
-    except (ValueError, OSError, EOFError) as error:
-        raise ReadError(f"{path}: damaged ({error}); download it again") from error
+    with _opened(path) as file:
+        whole = json.loads(file.read())
     for identity, sheet in whole.items():
-        annotations = sheet.get("annotations") or {}
-        about = sheet.get("hooktheory") or {}
-        if annotations.get("melody"):
-            yield {"id": identity, "melody": annotations["melody"], "about": about}
+        name = {"name of record": f"hooktheory/{identity}"}
+        annotations = sheet.get("annotations") if isinstance(sheet, dict) else "none"
+        if annotations is not None and not isinstance(annotations, dict):
+            yield name | {"melody": None, "about": {}}
+        elif annotations and annotations.get("melody"):
+            about = sheet.get("hooktheory")
+            yield name | {
+                "melody": annotations["melody"],
+                "about": about if isinstance(about, dict) else {},
+            }
 
 
 _BEAT_SECONDS = 0.5
@@ -209,7 +261,8 @@ _MIDDLE_C = 60
 def lead_sheets(job: Job) -> Iterator[Made]:
     """Read lead sheets; a beat is taken as half a second, since only ratios matter."""
     for record in job.records:
-        about, name = record["about"], f"hooktheory/{record['id']}"
+        name = record["name of record"]
+        about = record.get("about") or {}
         try:
             notes = sorted(record["melody"], key=lambda note: float(note["onset"]))
             beat = [float(note["onset"]) for note in notes]
@@ -218,11 +271,13 @@ def lead_sheets(job: Job) -> Iterator[Made]:
             onset = [b * _BEAT_SECONDS for b in beat]
             duration = [n * _BEAT_SECONDS for n in length]
             melody = Melody.from_notes(onset, duration, pitch, beat=beat)
-        except (MelodysimError, KeyError, TypeError, ValueError) as error:
+        except Exception as error:  # one sheet must not cost the others
             yield f"{job.path}#{name}", f"{job.path}: {name}: {_reason(job, error)}"
             continue
-        if len(melody) >= MIN_NOTES:
-            title = str(about.get("song") or record["id"]).replace("-", " ")
+        if len(melody) < MIN_NOTES:
+            yield None
+        else:
+            title = str(about.get("song") or name).replace("-", " ")
             artist = str(about["artist"]).replace("-", " ") if about.get("artist") else None
             yield reference(job, melody, name, title, artist)
 
@@ -246,30 +301,36 @@ def _field(record: ElementTree.Element, tag: str, code: str) -> str | None:
 
 
 def _rism_records(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        for _, record in ElementTree.iterparse(path):
-            if not record.tag.endswith("}record"):
+    for _, record in ElementTree.iterparse(path):
+        if not record.tag.endswith("}record"):
+            continue
+        number = next((c.text or "" for c in record if c.get("tag") == "001"), "")
+        title = _field(record, "240", "a") or _field(record, "245", "a") or number
+        about = {
+            "title": title,
+            "composer": _field(record, "100", "a"),
+            # With other authors, whose dates are not here, nobody knows who died last.
+            "dates": _field(record, "100", "d") if record.find("*[@tag='700']") is None else None,
+        }
+        for datafield in record:
+            if datafield.get("tag") != "031":
                 continue
-            number = next((c.text or "" for c in record if c.get("tag") == "001"), "")
-            title = _field(record, "240", "a") or _field(record, "245", "a") or number
-            about = {
-                "title": title,
-                "composer": _field(record, "100", "a"),
-                "dates": _field(record, "100", "d"),
-            }
-            for datafield in record:
-                if datafield.get("tag") != "031":
-                    continue
-                said = {sub.get("code"): (sub.text or "").strip() for sub in datafield}
-                if said.get("p"):
-                    place = ".".join(said.get(code, "") for code in "abc")
-                    yield about | {"id": f"rism/{number}/{place}", "pae": said}
-            record.clear()
-    except ElementTree.ParseError as error:
-        raise ReadError(f"{path}: damaged ({error}); download it again") from error
+            said = {sub.get("code"): (sub.text or "").strip() for sub in datafield}
+            if said.get("p"):
+                place = ".".join(said.get(code, "") for code in "abc")
+                yield about | {"name of record": f"rism/{number}/{place}", "pae": said}
+        record.clear()
 
 
-_DIED = re.compile(r"-\s*(\d{4})\b")
+_LIVED = re.compile(r"(\d{4})\s*-\s*(\d{4})\.?")
+"""A year of birth and one of death and nothing else: "fl." and "ca." say when somebody worked."""
+
+
+def _year_of_death(dates: str | None) -> int | None:
+    lived = _LIVED.fullmatch((dates or "").strip())
+    if lived is None or not int(lived[1]) < int(lived[2]) <= date.today().year:
+        return None
+    return int(lived[2])
 
 
 def incipits(job: Job) -> Iterator[Made]:
@@ -284,26 +345,37 @@ def incipits(job: Job) -> Iterator[Made]:
     toolkit = verovio.toolkit()
     toolkit.setInputFrom("pae")
     for record in job.records:
-        said, name = record["pae"], record["id"]
+        said, name = record.get("pae"), record["name of record"]
+        if not said:
+            yield f"{job.path}#{name}", f"{job.path}: {name}: no incipit"
+            continue
         keys = (("clef", "g", "G-2"), ("keysig", "n", ""), ("timesig", "o", ""), ("data", "p", ""))
-        code = "".join(f"@{key}:{said.get(field) or default}\n" for key, field, default in keys)
+        code = "".join(f"@{key}:{_line(said.get(field)) or default}\n" for key, field, default in keys)
         try:
             if not toolkit.loadData(code):
                 raise ReadError("no Plaine & Easie Code")
             score = read_midi(job.path, base64.b64decode(toolkit.renderToMIDI()))
             melodies = candidate_melodies(score)
-        except MelodysimError as error:
+        except Exception as error:  # one incipit must not cost the others
             yield f"{job.path}#{name}", f"{job.path}: {name}: {_reason(job, error)}"
             continue
-        if melodies and len(melodies[0]) >= MIN_NOTES:
-            died = _DIED.search(record["dates"] or "")
-            rights = job.rights
+        if not melodies or len(melodies[0]) < MIN_NOTES:
+            yield None
+        else:
+            died, rights = _year_of_death(record["dates"]), job.rights
             if died and rights.died is None:
-                rights = replace(rights, died=int(died.group(1)))
+                rights = replace(rights, died=died)
             yield reference(job, melodies[0], name, record["title"], record["composer"], rights)
 
 
+def _line(text: str | None) -> str:
+    """Give one line of Plaine & Easie Code: a line break or an @ would begin another field."""
+    return re.sub(r"[\x00-\x1f@]+", " ", text or "")[:_LONGEST_CODE]
+
+
 def _reason(job: Job, error: Exception) -> str:
+    if not isinstance(error, MelodysimError):
+        return unexpected(error)
     return str(error).removeprefix(f"{job.path}: ")
 
 

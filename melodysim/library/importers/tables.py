@@ -45,7 +45,7 @@ def read_table(job: Job) -> Iterator[Made]:
             identity += "'" * (seen[name] - 1)
         try:
             melody = _melody(notes)
-        except (MelodysimError, ValueError, TypeError, KeyError) as error:
+        except (MelodysimError, ValueError, TypeError, KeyError, OverflowError) as error:
             yield f"{job.source}#{name or position}", f"{job.path}: melody {name or position}: {error}"
             continue
         title = str(said.get("title") or name or job.path.stem)
@@ -57,18 +57,21 @@ def read_table(job: Job) -> Iterator[Made]:
 def _melody(notes: list[tuple[float, float, float]]) -> Melody:
     if len(notes) < MIN_NOTES:
         raise ReadError(f"{len(notes)} notes are too few for a melody")
-    onset, duration, pitch = zip(*sorted(notes), strict=True)
+    rows = sorted((float(onset), float(duration), float(pitch)) for onset, duration, pitch, *_ in notes)
+    onset, duration, pitch = zip(*rows, strict=True)
     return Melody.from_notes(onset, duration, pitch)
 
 
 def _csv(job: Job, text: str) -> Iterator[tuple[dict[str, Any], list[tuple[float, float, float]]]]:
     """Group rows by the column ``id``, in the order in which ids first come."""
+    csv.field_size_limit(10_000_000)
     rows = csv.DictReader(io.StringIO(text))
     names = {name.strip().lower(): name for name in rows.fieldnames or () if name}
     missing = [column for column in _COLUMNS if column not in names]
     if missing:
         raise ReadError(
-            f"{job.path}: no column {missing[0]!r}; a table of notes has onset, duration and pitch"
+            f"{job.path}: no column {missing[0]!r}; a table of notes has the columns onset, duration "
+            "and pitch, in UTF-8, with commas between them"
         )
     melodies: dict[str, tuple[dict[str, Any], list[tuple[float, float, float]]]] = {}
     for number, row in enumerate(rows, 2):
@@ -91,8 +94,10 @@ def _json(job: Job, text: str) -> Iterator[tuple[dict[str, Any], list[tuple[floa
         else:
             objects = [json.loads(line) for line in text.splitlines() if line.strip()]
     except ValueError as error:
-        raise ReadError(f"{job.path}: not JSON ({error})") from error
+        raise ReadError(
+            f"{job.path}: neither a JSON list nor one JSON object a line ({error})"
+        ) from error
     for item in objects:
         if not isinstance(item, dict) or not isinstance(item.get("notes"), list):
             raise ReadError(f"{job.path}: no list of objects with `notes`, and no set that is known")
-        yield item, [tuple(note)[:3] for note in item["notes"]]
+        yield item, item["notes"]
