@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from melodysim.report.html.track import Holdings, pair_html, track_html
     from melodysim.rights import Rights
     from melodysim.scripting import Library, Melody, Report, check_notes, compare, melody_of
-    from melodysim.verdict import Rates, Verdict
+    from melodysim.verdict import Rates, Verdict, level_of
 
 _HOMES = {
     "check": "checking",
@@ -61,6 +61,7 @@ _HOMES = {
     "Rights": "rights",
     "Rates": "verdict",
     "Verdict": "verdict",
+    "level_of": "verdict",
 }
 
 __all__ = [
@@ -85,6 +86,7 @@ __all__ = [
     "check",
     "check_notes",
     "compare",
+    "level_of",
     "melody_of",
     "pair_html",
     "read",

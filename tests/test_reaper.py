@@ -168,6 +168,81 @@ def test_nothing_selected_and_no_command(act):
     assert "cannot be started" in rows[0][1]
 
 
+class FakeReaper:
+    """REAPER's functions as its Python has them, over one item of notes."""
+
+    def __init__(self, notes):
+        self.notes, self.regions, self.shown, self.open = notes, [], [], 0
+
+    def functions(self):
+        return {f"RPR_{name}": getattr(self, name) for name in dir(self) if name[0].isupper()}
+
+    def CountSelectedMediaItems(self, project):
+        return 1
+
+    def GetSelectedMediaItem(self, project, k):
+        return "item"
+
+    def GetActiveTake(self, item):
+        return "take"
+
+    def TakeIsMIDI(self, take):
+        return True
+
+    def GetMediaItemInfo_Value(self, item, name):
+        return {"D_POSITION": 10.0, "D_LENGTH": 100.0}[name]
+
+    def MIDI_CountEvts(self, take, notes, controllers, texts):
+        return True, take, len(self.notes), 0, 0
+
+    def MIDI_GetNote(self, take, k, *_):
+        return True, take, k, False, False, *self.notes[k][:2], 0, self.notes[k][2], 96
+
+    def MIDI_GetProjTimeFromPPQPos(self, take, pulses):
+        return 10 + pulses / 1920
+
+    def ColorToNative(self, red, green, blue):
+        return red | green << 8 | blue << 16
+
+    def AddProjectMarker2(self, project, region, first, last, name, wanted, colour):
+        assert self.open == 1
+        self.regions.append((first, last, name, colour))
+
+    def Undo_BeginBlock(self):
+        self.open += 1
+
+    def Undo_EndBlock(self, words, flags):
+        self.open -= 1
+
+    def ShowMessageBox(self, words, title, kind):
+        self.shown.append(words)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_python_action(library, tmp_path, monkeypatch, there):
+    import runpy
+    import types
+
+    song = melodysim.read(FIXTURES / "paper-lanterns.mid").melodies[0]
+    pulses = np.rint(np.stack([song.onset, song.onset + song.duration], axis=1) * 1920)
+    host = FakeReaper([(a, b, int(p)) for (a, b), p in zip(pulses.tolist(), song.pitch, strict=True)])
+    module = types.ModuleType("reaper_python")
+    module.__dict__.update(host.functions())
+    monkeypatch.setitem(sys.modules, "reaper_python", module)
+    monkeypatch.setenv("MELODYSIM_LIBRARY", str(library if there else tmp_path / "none.db"))
+    runpy.run_path(str(SCRIPTS / "melodysim_check_midi_item.py"))
+    assert host.open == 0
+    (shown,) = host.shown
+    if there:
+        first, last, name, colour = host.regions[0]
+        assert (first, name) == (pytest.approx(10 + song.onset[0], abs=1e-3), "likely: Paper Lanterns")
+        assert last == pytest.approx(10 + song.end, abs=0.01)
+        assert colour == 200 | 60 << 8 | 50 << 16 | 0x1000000
+        assert shown.startswith("LIKELY")
+    else:
+        assert "no library there" in shown
+
+
 def test_the_package_index_names_every_file():
     named = {e.get("file") for e in ElementTree.parse(SCRIPTS / "index.xml").iter("source")}
     assert named == {path.name for path in SCRIPTS.glob("*.lua")}
