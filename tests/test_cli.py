@@ -276,7 +276,14 @@ def test_the_library_from_the_command_line(run, fixtures, tmp_path):
     files = fixtures / "tunes.abc", fixtures / "twinkle.mid"
     into = "--library", db, "--rights", "own", "--format", "json"
     first = answer(run("library", "import", *files, *into))
-    assert first == {"schema": 1, "imported": 3, "unchanged": 0, "duplicates": 0, "failed": []}
+    assert first == {
+        "schema": 1,
+        "imported": 3,
+        "unchanged": 0,
+        "duplicates": 0,
+        "skipped": 0,
+        "failed": [],
+    }
     again = answer(
         run("library", "import", fixtures / "tunes.abc", "--library", db, "--format", "json")
     )
