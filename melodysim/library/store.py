@@ -429,10 +429,10 @@ class Store:
         like = "%" if pattern is None else "%" + pattern.replace("%", "").replace("_", "\\_") + "%"
         with _explained(self.path):
             rows = self._connection.execute(
-                f"SELECT {_COLUMNS} FROM {_TABLES} WHERE melody.id LIKE ?1 ESCAPE '\\' "
-                "OR melody.title LIKE ?1 ESCAPE '\\' OR melody.creator LIKE ?1 ESCAPE '\\' "
-                "ORDER BY melody.id LIMIT ?2 OFFSET ?3",
-                (like, limit, offset),
+                f"SELECT {_COLUMNS} FROM {_TABLES} WHERE melody.id LIKE :like ESCAPE '\\' "
+                "OR melody.title LIKE :like ESCAPE '\\' OR melody.creator LIKE :like ESCAPE '\\' "
+                "ORDER BY melody.id LIMIT :limit OFFSET :offset",
+                {"like": like, "limit": limit, "offset": offset},
             ).fetchall()
         return [_entry(row) for row in rows]
 
