@@ -52,6 +52,10 @@ def test_a_host_that_starts_python_three_times(host, tmp_path):
         "LIBRARY": str(small_library(tmp_path / "library.db")),
         "SAID": str(tmp_path / "said"),
     }
+    # Python 3.12.1 itself does not survive this: then there is nothing to be seen of ours.
+    (tmp_path / "control.py").write_text("import json, mmap, sqlite3, threading")
+    if subprocess.run([host, "", tmp_path / "control.py", "3"], check=False).returncode:
+        pytest.skip("the standard library of this Python crashes when it is loaded again")
     paths = os.pathsep.join([str(Path(melodysim.__file__).parents[1]), *sys.path[1:]])
     done = subprocess.run(
         [host, paths, tmp_path / "script.py", "3"],

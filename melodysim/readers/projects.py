@@ -71,7 +71,7 @@ def _spent(
     inside: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Seconds from the beginning of a line to a place on it."""
-    per_beat = np.divide(rise, length, out=np.zeros_like(rise), where=length > 0)
+    per_beat = np.divide(rise, length, out=np.zeros_like(rise), where=length > 1e-6)
     there = np.maximum(tempo + per_beat * inside, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         curved = 60.0 / per_beat * np.log(there / tempo)
