@@ -329,11 +329,11 @@ class Library(library.Library):
         source = f"script:{name}:{digest[:12]}"
         entry = Entry(name, title.strip(), creator, source, terms)
         with self._changing, Store(self.path, writable=True) as store:
-            if source in store.source_digests():
-                return next(e.id for e in store.entries() if e.source == source)
+            if there := store.ids_of(source):
+                return there[0]
             with store.transaction():
                 store.put([Reference(entry, notes)], source, digest)
-            taken = next(e.id for e in store.entries(name) if e.source == source)
+            (taken,) = store.ids_of(source)
             self.__dict__.update(
                 library.Library(self.path, self.territory, exhaustive=self._exhaustive).__dict__
             )

@@ -22,6 +22,7 @@ import melodysim
 from melodysim.daemon.client import running, state_path
 from melodysim.errors import MelodysimError
 from melodysim.files import replaced
+from melodysim.library import Store, default_library_path
 from melodysim.scripting import Library, melody_of
 
 IDLE_SECONDS = 900.0
@@ -43,18 +44,19 @@ class _Server(socketserver.ThreadingTCPServer):
         self.busy = 0
         self.stopping = threading.Event()
         self._default = library
-        self._libraries: dict[tuple[str, str], Library] = {}
+        self._libraries: dict[Path, Library] = {}
         self._lock = threading.Lock()
 
     def library(self, path: str | None) -> Library:
         """Open a library, or give the one that is open if it has not changed."""
-        place = Path(path) if path else self._default
+        place = (Path(path) if path else None) or self._default or default_library_path()
         with self._lock:
-            opened = Library.open(place)  # some milliseconds; the content's mark is part of it
-            key = (str(opened.path), opened.version)
-            for old in [k for k in self._libraries if k[0] == key[0] and k != key]:
-                del self._libraries[old]
-            return self._libraries.setdefault(key, opened)
+            opened = self._libraries.get(place)
+            with Store(place) as store:
+                stale = opened is None or opened.version != store.version()
+            if opened is None or stale:
+                opened = self._libraries[place] = Library.open(place)
+            return opened
 
     def began(self) -> None:
         """Note that somebody asks."""

@@ -150,16 +150,20 @@ class Library:
         """Look up some references: rights as they stand today, and notes."""
         with Store(self.path) as store:
             return {
-                identity: Reference(
-                    replace(entry, rights=effective(entry.rights, self.territory)),
-                    store.melody(identity),
-                )
-                for identity, entry in store.entries_by_id(ids).items()
+                identity: Reference(entry, store.melody(identity))
+                for identity, entry in self._entries(store, ids).items()
             }
 
     def entries(self, ids: list[str]) -> dict[str, Entry]:
         """Look up what the library says of some references, rights as they stand today."""
-        return {identity: reference.entry for identity, reference in self.references(ids).items()}
+        with Store(self.path) as store:
+            return self._entries(store, ids)
+
+    def _entries(self, store: Store, ids: list[str]) -> dict[str, Entry]:
+        return {
+            identity: replace(entry, rights=effective(entry.rights, self.territory))
+            for identity, entry in store.entries_by_id(ids).items()
+        }
 
     def melody(self, identity: str) -> Melody:
         """Load the notes of a reference."""

@@ -436,6 +436,16 @@ class Store:
             ).fetchall()
         return [_entry(row) for row in rows]
 
+    def ids_of(self, path: str) -> list[str]:
+        """List the ids of a source's melodies."""
+        with _explained(self.path):
+            rows = self._connection.execute(
+                "SELECT melody.id FROM melody JOIN source ON source.id = melody.source "
+                "WHERE source.path = ? ORDER BY melody.id",
+                (path,),
+            )
+            return [row[0] for row in rows]
+
     def entries_by_id(self, ids: Iterable[str]) -> dict[str, Entry]:
         """Look up entries; ids that are not there are left out."""
         found = {}

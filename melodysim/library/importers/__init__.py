@@ -102,20 +102,25 @@ def import_paths(
     ImportResult
     """
     result = ImportResult()
+    jobs: list[Job] = []
+    sets: list[tuple[PublicSet, Path]] = []
     for path in paths:
         public = known_set(path)
         if public is not None:
-            result += _imported_set(store, public, path, rights, progress)
+            sets.append((public, path))
             continue
         inside = list(sets_in(path)) if path.is_dir() else []
         files = {file for _, file in inside}
-        jobs = [job for job in file_jobs(path, rights, title, creator) if job.path not in files]
-        if path.is_dir() and not jobs and not inside:
+        found = [job for job in file_jobs(path, rights, title, creator) if job.path not in files]
+        if path.is_dir() and not found and not inside:
             reason = f"{path}: no file of a known kind in this folder"
             result.failed.append((str(path), reason))
-        result += run_jobs(store, jobs, progress)
-        for another, file in inside:
-            result += _imported_set(store, another, file, rights, progress)
+        jobs += found
+        sets += inside
+    # Together, so that many files named one by one are read side by side too.
+    result += run_jobs(store, jobs, progress)
+    for public, path in sets:
+        result += _imported_set(store, public, path, rights, progress)
     return result
 
 

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,7 @@ def read_job(job: Job, known: frozenset[str]) -> Outcome:
         if digest in known:
             return Outcome(digest, None)
         references, failed, skipped = [], [], 0
-        for made in READERS[job.reader](job):
+        for made in _reader(job.reader)(job):
             if isinstance(made, Reference):
                 references.append(made)
             elif made is None:
@@ -193,7 +194,7 @@ def reference(
     return Reference(entry, melody)
 
 
-def _file(job: Job) -> Iterator[Made]:
+def read_file(job: Job) -> Iterator[Made]:
     """Read a file: the likeliest melody of a piece, every tune of a tune book."""
     if job.path.suffix.lower() in ABC_SUFFIXES:
         yield from _tune_book(job)
@@ -229,35 +230,18 @@ def _tune_book(job: Job) -> Iterator[Made]:
         yield reference(job, melodies[0], identity, title, tune.creator)
 
 
-def _table(job: Job) -> Iterator[Made]:
-    from melodysim.library.importers.tables import read_table
-
-    yield from read_table(job)
-
-
-def _session(job: Job) -> Iterator[Made]:
-    from melodysim.library.importers.sets import session_tunes
-
-    yield from session_tunes(job)
-
-
-def _lead_sheets(job: Job) -> Iterator[Made]:
-    from melodysim.library.importers.sets import lead_sheets
-
-    yield from lead_sheets(job)
-
-
-def _incipits(job: Job) -> Iterator[Made]:
-    from melodysim.library.importers.sets import incipits
-
-    yield from incipits(job)
-
-
-READERS: dict[str, Callable[[Job], Iterator[Made]]] = {
-    "file": _file,
-    "table": _table,
-    "session": _session,
-    "lead-sheets": _lead_sheets,
-    "incipits": _incipits,
+READERS = {
+    "file": "jobs:read_file",
+    "table": "tables:read_table",
+    "session": "sets:session_tunes",
+    "lead-sheets": "sets:lead_sheets",
+    "incipits": "sets:incipits",
 }
-"""Readers of jobs, by name: a job travels to another process."""
+"""Readers by name, since a job travels to another process: module of this package, function."""
+
+
+def _reader(name: str) -> Callable[[Job], Iterator[Made]]:
+    """Find a reader; those of sets and tables make references with what is here."""
+    module, function = READERS[name].split(":")
+    found: Callable[[Job], Iterator[Made]] = getattr(import_module(f"{__package__}.{module}"), function)
+    return found
