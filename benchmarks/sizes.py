@@ -186,6 +186,7 @@ def by_length(path: Path, model: Model, rounds: int) -> dict[str, list[float]]:
 def draw(sizes: list[int], by_size: list[dict[str, list[float]]], lengths: dict, output: Path) -> None:
     """Draw both ways of growing, log-log."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -197,6 +198,9 @@ def draw(sizes: list[int], by_size: list[dict[str, list[float]]], lengths: dict,
     right.set(xlabel="notes of the query", title="against 100,000 melodies")
     for axes in (left, right):
         axes.set(xscale="log", yscale="log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    right.set_xticks(lengths["notes"], [f"{n:.0f}" for n in lengths["notes"]])
+    for axes in (left, right):
         axes.grid(True, which="both", alpha=0.25)
         axes.legend(frameon=False)
     figure.savefig(output)
