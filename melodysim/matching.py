@@ -167,6 +167,48 @@ class _Hypothesis:
     found: NDArray[np.int32] | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class _Ranked:
+    """A piece read in every way against some references, the best first.
+
+    `order` holds references, best first; `best` which reading says most for each reference and where in
+    it; `evidence` what is needed to trace what was heard.
+    """
+
+    piece: Piece
+    library: Shelf
+    timing: bool
+    sequences: list[Sequence]
+    evidence: Evidence | None
+    readings: list[_Hypothesis]
+    best: NDArray[np.int64]
+    order: NDArray[np.int64]
+
+    def e_value(self, reference: int) -> float:
+        """Give the E-value of a reference in `order`."""
+        reading, place = self.best[reference]
+        return float(self.readings[reading].e_value[place])
+
+    def traced(self, references: NDArray[np.int64]) -> dict[int, Match]:
+        """Find where the piece follows some references of `order`; not all are followed anywhere."""
+        names = {int(k): self.library.index.name(int(k)) for k in references}
+        found = self.library.references(list(names.values()))
+        matches = {}
+        for reference, name in names.items():
+            match = self._traced(reference, found[name])
+            if match is not None:
+                matches[reference] = match
+        return matches
+
+    def _traced(self, reference: int, whole: Reference) -> Match | None:
+        number, place = self.best[reference]
+        reading = self.readings[number]
+        if reading.melody is None:
+            return _match_heard(self.piece, self.library, self.evidence, reading, place, whole)
+        sequence = self.sequences[reading.melody]
+        return _match_notes(self.piece, self.library, sequence, reading, place, whole, self.timing)
+
+
 def find_matches(
     piece: Piece,
     library: Shelf,
@@ -174,7 +216,6 @@ def find_matches(
     threads: int = 1,
     only: NDArray[np.int64] | None = None,
     timing: bool = True,
-    promising: NDArray[np.int64] | None = None,
     tick: Callable[[str], None] | None = None,
 ) -> list[Match]:
     """Match a piece against a library.
@@ -193,8 +234,6 @@ def find_matches(
     timing : bool, optional
         Whether rhythm counts. Without it there is no backwards control either: a work that has been
         picked to be compared is not one of thousands that might be alike by their repetitions.
-    promising : ndarray of int64, optional
-        References worth aligning, where they are known: no others are, and there is no first pass.
     tick : callable, optional
         Called with what is done next; raises to stop it.
 
@@ -207,6 +246,58 @@ def find_matches(
     if not len(library.index):
         return []
     tick = tick or _silent
+    ranked = _rank(piece, library, threads, only, timing, None, tick)
+    tick("describing matches")
+    order = ranked.order if only is None else ranked.order[np.isin(ranked.order, only)]
+    wanted = order[:top]
+    protected = order[library.protected[order]]
+    if len(protected) and protected[0] not in wanted:
+        wanted = np.append(wanted, protected[0])
+    return [
+        replace(match, turn=_rarest_turn(match, library, reference))
+        if match.e_value < DESCRIBED
+        else match
+        for reference, match in ranked.traced(wanted).items()
+    ]
+
+
+def matches_below(
+    piece: Piece, library: Shelf, e_value: float, promising: NDArray[np.int64], threads: int = 1
+) -> dict[int, Match]:
+    """Match a piece with references that are known to be worth it.
+
+    Parameters
+    ----------
+    piece : Piece
+        With at least one melody.
+    library : Shelf
+    e_value : float
+        Matches below it are given.
+    promising : ndarray of int64
+        References worth aligning; the others are background, and there is no first pass.
+    threads : int, optional
+        Threads to use; the result does not depend on it.
+
+    Returns
+    -------
+    dict of int to Match
+        By reference, the smallest E-value first; no rarest turns are looked for.
+    """
+    ranked = _rank(piece, library, threads, None, True, promising, _silent)
+    below = [ranked.e_value(reference) < e_value for reference in ranked.order]
+    return ranked.traced(ranked.order[np.array(below, bool)])
+
+
+def _rank(
+    piece: Piece,
+    library: Shelf,
+    threads: int,
+    only: NDArray[np.int64] | None,
+    timing: bool,
+    promising: NDArray[np.int64] | None,
+    tick: Callable[[str], None],
+) -> _Ranked:
+    """Read a piece in every way, and order the references by what the best way says for each."""
     sequences = [normalise(melody) for melody in piece.melodies]
     always = np.zeros(0, np.int64) if only is None else only
     tries = _tries(len(sequences)) * max(1, len(always))
@@ -228,31 +319,10 @@ def find_matches(
         evidence = prepare_evidence(piece.heard)
         works = max(1, len(always))
         readings = [_read_salience(evidence, first, readings, library, works, threads)]
-    tick("describing matches")
     best = _best_reading(readings, len(library.index))
-    order = _ranking(readings, best)
-    if only is not None:
-        order = order[np.isin(order, only)]
-    wanted = order[:top]
-    protected = order[library.protected[order]]
-    if len(protected) and protected[0] not in wanted:
-        wanted = np.append(wanted, protected[0])
-    names = {int(k): library.index.name(int(k)) for k in wanted}
-    found = library.references(list(names.values()))
-    matches = []
-    for reference in wanted:
-        reading = readings[best[reference, 0]]
-        place = best[reference, 1]
-        whole = found[names[int(reference)]]
-        if reading.melody is None:
-            match = _match_heard(piece, library, evidence, reading, place, whole)
-        else:
-            sequence = sequences[reading.melody]
-            match = _match_notes(piece, library, sequence, reading, place, whole, timing)
-        if match is not None:
-            turn = _rarest_turn(match, library, int(reference)) if match.e_value < DESCRIBED else None
-            matches.append(replace(match, turn=turn))
-    return matches
+    return _Ranked(
+        piece, library, timing, sequences, evidence, readings, best, _ranking(readings, best)
+    )
 
 
 def _silent(_: str) -> None:

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from concurrent.futures import TimeoutError
+from concurrent.futures import Future, TimeoutError
 from contextlib import closing
 from pathlib import Path
 
@@ -28,9 +28,16 @@ from melodysim.reading import read
 from melodysim.rights import Rights
 from melodysim.scanning import work
 from melodysim.scanning.cache import Cache
-from melodysim.scanning.groups import Alike, find_alike, packed_melody, takes, unpacked_melody
+from melodysim.scanning.groups import (
+    Alike,
+    find_alike,
+    packed_melodies,
+    packed_melody,
+    takes,
+    unpacked_melody,
+)
 from melodysim.scanning.ledger import Done, Ledger
-from melodysim.scanning.scan import Progress, identified, left_to_do
+from melodysim.scanning.scan import Progress, compared, identified, left_to_do
 from melodysim.scanning.tracks import find_tracks
 from melodysim.scanning.work import Plan, check_track, moved
 from melodysim.verdict import Rates
@@ -598,6 +605,53 @@ def test_large_families_are_groups_too():
     groups = takes(find_alike(tunes, 1e-4), len(tunes))
     assert [len(group) for group in groups] == [12] * families
     assert all(k // 12 == group[0] // 12 for group in groups for k in group)
+
+
+def family(seed=6):
+    """Tunes of which a third are takes of the first."""
+    rng = np.random.default_rng(seed)
+    tunes = [random_tune(rng, 40) for _ in range(30)]
+    for k in range(3, 30, 3):
+        pitch = tunes[0].pitch + k % 7
+        pitch[k] += 1
+        tunes[k] = Melody.from_notes(tunes[0].onset, tunes[0].duration, pitch)
+    return tunes
+
+
+def test_workers_find_the_same_takes(tmp_path):
+    tunes = family()
+    place = tmp_path / "melodies"
+    place.write_bytes(packed_melodies([packed_melody(tune) for tune in tunes]))
+    done = []
+    pool = LocalPool(2, 60, 0)
+    try:
+        found = find_alike(
+            tunes,
+            1e-4,
+            progress=lambda *how_far: done.append(how_far),
+            spread=lambda tasks: compared(pool, place, tasks, lambda: None),
+        )
+    finally:
+        pool.stop()
+    assert found == find_alike(tunes, 1e-4)
+    assert takes(found, 30) == [[0, *range(3, 30, 3)]]
+    assert done[-1][0] == done[-1][1] >= 10
+
+
+def test_what_a_worker_fails_at_in_comparing_is_done_all_the_same(tmp_path):
+    class Broken:
+        in_flight = 3
+
+        def submit(self, function, *args):
+            future = Future()
+            future.set_exception(MemoryError())
+            return future
+
+    tunes = family()
+    place = tmp_path / "melodies"
+    place.write_bytes(packed_melodies([packed_melody(tune) for tune in tunes]))
+    found = find_alike(tunes, 1e-4, spread=lambda tasks: compared(Broken(), place, tasks, lambda: None))
+    assert found == find_alike(tunes, 1e-4)
 
 
 def test_copies_are_one_group_however_many():

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from melodysim.library import Entry, Index, Reference
 from melodysim.library.index import packed_index
-from melodysim.matching import find_matches
+from melodysim.matching import matches_below
 from melodysim.melody import Melody, Piece
 from melodysim.rights import Rights
 from melodysim.sequence import MAX_INTERVAL, normalise
 
-GROUPING = 1
+GROUPING = 2
 """Raised whenever other groups may be found than before: what was remembered is stale."""
 TAKES_E_VALUE = 1e-4
 """Takes of one melody are alike as unrelated tracks would be in one of ten thousand."""
@@ -44,6 +44,8 @@ NEIGHBOURS = 12
 links them in a chain, which is enough to group them."""
 MOST_ALIKE = 50
 """Other tracks that a track is compared with."""
+AT_A_TIME = 8
+"""Tracks of a task: half a second of work."""
 
 
 def packed_melody(melody: Melody) -> bytes:
@@ -60,6 +62,21 @@ def unpacked_melody(packed: bytes) -> Melody:
     duration = np.frombuffer(content, "<f4", count, 8 * count)
     pitch = np.frombuffer(content, "<f4", count, 12 * count)
     return Melody.from_notes(onset, duration, pitch)
+
+
+def packed_melodies(packed: list[bytes]) -> bytes:
+    """Put packed melodies into one file, for workers to read."""
+    return b"".join(struct.pack("<I", len(melody)) + melody for melody in packed)
+
+
+def unpacked_melodies(content: bytes) -> list[Melody]:
+    """Give the melodies of `packed_melodies`."""
+    melodies, at = [], 0
+    while at < len(content):
+        end = at + 4 + struct.unpack_from("<I", content, at)[0]
+        melodies.append(unpacked_melody(content[at + 4 : end]))
+        at = end
+    return melodies
 
 
 @dataclass(frozen=True)
@@ -89,19 +106,41 @@ class Alike:
     other_seconds: tuple[float, float]
 
 
-class _Collection:
-    """The tracks as a library of their own (`melodysim.library.Shelf`)."""
+@dataclass(frozen=True)
+class Task:
+    """A part of the comparing.
 
-    def __init__(self, melodies: list[Melody], packed: list[bytes]) -> None:
+    Attributes
+    ----------
+    pairs : list of (int, list of int)
+        Melodies, each with the others that it is compared with.
+    e_value : float
+        Below which two are alike.
+    """
+
+    pairs: list[tuple[int, list[int]]]
+    e_value: float
+
+
+class Collection:
+    """Tracks' melodies as a library of their own (`melodysim.library.Shelf`).
+
+    Parameters
+    ----------
+    melodies : list of Melody
+        Each with at least two notes.
+    """
+
+    def __init__(self, melodies: list[Melody]) -> None:
         self._melodies = melodies
         self._index = packed_index((f"{k:08d}", melody) for k, melody in enumerate(melodies))
         self._protected = np.ones(len(melodies), bool)
         # By what they hold, not by where they stand: the order of the tracks must not matter.
-        contents = [zlib.crc32(content) for content in packed]
+        contents = [zlib.crc32(packed_melody(melody)) for melody in melodies]
         self._sample = np.sort(np.argsort(contents, kind="stable")[:BACKGROUND]).astype(np.int64)
         self._related = np.zeros(0, np.int64)
 
-    def without(self, related: NDArray[np.int64]) -> _Collection:
+    def _without(self, related: NDArray[np.int64]) -> Collection:
         """Give the same with tracks left out of the background: a family is no measure of chance."""
         other = copy.copy(self)
         other._related = related
@@ -109,24 +148,59 @@ class _Collection:
 
     @property
     def index(self) -> Index:
+        """The packed melodies."""
         return self._index
 
     @property
     def protected(self) -> NDArray[np.bool_]:
+        """All of them: any may be what another was taken from."""
         return self._protected
 
     @property
     def backgrounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """No free ones, and those that chance is measured on."""
         return np.zeros(0, np.int64), np.setdiff1d(self._sample, self._related)
 
     @property
     def comparisons(self) -> int:
+        """How many others a track is compared with."""
         return max(1, len(self._melodies) - 1)
 
     def references(self, ids: list[str]) -> dict[str, Reference]:
+        """Give melodies by their number as text."""
         return {
             i: Reference(Entry(i, i, None, i, Rights("unknown")), self._melodies[int(i)]) for i in ids
         }
+
+    def alike(self, task: Task, threads: int = 1) -> list[Alike]:
+        """Compare melodies of the collection with others of it.
+
+        Parameters
+        ----------
+        task : Task
+        threads : int, optional
+            Threads to use; the result does not depend on it.
+
+        Returns
+        -------
+        list of Alike
+            A pair may be there twice, found from either side.
+        """
+        found = []
+        for k, others in task.pairs:
+            melody, promising = self._melodies[k], np.array(others, np.int64)
+            piece = Piece(str(k), "notes", (melody,), melody.end)
+            shelf = self._without(np.append(promising, k))
+            for other, match in matches_below(piece, shelf, task.e_value, promising, threads).items():
+                if other == k:
+                    continue
+                share = match.notes / min(len(melody), len(self._melodies[other]))
+                spans = match.query.seconds, match.reference_span.seconds
+                spans = spans if k < other else spans[::-1]
+                found.append(
+                    Alike(min(k, other), max(k, other), match.e_value, match.notes, share, *spans)
+                )
+        return found
 
 
 def find_alike(
@@ -134,6 +208,7 @@ def find_alike(
     e_value: float,
     threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
+    spread: Callable[[list[Task]], Iterator[list[Alike]]] | None = None,
 ) -> list[Alike]:
     """Find pairs of melodies that share a passage.
 
@@ -147,6 +222,8 @@ def find_alike(
         Threads to use; the result does not depend on it.
     progress : callable, optional
         Called with how many melodies are done, of how many.
+    spread : callable, optional
+        Has each task done elsewhere, by `Collection.alike`, and gives what came of them in any order.
 
     Returns
     -------
@@ -155,40 +232,34 @@ def find_alike(
     """
     if len(melodies) < 2:
         return []
-    packed = [packed_melody(melody) for melody in melodies]
-    shelf = _Collection(melodies, packed)
-    others = promising_pairs(melodies)
-    best = _copies(melodies, packed)
-    for number, (k, promising) in enumerate(others.items(), 1):
-        melody = melodies[k]
-        piece = Piece(str(k), "notes", (melody,), melody.end)
-        background = shelf.without(np.append(promising, k))
-        # What lies beyond chance comes first, so that no more need to be traced.
-        wanted = len(promising) + 1
-        for match in find_matches(piece, background, wanted, threads, promising=promising):
-            other = int(match.reference.id)
-            if other == k or match.e_value >= e_value:
-                continue
-            pair = (min(k, other), max(k, other))
-            if pair in best and best[pair].e_value <= match.e_value:
-                continue
-            share = match.notes / min(len(melody), len(melodies[other]))
-            spans = match.query.seconds, match.reference_span.seconds
-            spans = spans if k < other else spans[::-1]
-            best[pair] = Alike(*pair, match.e_value, match.notes, share, *spans)
+    others = [(k, found.tolist()) for k, found in promising_pairs(melodies).items()]
+    tasks = [Task(others[a : a + AT_A_TIME], e_value) for a in range(0, len(others), AT_A_TIME)]
+    if spread is None:
+        collection = Collection(melodies)
+        done: Iterable[list[Alike]] = (collection.alike(task, threads) for task in tasks)
+    else:
+        done = spread(tasks)
+    found = _copies(melodies)
+    for number, pairs in enumerate(done, 1):
+        found += pairs
         if progress is not None:
-            progress(number, len(others))
-    return [best[pair] for pair in sorted(best)]
+            progress(min(number * AT_A_TIME, len(others)), len(others))
+    best: dict[tuple[int, int], Alike] = {}
+    # The better one, whoever found it first.
+    for pair in sorted(found, key=lambda p: (p.one, p.other, p.e_value, -p.notes, p.seconds)):
+        best.setdefault((pair.one, pair.other), pair)
+    return list(best.values())
 
 
-def _copies(melodies: list[Melody], packed: list[bytes]) -> dict[tuple[int, int], Alike]:
+def _copies(melodies: list[Melody]) -> list[Alike]:
     """Pair melodies that are the same to the bit, each with the next one."""
-    pairs: dict[tuple[int, int], Alike] = {}
+    pairs = []
     last: dict[bytes, int] = {}
-    for k, (melody, content) in enumerate(zip(melodies, packed, strict=True)):
+    for k, melody in enumerate(melodies):
+        content = packed_melody(melody)
         if content in last:
             span = (float(melody.onset[0]), melody.end)
-            pairs[last[content], k] = Alike(last[content], k, 0.0, len(melody), 1.0, span, span)
+            pairs.append(Alike(last[content], k, 0.0, len(melody), 1.0, span, span))
         last[content] = k
     return pairs
 

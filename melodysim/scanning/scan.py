@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from melodysim.errors import LibraryError, MelodysimError, MissingDependencyError
+from melodysim.scanning.groups import Alike, Task
 from melodysim.scanning.ledger import Done, Ledger
 from melodysim.scanning.pools import Pool
 from melodysim.scanning.tracks import Found, sha256_of
-from melodysim.scanning.work import Plan, check_track, failed, moved
+from melodysim.scanning.work import Plan, check_track, compare_tracks, failed, moved
 
 _HASHED_AT_A_TIME = 1000
 _TICK_SECONDS = 0.5
@@ -227,6 +228,43 @@ def _outcome(future: Future[Any], track: Track) -> tuple[Done, bool]:
     except Exception as error:  # whatever it was, it costs this track alone
         why = f"the worker died of it or failed ({type(error).__name__}); the file may be damaged"
         return failed(track.path, f"{track.path}: {why}", True), True
+
+
+def compared(
+    pool: Pool, melodies: Path, tasks: Iterable[Task], tick: Callable[[], None]
+) -> Iterator[list[Alike]]:
+    """Have tracks compared with each other by workers.
+
+    Parameters
+    ----------
+    pool : Pool
+    melodies : Path
+        See `melodysim.scanning.work.compare_tracks`.
+    tasks : iterable of Task
+    tick : callable
+        Called now and then, so that progress can be shown.
+
+    Yields
+    ------
+    list of Alike
+        What came of a task, as they come. What a worker failed at (it died, it was given up, it was
+        out of memory) is done here instead: there is no track to blame for it.
+    """
+    waiting = iter(tasks)
+    running: dict[Future[Any], Task] = {}
+    while True:
+        for task in itertools.islice(waiting, max(0, pool.in_flight - len(running))):
+            running[pool.submit(compare_tracks, str(melodies), task)] = task
+        if not running:
+            return
+        finished, _ = wait(running, timeout=_TICK_SECONDS, return_when=FIRST_COMPLETED)
+        for future in finished:
+            task = running.pop(future)
+            if future.cancelled() or future.exception() is not None:
+                yield compare_tracks(str(melodies), task)
+            else:
+                yield future.result()
+        tick()
 
 
 def results(

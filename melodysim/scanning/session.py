@@ -7,6 +7,7 @@ folder.
 from __future__ import annotations
 
 import hashlib
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,10 +24,27 @@ from melodysim.library import Library
 from melodysim.rights import Territory
 from melodysim.scanning import outcome
 from melodysim.scanning.cache import Cache, default_cache_folder
-from melodysim.scanning.groups import GROUPING, TAKES_E_VALUE, Alike, find_alike, takes, unpacked_melody
+from melodysim.scanning.groups import (
+    GROUPING,
+    TAKES_E_VALUE,
+    Alike,
+    find_alike,
+    packed_melodies,
+    takes,
+    unpacked_melody,
+)
 from melodysim.scanning.ledger import Done, Ledger
 from melodysim.scanning.pools import ClusterPool, Pool
-from melodysim.scanning.scan import Progress, Track, checked, identified, keep, left_to_do, results
+from melodysim.scanning.scan import (
+    Progress,
+    Track,
+    checked,
+    compared,
+    identified,
+    keep,
+    left_to_do,
+    results,
+)
 from melodysim.scanning.tracks import Found, find_tracks
 from melodysim.scanning.work import Plan, failed, fingerprint_of
 from melodysim.verdict import Rates
@@ -35,6 +53,8 @@ from melodysim.workers import LocalPool
 LEDGER = "scan.db"
 SWEEP_EVERY = 200
 """Tracks between looks at the size of the cache."""
+WORTH_WORKERS = 50
+"""Tracks to be compared with each other from which on workers are started for that alone."""
 LINE_SECONDS = 1.0
 """Between additions to the growing file of results."""
 WATCH_SECONDS = 5.0
@@ -297,17 +317,10 @@ class Session:
                 paths.append(done.path)
                 packed.append(done.melody)
                 digest.update(hashlib.sha256(done.melody).digest())
-        progress = Progress("finding takes of one melody")
-
-        def compared(done: int, of: int) -> None:
-            progress.done, progress.tracks = done, of
-            self._tick(progress)
-
         # Comparing all with all takes a while, and most often nothing has changed.
         kept = self._ledger.recall("alike", digest.hexdigest())
         if kept is None:
-            melodies = [unpacked_melody(melody) for melody in packed]
-            pairs = find_alike(melodies, threshold, s.threads, compared)
+            pairs = self._alike(packed, threshold)
             self._ledger.remember("alike", digest.hexdigest(), [list(astuple(pair)) for pair in pairs])
         else:
             pairs = [
@@ -315,6 +328,33 @@ class Session:
             ]
         groups = [[paths[k] for k in group] for group in takes(pairs, len(paths))]
         return groups, [outcome.alike_dict(pair, paths) for pair in pairs] if alone else None
+
+    def _alike(self, packed: list[bytes], threshold: float) -> list[Alike]:
+        """Compare tracks with each other, by the workers if there are several and enough to do."""
+        s, progress = self.settings, Progress("finding takes of one melody")
+
+        def told(done: int, of: int) -> None:
+            progress.done, progress.tracks = done, of
+            self._tick(progress)
+
+        melodies = [unpacked_melody(melody) for melody in packed]
+        several = s.scheduler is not None or s.workers > 1
+        if not several or (self._pool is None and len(melodies) < WORTH_WORKERS):
+            return find_alike(melodies, threshold, s.threads, told)
+        # Workers may be on other machines, which see this folder; they read it once.
+        place = (s.output / f".melodies-{secrets.token_hex(8)}").absolute()
+        write_whole(place, packed_melodies(packed))
+        try:
+            return find_alike(
+                melodies,
+                threshold,
+                progress=told,
+                spread=lambda tasks: compared(
+                    self._workers(), place, tasks, lambda: self._tick(progress)
+                ),
+            )
+        finally:
+            place.unlink(missing_ok=True)
 
     def _write_index(self, library: Library, found: Iterator[Done]) -> None:
         from melodysim.report.html.index import Row, index_html

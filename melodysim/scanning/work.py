@@ -26,7 +26,7 @@ from melodysim.reading import read
 from melodysim.report.json import track_dict
 from melodysim.rights import Territory
 from melodysim.scanning.cache import Cache
-from melodysim.scanning.groups import packed_melody
+from melodysim.scanning.groups import Alike, Collection, Task, packed_melody, unpacked_melodies
 from melodysim.scanning.ledger import Done
 from melodysim.transcribe.recording import TRANSCRIPTION
 from melodysim.verdict import Rates
@@ -142,6 +142,23 @@ def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) ->
     return replace(done, lasting=not sha256 or piece.sha256 == sha256)
 
 
+def compare_tracks(melodies: str, task: Task) -> list[Alike]:
+    """Do a part of the comparing of tracks with each other.
+
+    Parameters
+    ----------
+    melodies : str
+        Path of a file of their melodies (`melodysim.scanning.groups.packed_melodies`), whose name is
+        used for no others.
+    task : Task
+
+    Returns
+    -------
+    list of Alike
+    """
+    return _collection(melodies).alike(task)
+
+
 def failed(path: str, why: str, worker: bool) -> Done:
     """Make the result of a track that could not be checked."""
     entry = track_dict(TrackReport(path, error=why))
@@ -188,6 +205,11 @@ def _library(path: str, territory: Territory, version: str, exhaustive: bool) ->
     if library.version != version:
         raise LibraryError(f"{path}: has been changed during the scan; run the same command again")
     return library
+
+
+@functools.lru_cache(maxsize=1)
+def _collection(melodies: str) -> Collection:
+    return Collection(unpacked_melodies(Path(melodies).read_bytes()))
 
 
 def _done(plan: Plan, path: str, report: TrackReport, where: str) -> Done:
