@@ -25,7 +25,7 @@ from melodysim.align.listen import (
     scan_heard,
     trace_heard,
 )
-from melodysim.align.notes import align_path, align_scores
+from melodysim.align.notes import IN_TIME, PITCH_ALONE, Costs, align_path, align_scores
 from melodysim.align.seeds import SEED
 from melodysim.library import Entry, Reference, Shelf
 from melodysim.melody import Melody, Piece
@@ -116,7 +116,8 @@ class Match:
     score : float
         Bits of evidence.
     e_value : float
-        Unrelated references of this library that would score so high, for all hypotheses together.
+        Unrelated references of its kind (free, or protected) in this library that would score so high,
+        for all hypotheses together.
     standardised : float
         Score less its expected value by chance, in units of the spread of chance; it goes on growing
         where E-values have become 0.
@@ -350,6 +351,11 @@ def _rarest_turn(match: Match, library: Shelf, reference: int) -> Turn | None:
     return best
 
 
+def _costs(timing: bool) -> Costs:
+    """Choose what counts in an alignment."""
+    return IN_TIME if timing else PITCH_ALONE
+
+
 def _tries(melodies: int) -> NDArray[np.float64]:
     """Give what each melody's E-values are multiplied with: a weighted Bonferroni correction."""
     if melodies == 1:
@@ -391,7 +397,7 @@ def _e_values(
     for kind, background in enumerate(backgrounds):
         mine = library.protected[references] == bool(kind)
         args = score[mine], lengths[mine]
-        e_value[mine] = background.e_value(*args, library.comparisons, tries)
+        e_value[mine] = background.e_value(*args, library.comparisons[kind], tries)
         standardised[mine] = background.standardised(*args)
     return e_value, standardised
 
@@ -428,7 +434,7 @@ def _read_notes(
     references = np.unique(np.concatenate([always, candidates, *library.backgrounds]))
     corpus = library.index.corpus(references)
     every = np.arange(len(references))
-    score = align_scores(sequence, corpus, every, threads, timing).astype(np.float64)
+    score = align_scores(sequence, corpus, every, threads, _costs(timing)).astype(np.float64)
     fits = _backgrounds(score, references, library)
     e_value, standardised = _e_values(score, references, library, fits, tries)
     if not timing:
@@ -514,7 +520,8 @@ def _match_notes(
     """Trace a match of notes with notes."""
     reference = int(reading.references[place])
     melody, theirs = piece.melodies[reading.melody or 0], whole.melody
-    path = align_path(sequence, library.index.corpus(np.array([reference])), 0, timing).path
+    corpus = library.index.corpus(np.array([reference]))
+    path = align_path(sequence, corpus, 0, _costs(timing)).path
     if not len(path):
         return None
     mine, other = path[:, 0], path[:, 1]

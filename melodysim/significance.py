@@ -7,8 +7,9 @@ The background of a query is the library: nearly all of its melodies are unrelat
 what is not shows as outliers, which the fit leaves out. So the composition of the query, repetitive
 or rich, is in the fit without being modelled.
 
-Conventions: an E-value is the number of references in the library that would score at least so high
-if none were related to the query, times the number of hypotheses that were tried.
+Conventions: an E-value is the number of references of one kind in the library, free or protected, that
+would score at least so high if none were related to the query, times the number of hypotheses that
+were tried. The kinds are two questions, each with its own chance of error.
 """
 
 from __future__ import annotations

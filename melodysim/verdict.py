@@ -20,8 +20,8 @@ from melodysim.wording import describe, free_words, place_words, what_was_heard
 Level = Literal["clear", "review", "likely"]
 LEVELS: tuple[Level, ...] = ("clear", "review", "likely")
 
-LIKELY_RATE = 0.001
-REVIEW_RATE = 0.05
+LIKELY_RATE = 0.0001
+REVIEW_RATE = 0.005
 """Share of unrelated tracks that may reach a level: its largest E-value."""
 LOGISTIC = (-0.05, 0.93)
 """Intercept, and slope per decade of the E-value, of the probability of copying, as fitted by

@@ -63,9 +63,9 @@ def test_the_first_pass_is_the_same_in_every_set(name, seed):
 
 
 @needs_native
-@given(seed=st.integers(0, 2**32), timing=st.booleans())
+@given(seed=st.integers(0, 2**32), costs=st.sampled_from([notes.IN_TIME, notes.PITCH_ALONE]))
 @settings(max_examples=10, deadline=None)
-def test_the_second_pass_is_the_same_to_the_bit(seed, timing):
+def test_the_second_pass_is_the_same_to_the_bit(seed, costs):
     rng = np.random.default_rng(seed)
     references = tunes(rng, 20, 60)
     corpus = build_corpus(references)
@@ -75,8 +75,8 @@ def test_the_second_pass_is_the_same_to_the_bit(seed, timing):
             found = []
             for used in (native, fallback):
                 patch.setattr(notes, "kernels", lambda used=used: used)
-                paths = [notes.align_path(query, corpus, k, timing) for k in every]
-                scores = notes.align_scores(query, corpus, every, 1, timing)
+                paths = [notes.align_path(query, corpus, k, costs) for k in every]
+                scores = notes.align_scores(query, corpus, every, 1, costs)
                 assert scores.tolist() == [path.score for path in paths]
                 found.append((scores.tobytes(), [path.path.tolist() for path in paths]))
             assert found[0] == found[1]
@@ -87,7 +87,7 @@ def test_arrays_that_do_not_go_together_are_refused():
     """A wrong size would read foreign memory."""
     corpus = build_corpus([normalise(tune([60, 62, 64, 65]))])
     query = normalise(tune([60, 62, 64]))
-    pair = list(notes._prepared(query, corpus, True))
+    pair = list(notes._prepared(query, corpus, notes.IN_TIME))
     out = np.zeros(1, np.float32)
     native.align_scores(*pair, corpus.start, np.array([0]), out)
     for wrong in (np.array([1]), np.array([-1])):

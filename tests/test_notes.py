@@ -4,54 +4,54 @@ from conftest import random_tune, tune
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melodysim.align import notes
 from melodysim.align.corpus import build_corpus
-from melodysim.align.notes import align_path, align_scores
+from melodysim.align.notes import IN_TIME, PITCH_ALONE, align_path, align_scores
 from melodysim.melody import Melody
 from melodysim.rarity import own_surprisal
 from melodysim.sequence import normalise
 
 
-def move_bits(query, own, reference, corpus, i, j, a, b, running):
+def move_bits(query, own, reference, corpus, i, j, a, b, running, costs):
     """Bits of the move that ends at (i, j) over a and b notes, or None if there is no such move."""
     mine = int(query.pitch[i]) - int(query.pitch[i - a])
     theirs = int(reference.pitch[j]) - int(reference.pitch[j - b])
-    rare = min(float(corpus.surprisal[j]), float(own[i]))
+    rare = costs.worth * min(float(corpus.surprisal[j]), float(own[i]))
     if mine == theirs:
+
+        def away(notes):
+            return costs.worth * corpus.rarity.displacement[notes, np.clip(theirs, -36, 36) + 36]
 
         def repeated(s, k):
             return s.pitch[k - 1] == s.pitch[k] or s.pitch[k - 1] == s.pitch[k - 2]
 
         if (a, b) == (1, 1):
-            bits = rare + notes.MATCH
+            bits = rare + costs.match
         elif (a, b) == (2, 1) and repeated(query, i):
-            bits = rare + notes.REPETITION
+            bits = rare + costs.repetition
         elif (a, b) == (1, 2) and repeated(reference, j):
-            bits = corpus.rarity.displacement[1, np.clip(theirs, -36, 36) + 36] + notes.REPETITION
+            bits = away(1) + costs.repetition
         else:
-            bits = (
-                corpus.rarity.displacement[b, np.clip(theirs, -36, 36) + 36] + notes._MOVE_COSTS[a, b]
-            )
+            bits = away(b) + costs.moves[a, b]
     elif (a, b) != (1, 1):
         return None
     elif abs(mine - theirs) == 12:
-        bits = rare + notes.OCTAVE
+        bits = rare + costs.octave
     elif abs(mine - theirs) == 1 and mine * theirs > 0:
-        bits = notes.MISTUNED
+        bits = costs.mistuned
     else:
-        bits = notes.DIFFERENT
+        bits = costs.different
     faster = np.log2(query.time[i] - query.time[i - a]) - np.log2(
         reference.time[j] - reference.time[j - b]
     )
     if running is None:
         return float(bits), faster
     away = faster - running
-    gain = notes.TIMING_SHARE * float(corpus.timing[j])
-    bits += max(gain - notes.TIMING_SLOPE * abs(away), -notes.TIMING_LOSS)
-    return float(bits), running + notes.TEMPO_DRIFT * float(np.clip(away, -1, 1))
+    gain = costs.timing_share * float(corpus.timing[j])
+    bits += max(gain - costs.timing_slope * abs(away), -costs.timing_loss)
+    return float(bits), running + costs.tempo_drift * float(np.clip(away, -1, 1))
 
 
-def slow_align(query, reference, corpus):
+def slow_align(query, reference, corpus, costs):
     """The recurrence, cell by cell, with a dictionary of states."""
     state, best, own = {}, 0.0, own_surprisal(query)
     for i in range(1, len(query)):
@@ -66,7 +66,7 @@ def slow_align(query, reference, corpus):
                         != reference.pitch[j] - reference.pitch[j - 1]
                     ):
                         continue
-                    move = move_bits(query, own, reference, corpus, i, j, a, b, running)
+                    move = move_bits(query, own, reference, corpus, i, j, a, b, running, costs)
                     if move is not None and before + move[0] > 0:
                         options.append((before + move[0], move[1]))
             if options:
@@ -86,9 +86,10 @@ def test_kernel_agrees_with_the_slow_recurrence(seed):
         query = tune([*query.pitch[: len(query) - len(cut)], *cut], query.duration)
     q, r = normalise(query), normalise(reference)
     corpus = build_corpus([r])
-    fast = float(align_scores(q, corpus, np.array([0]))[0])
-    assert fast == pytest.approx(slow_align(q, r, corpus), abs=1e-3)
-    assert align_path(q, corpus, 0).score == pytest.approx(fast, abs=1e-4)
+    for costs in (IN_TIME, PITCH_ALONE):
+        fast = float(align_scores(q, corpus, np.array([0]), costs=costs)[0])
+        assert fast == pytest.approx(slow_align(q, r, corpus, costs), abs=1e-3)
+        assert align_path(q, corpus, 0, costs).score == pytest.approx(fast, abs=1e-4)
 
 
 @given(st.integers(0, 2**32), st.integers(-20, 20), st.sampled_from([0.5, 0.8, 1.25, 2.0]))

@@ -17,6 +17,7 @@ the pair at which the alignment begins.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,47 +27,117 @@ from melodysim.align.kernels import kernels
 from melodysim.rarity import FURTHEST, own_surprisal
 from melodysim.sequence import Sequence
 
-# Bits. Learnt by coordinate ascent (docs/how-it-works.md) from passages of pop songs hidden, with 15
-# and 30 % of their notes changed, in other songs: the share of them that stands out from what the same
-# number of unrelated songs shows by chance. Folk variants, not used for it, confirmed the direction.
-MATCH = 0.0
-"""The same interval: added to what the note says."""
-SUBSTITUTED = -4.0
-"""Two intervals against two of the same sum: one note changed."""
-ORNAMENT = -3.5
-"""Two intervals against one of the same sum: one note more or less."""
-REPETITION = -1.0
-"""The same, where the note more is a repeated one: a syllable more or less."""
-LONGER_MOVES = ((-6.0, 1, 3), (-6.0, 3, 1), (-6.5, 2, 3), (-6.5, 3, 2), (-6.0, 3, 3))
-"""Cost, notes of the query, notes of the reference."""
-OCTAVE = -3.0
-"""The same interval but for an octave."""
-MISTUNED = -3.0
-"""A semitone off in the same direction; nothing is earned."""
-DIFFERENT = -6.0
-"""Any other interval: the transposition changes."""
-TIMING_SHARE, TIMING_SLOPE, TIMING_LOSS = 0.4, 5.0, 4.5
-"""Share of the timing's surprisal that is earned where it is as expected; bits lost per octave of
-deviation; most bits lost."""
-TEMPO_DRIFT = 0.3
-"""Share of a deviation that the tempo ratio follows."""
+
+@dataclass(frozen=True)
+class Costs:
+    """What moves earn and cost, in bits; what is earned is positive.
+
+    Attributes
+    ----------
+    worth : float
+        Share of what a note says (its surprisal) that is earned where it is followed.
+    match : float
+        The same interval; added to what the note says.
+    substituted : float
+        Two intervals against two of the same sum: one note changed.
+    ornament : float
+        Two intervals against one of the same sum: one note more or less.
+    repetition : float
+        The same, where the note more is a repeated one: a syllable more or less.
+    longer : tuple of (float, int, int)
+        Cost, notes of the query, notes of the reference.
+    octave : float
+        The same interval but for an octave.
+    mistuned : float
+        A semitone off in the same direction; nothing is earned.
+    different : float
+        Any other interval: the transposition changes.
+    timing_share : float
+        Share of the timing's surprisal that is earned where it is as expected.
+    timing_slope : float
+        Bits lost per octave of deviation from the tempo followed so far.
+    timing_loss : float
+        Most bits lost.
+    tempo_drift : float
+        Share of a deviation that the tempo ratio follows.
+    """
+
+    worth: float
+    match: float
+    substituted: float
+    ornament: float
+    repetition: float
+    longer: tuple[tuple[float, int, int], ...]
+    octave: float
+    mistuned: float
+    different: float
+    timing_share: float
+    timing_slope: float
+    timing_loss: float
+    tempo_drift: float
+
+    @cached_property
+    def moves(self) -> NDArray[np.float32]:
+        """Cost of every move, by notes of the query and of the reference; [0, ...] is not used."""
+        costs = np.full((FURTHEST + 1, FURTHEST + 1), -9.0, np.float32)
+        costs[1, 1], costs[2, 2] = self.match, self.substituted
+        costs[1, 2] = costs[2, 1] = self.ornament
+        for cost, a, b in self.longer:
+            costs[a, b] = cost
+        return costs
+
+    @cached_property
+    def others(self) -> NDArray[np.float32]:
+        """The others, as the kernels want them."""
+        return np.array(
+            [
+                self.repetition,
+                self.octave,
+                self.mistuned,
+                self.different,
+                self.timing_share,
+                self.timing_slope,
+                self.timing_loss,
+                self.tempo_drift,
+            ],
+            np.float32,
+        )
 
 
-def _move_costs() -> NDArray[np.float32]:
-    costs = np.full((FURTHEST + 1, FURTHEST + 1), -9.0, np.float32)
-    costs[1, 1], costs[2, 2], costs[1, 2], costs[2, 1] = MATCH, SUBSTITUTED, ORNAMENT, ORNAMENT
-    for cost, a, b in LONGER_MOVES:
-        costs[a, b] = cost
-    return costs
-
-
-_MOVE_COSTS = _move_costs()
-_COSTS = np.array(
-    [REPETITION, OCTAVE, MISTUNED, DIFFERENT, TIMING_SHARE, TIMING_SLOPE, TIMING_LOSS, TEMPO_DRIFT],
-    np.float32,
+# Learnt by coordinate ascent from passages hidden in other songs, 30 % of their notes changed, against
+# what unrelated songs show by chance (docs/how-it-works.md).
+IN_TIME = Costs(
+    worth=0.5,
+    match=1.4,
+    substituted=0.1,
+    ornament=0.1,
+    repetition=0.4,
+    longer=((-4.6, 1, 3), (-4.6, 3, 1), (-5.1, 2, 3), (-5.1, 3, 2), (-4.6, 3, 3)),
+    octave=-1.6,
+    mistuned=-3.0,
+    different=-4.5,
+    timing_share=1.0,
+    timing_slope=8.0,
+    timing_loss=6.0,
+    tempo_drift=0.5,
 )
-_PITCH_ONLY_COSTS = np.where(np.isin(np.arange(len(_COSTS)), (4, 5, 6)), 0, _COSTS).astype(np.float32)
-"""The same, with nothing earned or lost by timing."""
+"""Pitch and rhythm."""
+PITCH_ALONE = Costs(
+    worth=1.0,
+    match=0.0,
+    substituted=-4.0,
+    ornament=-3.5,
+    repetition=-1.0,
+    longer=((-6.0, 1, 3), (-6.0, 3, 1), (-6.5, 2, 3), (-6.5, 3, 2), (-6.0, 3, 3)),
+    octave=-3.0,
+    mistuned=-3.0,
+    different=-6.0,
+    timing_share=0.0,
+    timing_slope=0.0,
+    timing_loss=0.0,
+    tempo_drift=0.3,
+)
+"""Nothing is earned or lost by rhythm, so that a note must say more to count."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +161,7 @@ def align_scores(
     corpus: Corpus,
     melodies: NDArray[np.int64],
     threads: int = 1,
-    timing: bool = True,
+    costs: Costs = IN_TIME,
 ) -> NDArray[np.float32]:
     """Score the best passage of a query in each of some references.
 
@@ -102,8 +173,8 @@ def align_scores(
         Which references.
     threads : int, optional
         Threads to use.
-    timing : bool, optional
-        Whether timing counts, or pitch alone.
+    costs : Costs, optional
+        What counts: pitch in time, or pitch alone.
 
     Returns
     -------
@@ -112,7 +183,7 @@ def align_scores(
     """
     if len(query) < 2:
         return np.zeros(len(melodies), np.float32)
-    pair = _prepared(query, corpus, timing)
+    pair = _prepared(query, corpus, costs)
 
     def work(share: NDArray[np.int64]) -> NDArray[np.float32]:
         out = np.zeros(len(share), np.float32)
@@ -126,25 +197,25 @@ def align_scores(
     return in_threads(work, melodies, threads)
 
 
-def _prepared(query: Sequence, corpus: Corpus, timing: bool) -> tuple[NDArray, ...]:
+def _prepared(query: Sequence, corpus: Corpus, costs: Costs) -> tuple[NDArray, ...]:
     """Give what the kernels read of a query and its references, all in C order."""
     whole = np.array([0, len(query)])
     arrays = (
         query.pitch,
         log_gaps(query.time, whole),
-        own_surprisal(query),
+        costs.worth * own_surprisal(query),
         corpus.pitch,
         corpus.log_gap,
-        corpus.surprisal,
+        costs.worth * corpus.surprisal,
         corpus.timing,
-        corpus.rarity.displacement,
-        _MOVE_COSTS,
-        _COSTS if timing else _PITCH_ONLY_COSTS,
+        costs.worth * corpus.rarity.displacement,
+        costs.moves,
+        costs.others,
     )
     return tuple(np.ascontiguousarray(array) for array in arrays)
 
 
-def align_path(query: Sequence, corpus: Corpus, melody: int, timing: bool = True) -> NoteAlignment:
+def align_path(query: Sequence, corpus: Corpus, melody: int, costs: Costs = IN_TIME) -> NoteAlignment:
     """Align a query with one reference and say which note went with which.
 
     Parameters
@@ -153,7 +224,7 @@ def align_path(query: Sequence, corpus: Corpus, melody: int, timing: bool = True
     corpus : Corpus
     melody : int
         The reference.
-    timing : bool, optional
+    costs : Costs, optional
         As in `align_scores`.
 
     Returns
@@ -166,7 +237,7 @@ def align_path(query: Sequence, corpus: Corpus, melody: int, timing: bool = True
     if min(len(query), high - low) < 2:
         return NoteAlignment(0.0, empty)
     move = np.zeros((len(query), high - low), np.int8)
-    best, i, j = kernels().align_path(*_prepared(query, corpus, timing), low, high, move)
+    best, i, j = kernels().align_path(*_prepared(query, corpus, costs), low, high, move)
     pairs = []
     while move[i, j]:
         pairs.append((i, j))

@@ -103,9 +103,14 @@ class Library:
         return "seeds" if self._index.seeded else "exhaustive"
 
     @property
-    def comparisons(self) -> int:
-        """With how many references a query is compared: all of them."""
-        return len(self._index)
+    def comparisons(self) -> tuple[int, int]:
+        """With how many free and how many protected references a query is compared.
+
+        Two, because they are two questions: whether a protected work is followed does not depend on how
+        many folk tunes stand beside it.
+        """
+        protected = int(self._protected.sum())
+        return len(self._index) - protected, protected
 
     def spread_over(self, client: Client) -> Library:
         """Give the same library with its parts on the workers of a Dask cluster.

@@ -31,8 +31,8 @@ class Shelf(Protocol):
         """References that make the background of a query: of the free and of the protected ones."""
 
     @property
-    def comparisons(self) -> int:
-        """With how many references a query is compared, for E-values."""
+    def comparisons(self) -> tuple[int, int]:
+        """With how many free and how many protected references a query is compared, for E-values."""
 
     def references(self, ids: list[str]) -> dict[str, Reference]:
         """Look up what is known of some references, with their notes."""
@@ -76,9 +76,9 @@ class MemoryShelf:
         return self._backgrounds
 
     @property
-    def comparisons(self) -> int:
-        """One: the work."""
-        return 1
+    def comparisons(self) -> tuple[int, int]:
+        """Nothing free, and one work."""
+        return 0, 1
 
     def references(self, ids: list[str]) -> dict[str, Reference]:
         """Look up melodies of the work."""

@@ -25,7 +25,7 @@ from melodysim.melody import Melody, Piece
 from melodysim.rights import Rights
 from melodysim.sequence import MAX_INTERVAL, normalise
 
-GROUPING = 2
+GROUPING = 3
 """Raised whenever other groups may be found than before: what was remembered is stale."""
 TAKES_E_VALUE = 1e-4
 """Takes of one melody are alike as unrelated tracks would be in one of ten thousand."""
@@ -162,9 +162,9 @@ class Collection:
         return np.zeros(0, np.int64), np.setdiff1d(self._sample, self._related)
 
     @property
-    def comparisons(self) -> int:
-        """How many others a track is compared with."""
-        return max(1, len(self._melodies) - 1)
+    def comparisons(self) -> tuple[int, int]:
+        """No free ones; how many others a track is compared with."""
+        return 0, max(1, len(self._melodies) - 1)
 
     def references(self, ids: list[str]) -> dict[str, Reference]:
         """Give melodies by their number as text."""
