@@ -1,6 +1,6 @@
 """Measure how E-values behave and fit the probability of a verdict.
 
-    uv run python benchmarks/calibrate.py [--tunes 150] [--plot docs/figures/calibration.png]
+    uv run python benchmarks/calibrate.py [--tunes 300] [--plot docs/figures/calibration.png]
 
 Public-domain tunes only. Half of the tunes drawn from the built-in melodies stand for works in
 copyright; passages of them, changed in 0 to 30 % of their notes, are hidden in other tunes (related),
@@ -122,10 +122,10 @@ def draw(
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
-    levels = np.logspace(-3, 1, 17)
+    levels = np.logspace(-4, 1, 21)
     promised = 1 - np.exp(-levels)
     bounds = np.array([interval(int((negative < x).sum()), len(negative)) for x in levels])
-    left.plot(levels, promised, "k--", label="promised, were every reference protected")
+    left.plot(levels, promised, "k--", label="promised")
     left.plot(levels, [(negative < x).mean() for x in levels], "o-", label="made-up tunes")
     left.fill_between(levels, *bounds.T, alpha=0.2)
     left.plot(levels, [(positive < x).mean() for x in levels], "s-", label="hidden passages")
@@ -152,7 +152,8 @@ def draw(
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tunes", type=int, default=150)
+    parser.add_argument("--tunes", type=int, default=300)
+    parser.add_argument("--made-up", type=int, default=3000, help="tunes that say what chance does")
     parser.add_argument("--plot", type=Path, help="PNG to write: expected against observed")
     args = parser.parse_args()
     tunes = args.tunes
@@ -165,7 +166,7 @@ def main() -> None:
             chosen = rng.choice(len(entries), 4 * tunes, replace=False)
             picked = [entries[k] for k in chosen]
             melodies = {e.id: store.melody(e.id) for e in picked}
-            corpus = [melody for _, melody in store.melodies()]
+            corpus = [melody for *_, melody in store.melodies_of(store.serials())]
             owned, hosts, unrelated = (
                 picked[: 2 * tunes],
                 picked[2 * tunes : 3 * tunes],
@@ -178,7 +179,7 @@ def main() -> None:
                     store.remove(entry.id)
         library = Library(path)
         variants = np.array([best_e_value(melodies[e.id], library) for e in unrelated])
-        invented = made_up(corpus, tunes, rng)
+        invented = made_up(corpus, args.made_up, rng)
         negative = np.array([best_e_value(tune, library) for tune in invented])
         positive = np.array(
             [
@@ -186,13 +187,21 @@ def main() -> None:
                 for k, (h, o) in enumerate(zip(hosts, owned, strict=False))
             ]
         )
-    print(f"{tunes} tunes of each kind against {2 * tunes} protected of {len(library)} references")
-    for level in (1, 0.1, 0.05, 0.01, 0.001):
+    print(
+        f"{len(negative)} made-up tunes, {tunes} real ones and {tunes} copies against {2 * tunes} "
+        f"protected of {len(library)} references"
+    )
+    print("  E below   promised   made-up (95 % interval)     real     copies")
+    for level in (1, 0.1, 0.01, 0.005, 0.001, 0.0001):
         made, real, hidden = ((e < level).mean() for e in (negative, variants, positive))
-        shares = f"{made:.3f} of made-up, {real:.3f} of real tunes, {hidden:.3f} of copies"
-        print(f"  E < {level:<6} in {shares}")
-    x = -np.log10(np.maximum(np.concatenate([negative, positive]), 1e-12))
-    y = np.concatenate([np.zeros(len(negative)), np.ones(len(positive))])
+        low, high = interval(int((negative < level).sum()), len(negative))
+        print(
+            f"  {level:<9g} {-np.expm1(-level):8.4f}   {made:.4f} ({low:.4f} to {high:.4f})"
+            f" {real:9.4f} {hidden:9.4f}"
+        )
+    some = negative[: len(positive)]  # as many as copies: even odds
+    x = -np.log10(np.maximum(np.concatenate([some, positive]), 1e-12))
+    y = np.concatenate([np.zeros(len(some)), np.ones(len(positive))])
     even = np.arange(len(x)) % 2 == 0
     a, b = logistic(x[even], y[even])
     p = 1 / (1 + np.exp(-(a + b * x[~even])))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ from melodysim.align.notes import IN_TIME, PITCH_ALONE, Costs, align_path, align
 from melodysim.align.seeds import SEED
 from melodysim.library import Entry, Reference, Shelf
 from melodysim.melody import Melody, Piece
+from melodysim.recurrence import places_in_melody, places_in_recording
 from melodysim.sequence import Sequence, normalise, retrograde
 from melodysim.significance import FITTED_ALL, Background, fit_background
 
@@ -48,13 +50,15 @@ TURN_NOTES = SEED + 1
 """Notes of a turn: five intervals, which two unrelated pop songs share once in 4,400 times."""
 DESCRIBED = 0.5
 """E-value below which a match is worth describing by its rarest turn."""
+SAME_TUNE = 0.5
+"""Share of the shorter melody from which a match is the same tune and not a borrowed passage."""
 MAX_LISTENED = 20_000
 """References that a recording is listened to for; above that, the best by the first pass."""
 
-# Stand in where a library is too small to have a background: medians of fits over 75 pop songs and
-# of 14 recordings against 12,942 references.
-TYPICAL_NOTES = Background(4.2, 1.2, 1.6, measured=False)
-TYPICAL_HEARD = Background(-10.0, 18.0, 6.0, measured=False)
+# Stand in where a library is too small to have a background: medians of fits over 150 pop songs and
+# of 45 recordings against 12,942 references.
+TYPICAL_NOTES = Background(2.7, 1.7, 2.2, measured=False)
+TYPICAL_HEARD = Background(-110.0, 62.4, 8.2, measured=False, bends=((60.0, -30.0), (150.0, -31.0)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +97,9 @@ class Turn:
     references: int
 
 
+Likeness = Literal["tune", "passage"]
+
+
 @dataclass(frozen=True, eq=False)
 class Match:
     """A passage of the track that follows a passage of a reference.
@@ -125,12 +132,17 @@ class Match:
         Pairs of note of the melody `voice` and note of the reference.
     voice : str
         Melody of the track that `path` and `query` count notes of.
+    melody_notes : int
+        Notes of that melody.
     evidence : str
         "notes" if melodies were aligned; "salience" if the reference was heard in the recording.
     background : Background
         What the E-value is measured against.
     turn : Turn or None
         The rarest turn of the passage, for matches that chance hardly explains.
+    places : tuple of (float, float)
+        Seconds of every place in the track that follows the passage, this one among them, for matches
+        that chance hardly explains; a refrain has several.
     """
 
     reference: Entry
@@ -146,10 +158,22 @@ class Match:
     standardised: float
     path: NDArray[np.int64]
     voice: str
+    melody_notes: int
     evidence: str
     background: Background
     turn: Turn | None = None
+    places: tuple[tuple[float, float], ...] = ()
     listening: Listening | None = None
+
+    @property
+    def share(self) -> float:
+        """Share of the shorter melody, the track's or the reference's, that is aligned, 0..1."""
+        return min(1.0, self.notes / max(1, min(self.melody_notes, len(self.reference_melody))))
+
+    @property
+    def likeness(self) -> Likeness:
+        """Whether most of the melody follows, or a passage."""
+        return "tune" if self.share >= SAME_TUNE else "passage"
 
 
 @dataclass(frozen=True, eq=False)
@@ -328,6 +352,21 @@ def _rank(
 
 def _silent(_: str) -> None:
     """Tell nobody."""
+
+
+def _places(match: Match, piece: Piece, library: Shelf) -> tuple[tuple[float, float], ...]:
+    """Find every place of the track that follows the passage of a match."""
+    passage = match.reference_melody, match.reference_span.notes, library.index.rarity
+    if match.evidence == "salience" and piece.heard is not None:
+        places = places_in_recording(piece.heard, *passage)
+    else:
+        melody = next(m for m in piece.melodies if m.voice == match.voice)
+        spans = (_span(melody, np.array([a, b - 1])) for a, b in places_in_melody(melody, *passage))
+        places = [span.seconds for span in spans]
+    # The same search on the passage alone may begin or end it a note off: the match has the word.
+    begin, end = match.query.seconds
+    others = [(a, b) for a, b in places if min(b, end) - max(a, begin) <= 0]
+    return tuple(sorted([*others, match.query.seconds]))
 
 
 def _rarest_turn(match: Match, library: Shelf, reference: int) -> Turn | None:
@@ -543,6 +582,7 @@ def _match_notes(
         standardised=float(reading.standardised[place]),
         path=path,
         voice=melody.voice,
+        melody_notes=len(melody),
         evidence="notes",
         background=reading.backgrounds[int(library.protected[reference])],
     )
@@ -580,6 +620,7 @@ def _match_heard(
         standardised=float(reading.standardised[place]),
         path=path,
         voice=melody.voice,
+        melody_notes=len(melody),
         evidence="salience",
         background=reading.backgrounds[int(library.protected[reference])],
         listening=heard,

@@ -23,7 +23,7 @@ LEVELS: tuple[Level, ...] = ("clear", "review", "likely")
 LIKELY_RATE = 0.0001
 REVIEW_RATE = 0.005
 """Share of unrelated tracks that may reach a level: its largest E-value."""
-LOGISTIC = (-0.05, 0.93)
+LOGISTIC = (-3.2, 1.85)
 """Intercept, and slope per decade of the E-value, of the probability of copying, as fitted by
 `benchmarks/calibrate.py` where as many tunes copied as did not."""
 _WORDS_IN_TEXT = 3

@@ -6,6 +6,7 @@ import pytest
 from melodysim.significance import (
     SMALLEST_SCALE,
     Background,
+    Fitting,
     fit_background,
     sample_references,
 )
@@ -25,6 +26,26 @@ def test_parameters_are_recovered():
     assert fit.scale == pytest.approx(2.0, rel=0.05)
     at_50 = fit.mode + fit.per_log_length * np.log(50)
     assert at_50 == pytest.approx(4.0 + 1.5 * np.log(50), abs=0.2)
+
+
+def test_what_length_gains_may_bend():
+    rng = np.random.default_rng(1)
+    length = np.concatenate([rng.integers(10, 60, 10_000), rng.integers(60, 500, 10_000)])
+    low, high = np.minimum(np.log(length), np.log(60)), np.maximum(np.log(length / 60), 0)
+    score = 5 + 10 * low + 2 * high + rng.gumbel(0, 2.0, len(length))
+    fit = fit_background(score, length, TYPICAL, Fitting((0.3, 0.98), (60.0,)))
+    assert fit.per_log_length == pytest.approx(10, abs=0.3)
+    ((notes, change),) = fit.bends
+    assert (notes, change) == (60.0, pytest.approx(-8, abs=0.3))
+    for notes in (20, 60, 300):
+        here = np.abs(np.log(length / notes)) < 0.1
+        assert (fit.p_value(score[here], length[here]) < 0.05).mean() == pytest.approx(0.05, abs=0.015)
+
+
+def test_a_longer_reference_is_never_expected_to_score_less():
+    score, length = simulated(2000, slope=-3.0)
+    fit = fit_background(score, length, TYPICAL, Fitting((0.3, 0.98), (60.0,)))
+    assert np.diff(fit.expected(np.arange(1, 300))).min() >= -1e-9
 
 
 def test_e_values_are_what_they_say():

@@ -37,6 +37,8 @@ BIAS = 0.1
 """Nats per 58 ms taken off everywhere, so that unrelated notes lose and alignments stay local."""
 LIMIT = 3.0
 """Evidence is clipped to ± this many nats."""
+SILENCED = -1.0
+"""Nats where a recording is not to be listened to: alignments end there, and sums stay small."""
 SKIP_COST = 1.0
 """Nats for a reference note that is not heard."""
 SHORTEST, LONGEST = 0.6, 1.6
@@ -136,12 +138,14 @@ def log_odds(strength: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.clip(odds, -LIMIT, LIMIT)
 
 
-def prepare_evidence(heard: Heard) -> Evidence:
+def prepare_evidence(heard: Heard, silenced: NDArray[np.float64] | None = None) -> Evidence:
     """Turn what was heard into cumulative evidence.
 
     Parameters
     ----------
     heard : Heard
+    silenced : ndarray of float64, shape (n, 2), optional
+        Seconds from and to which everything is taken as not heard.
 
     Returns
     -------
@@ -155,6 +159,8 @@ def prepare_evidence(heard: Heard) -> Evidence:
         return Evidence((), (), step, pad)
     rows = heard.strength[: steps * ROWS_PER_STEP]
     odds = log_odds(rows.reshape(steps, ROWS_PER_STEP, -1).mean(axis=1)) * (step / REFERENCE_ROW)
+    for begin, end in np.zeros((0, 2)) if silenced is None else silenced:
+        odds[int(begin / step) : int(np.ceil(end / step))] = SILENCED
     size, overlap = round(BLOCK_SECONDS / step), round(OVERLAP_SECONDS / step)
     starts = list(range(0, max(1, steps - overlap), size - overlap))
     blocks = tuple(_cumulative(odds[start : start + size], pad) for start in starts)
