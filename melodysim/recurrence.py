@@ -12,7 +12,7 @@ import numpy as np
 
 from melodysim.align.corpus import Corpus, corpus_of, lay_melodies
 from melodysim.align.listen import prepare_evidence, scan_heard, trace_heard
-from melodysim.align.notes import IN_TIME, align_path
+from melodysim.align.notes import IN_TIME, Costs, align_path
 from melodysim.melody import Heard, Melody
 from melodysim.rarity import Rarity
 from melodysim.sequence import normalise
@@ -33,7 +33,11 @@ def _passage(reference: Melody, notes: tuple[int, int], rarity: Rarity) -> Corpu
 
 
 def places_in_melody(
-    melody: Melody, reference: Melody, notes: tuple[int, int], rarity: Rarity
+    melody: Melody,
+    reference: Melody,
+    notes: tuple[int, int],
+    rarity: Rarity,
+    costs: Costs = IN_TIME,
 ) -> list[tuple[int, int]]:
     """Find every place of a melody that follows a passage.
 
@@ -46,6 +50,8 @@ def places_in_melody(
         First note of the passage in the reference, and the one after the last.
     rarity : Rarity
         Of the library.
+    costs : Costs, optional
+        What counts.
 
     Returns
     -------
@@ -62,7 +68,7 @@ def places_in_melody(
             continue
         cut = slice(low, high)
         part = Melody.from_notes(melody.onset[cut], melody.duration[cut], melody.pitch[cut])
-        way = align_path(normalise(part), passage, 0, IN_TIME)
+        way = align_path(normalise(part), passage, 0, costs)
         if not len(way.path) or way.score < least:
             continue
         # The first one found is the best of all.

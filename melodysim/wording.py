@@ -20,6 +20,7 @@ PAIR_HEADLINES = {
 }
 SURE = 0.5
 """Confidence from which a transcribed note counts as heard."""
+_PLACES_IN_TEXT = 4
 HEARD_ENOUGH = 0.4
 """Share of a recording below which the reader is warned: most of 28 real recordings have more."""
 
@@ -31,9 +32,29 @@ def describe(match: Match, unrelated: str = "tracks") -> str:
     verb = "follow" if match.evidence == "notes" else "are heard as in"
     return (
         f"{match.notes} notes from {clock(begin)} to {clock(end)} {verb} “{match.reference.title}”{by}"
-        f", {transposed(match.transposition)}; {chance(match.e_value, unrelated)}."
-        f"{rarity_words(match) if unrelated == 'tracks' else ''}"
+        f", {transposed(match.transposition)}{'' if match.in_time else ', in another rhythm'}"
+        f"; {chance(match.e_value, unrelated)}."
+        f" {likeness_words(match)}"
+        f"{rarity_words(match) if unrelated == 'tracks' else ''}{recurrence_words(match)}"
     )
+
+
+def likeness_words(match: Match) -> str:
+    """Say whether most of the melody follows, or a passage of it."""
+    if match.likeness == "tune":
+        return f"It is the same tune: {match.share:.0%} of the shorter melody."
+    return f"It is a passage: {match.share:.0%} of the shorter melody."
+
+
+def recurrence_words(match: Match) -> str:
+    """Say when else the passage comes; nothing where it comes once."""
+    others = [clock(begin) for begin, _ in match.places if begin != match.query.seconds[0]]
+    if not others:
+        return ""
+    if len(others) > _PLACES_IN_TEXT:
+        return f" It comes back {len(others)} times, first at {others[0]}: a refrain."
+    when = f"{', '.join(others[:-1])} and {others[-1]}" if others[1:] else others[0]
+    return f" It comes back at {when}{': a refrain' if others[1:] else ''}."
 
 
 def place_words(match: Match, bar: float | None) -> str:

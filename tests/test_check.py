@@ -7,8 +7,12 @@ from hypothesis import strategies as st
 import melodysim
 from melodysim.checking import check, compare
 from melodysim.errors import LibraryError, ReadError
+from melodysim.library import Entry, Library, Reference
+from melodysim.library.store import Store
+from melodysim.matching import IN_TIME_SHARE, find_matches
 from melodysim.melody import Melody, Piece
 from melodysim.reading import read
+from melodysim.rights import Rights
 
 SLOW = settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -155,3 +159,59 @@ def test_an_empty_library_clears_nothing(tmp_path):
     empty = melodysim.Library(tmp_path / "empty.db")
     with pytest.raises(LibraryError, match="holds no melodies"):
         check(piece(random_tune(np.random.default_rng(0), 30)), empty)
+
+
+def in_another_rhythm(melody, seed=3):
+    """The same pitches, their inter-onset intervals shuffled: other words."""
+    gaps = np.random.default_rng(seed).permutation(np.diff(melody.onset))
+    onset = np.concatenate([[0], np.cumsum(gaps)])
+    return Melody.from_notes(onset, np.append(gaps, 0.5), melody.pitch)
+
+
+def test_the_same_pitches_in_another_rhythm_are_found_and_said_to_be(library, lanterns):
+    melody = in_another_rhythm(lanterns)
+    report = check(piece(melody), library)
+    best = report.matches[0]
+    assert best.reference.title == "Paper Lanterns"
+    assert not best.in_time
+    assert "in another rhythm" in report.verdict.reasons[0]
+    same = check(piece(lanterns), library)
+    assert same.matches[0].rhythm == 1
+    assert "in another rhythm" not in same.verdict.reasons[0]
+
+
+def test_a_tune_and_a_passage_are_kept_apart(library, lanterns):
+    rng = np.random.default_rng(9)
+    whole = check(piece(lanterns), library).matches[0]
+    assert (whole.likeness, whole.share) == ("tune", 1)
+    melody, _ = borrowed(lanterns, rng, notes=14)
+    part = check(piece(melody), library).matches[0]
+    assert part.reference.title == "Paper Lanterns"
+    assert part.likeness == "passage"
+    assert part.places == (part.query.seconds,)
+
+
+def test_free_tunes_beside_a_work_do_not_hide_it(tmp_path, lanterns):
+    """Whether a protected work is followed does not depend on how many folk tunes stand beside it."""
+    rng = np.random.default_rng(2)
+    free = [random_tune(rng, 40) for _ in range(300)]
+    e_values = []
+    for count in (150, 300):
+        path = tmp_path / f"{count}.db"
+        with Store(path, create=True) as store, store.transaction():
+            for k in range(count):
+                entry = Entry(f"free-{k}", f"free {k}", None, f"{k}.mid", Rights("public-domain"))
+                store.put([Reference(entry, free[k])], f"{k}.mid", str(k))
+            entry = Entry("theirs", "Theirs", None, "theirs.mid", Rights("in-copyright"))
+            store.put([Reference(entry, lanterns)], "theirs.mid", "theirs")
+        shelf = Library(path)
+        assert shelf.comparisons == (count, 1)
+        query = random_tune(np.random.default_rng(11), 60)
+        matches = find_matches(piece(query), shelf, 400)
+        share = IN_TIME_SHARE
+        mine = next(m for m in matches if m.reference.id == "theirs")
+        # Nothing but the background, which is fitted to the free tunes, makes a difference.
+        expected = mine.background.p_value(mine.score, len(lanterns))
+        assert mine.e_value == pytest.approx(expected / share, rel=1e-6)
+        e_values.append(mine.e_value)
+    assert e_values[0] == pytest.approx(e_values[1], rel=2.0)

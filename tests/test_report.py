@@ -37,13 +37,16 @@ def reports():
             tempo_ratio=2.0,
             identity=0.9,
             notes=9,
+            rhythm=1.0,
             score=41.27,
             e_value=e_value,
             standardised=20.0,
             path=path,
             voice="Lead",
+            melody_notes=10,
             evidence="notes",
             background=Background(4, 1, 1.5),
+            places=((12.0, 17.0), (62.0, 67.0)) if e_value < 0.001 else (),
         )
 
     piece = Piece("song [1].mid", "midi", (melody,), 180.0, "Song", None, "ab" * 32)

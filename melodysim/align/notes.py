@@ -122,6 +122,23 @@ IN_TIME = Costs(
     tempo_drift=0.5,
 )
 """Pitch and rhythm."""
+OTHER_RHYTHM = Costs(
+    worth=1.0,
+    match=-1.0,
+    substituted=-6.0,
+    ornament=-6.0,
+    repetition=-3.0,
+    longer=((-8.0, 1, 3), (-8.0, 3, 1), (-8.5, 2, 3), (-8.5, 3, 2), (-8.0, 3, 3)),
+    octave=-6.0,
+    mistuned=-6.0,
+    different=-9.0,
+    timing_share=0.0,
+    timing_slope=0.0,
+    timing_loss=0.0,
+    tempo_drift=0.3,
+)
+"""Pitch, whatever the rhythm. Changes cost so much that alignments of unrelated songs, which share
+their scale, end soon: else they go on through whole songs, and chance has no extreme-value tail."""
 PITCH_ALONE = Costs(
     worth=1.0,
     match=0.0,
@@ -137,7 +154,8 @@ PITCH_ALONE = Costs(
     timing_loss=0.0,
     tempo_drift=0.3,
 )
-"""Nothing is earned or lost by rhythm, so that a note must say more to count."""
+"""Pitch, whatever the rhythm, of two works as wholes: more may be changed, and like turns in like order
+count even where they do not follow note by note. For two works, not for thousands."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,6 +51,7 @@ def match_dict(match: Match) -> dict[str, Any]:
         "e_value": float(f"{match.e_value:.4g}"),
         "identity": round(match.identity, 4),
         "notes": match.notes,
+        "rhythm": None if match.rhythm is None else round(match.rhythm, 4),
         "transposition": match.transposition,
         "tempo_ratio": round(match.tempo_ratio, 4),
         "voice": match.voice,
@@ -58,6 +59,9 @@ def match_dict(match: Match) -> dict[str, Any]:
         "query": _span_dict(match.query),
         "reference_span": _span_dict(match.reference_span),
         "path": match.path.tolist(),
+        "likeness": match.likeness,
+        "share": round(match.share, 4),
+        "places": [[round(begin, 3), round(end, 3)] for begin, end in match.places],
         "turn": None
         if match.turn is None
         else {

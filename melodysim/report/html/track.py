@@ -30,8 +30,10 @@ from melodysim.wording import (
     chance,
     clock,
     how_often,
+    likeness_words,
     melody_share,
     rarity_words,
+    recurrence_words,
     transposed,
 )
 
@@ -291,7 +293,8 @@ def _match(
         "telling": match.e_value < rates.review,
         "often_short": chance(match.e_value),
         "words": f"A match this close turns up by chance {how_often(match.e_value, unrelated)}"
-        + (f" against this library.{rarity_words(match)}" if unrelated == "tracks" else "."),
+        + (f" against this library.{rarity_words(match)}" if unrelated == "tracks" else ".")
+        + f" {likeness_words(match)}{recurrence_words(match)}",
         "facts": _facts(match),
         "playable": any(s.begin <= begin < s.end for s in sound.stretches),
         "notation": Markup(picture),
