@@ -240,6 +240,30 @@ class _Ranked:
                 matches[reference] = match
         return matches
 
+    def described(self, reference: int, match: Match) -> Match:
+        """Add to a match what is only worth looking for where chance hardly explains it."""
+        if match.e_value >= DESCRIBED:
+            return match
+        turn = _rarest_turn(match, self.library, reference)
+        return replace(match, turn=turn, places=self._places(reference, match))
+
+    def _places(self, reference: int, match: Match) -> tuple[tuple[float, float], ...]:
+        """Find every place of the piece that follows the passage of a match."""
+        passage = match.reference_melody, match.reference_span.notes, self.library.index.rarity
+        number = self.readings[self.best[reference, 0]].melody
+        if number is None:
+            assert self.piece.heard is not None
+            places = places_in_recording(self.piece.heard, *passage)
+        else:
+            melody = self.piece.melodies[number]
+            costs = IN_TIME if match.in_time else OTHER_RHYTHM
+            found = places_in_melody(melody, *passage, costs)
+            places = [_span(melody, np.array([a, b - 1])).seconds for a, b in found]
+        # The same search on the passage alone may begin or end it a note off: the match has the word.
+        begin, end = match.query.seconds
+        others = [(a, b) for a, b in places if min(b, end) <= max(a, begin)]
+        return tuple(sorted([*others, match.query.seconds]))
+
     def _traced(self, reference: int, whole: Reference) -> Match | None:
         number, place = self.best[reference]
         reading = self.readings[number]
@@ -293,12 +317,7 @@ def find_matches(
     protected = order[library.protected[order]]
     if len(protected) and protected[0] not in wanted:
         wanted = np.append(wanted, protected[0])
-    return [
-        replace(match, turn=_rarest_turn(match, library, reference))
-        if match.e_value < DESCRIBED
-        else match
-        for reference, match in ranked.traced(wanted).items()
-    ]
+    return [ranked.described(*found) for found in ranked.traced(wanted).items()]
 
 
 def matches_below(
@@ -366,24 +385,6 @@ def _rank(
 
 def _silent(_: str) -> None:
     """Tell nobody."""
-
-
-def _places(match: Match, piece: Piece, library: Shelf) -> tuple[tuple[float, float], ...]:
-    """Find every place of the track that follows the passage of a match."""
-    passage = match.reference_melody, match.reference_span.notes, library.index.rarity
-    if match.evidence == "salience" and piece.heard is not None:
-        places = places_in_recording(piece.heard, *passage)
-    else:
-        melody = next(m for m in piece.melodies if m.voice == match.voice)
-        costs = IN_TIME if match.in_time else OTHER_RHYTHM
-        spans = (
-            _span(melody, np.array([a, b - 1])) for a, b in places_in_melody(melody, *passage, costs)
-        )
-        places = [span.seconds for span in spans]
-    # The same search on the passage alone may begin or end it a note off: the match has the word.
-    begin, end = match.query.seconds
-    others = [(a, b) for a, b in places if min(b, end) - max(a, begin) <= 0]
-    return tuple(sorted([*others, match.query.seconds]))
 
 
 def _rarest_turn(match: Match, library: Shelf, reference: int) -> Turn | None:
