@@ -201,7 +201,6 @@ def _turned(match: Match, new: Piece, earlier: Piece) -> Match:
         tempo_ratio=1 / match.tempo_ratio,
         path=match.path[:, ::-1],
         voice=new.melodies[mine].voice,
-        melody_notes=len(new.melodies[mine]),
         places=(),  # of the earlier work
         listening=None,  # it was the earlier work that was listened to
     )

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.align.listen import (
+    BLOCK_SECONDS,
     QUANTUM,
     Evidence,
     Listening,
@@ -126,6 +127,9 @@ class Match:
         Share of the aligned notes that have the same pitch after transposing.
     notes : int
         Aligned notes.
+    share : float
+        Share of the shorter melody, the track's or the reference's, that is aligned, 0..1. Of what was
+        heard: share of the reference's notes, or of the minute that is listened to at once.
     rhythm : float or None
         Share of the aligned notes that come in time; None of what was heard, which must.
     score : float
@@ -140,8 +144,6 @@ class Match:
         Pairs of note of the melody `voice` and note of the reference.
     voice : str
         Melody of the track that `path` and `query` count notes of.
-    melody_notes : int
-        Notes of that melody.
     evidence : str
         "notes" if melodies were aligned; "salience" if the reference was heard in the recording.
     background : Background
@@ -161,23 +163,18 @@ class Match:
     tempo_ratio: float
     identity: float
     notes: int
+    share: float
     rhythm: float | None
     score: float
     e_value: float
     standardised: float
     path: NDArray[np.int64]
     voice: str
-    melody_notes: int
     evidence: str
     background: Background
     turn: Turn | None = None
     places: tuple[tuple[float, float], ...] = ()
     listening: Listening | None = None
-
-    @property
-    def share(self) -> float:
-        """Share of the shorter melody, the track's or the reference's, that is aligned, 0..1."""
-        return min(1.0, self.notes / max(1, min(self.melody_notes, len(self.reference_melody))))
 
     @property
     def in_time(self) -> bool:
@@ -597,13 +594,13 @@ def _match_notes(
         tempo_ratio=tempo_ratio,
         identity=float(counts.max() / len(path)),
         notes=len(path),
+        share=len(path) / min(len(melody), len(theirs)),
         rhythm=float((np.abs(np.log2(gaps / tempo_ratio)) < IN_STEP).mean()),
         score=float(reading.score[place]),
         e_value=float(reading.e_value[place]),
         standardised=float(reading.standardised[place]),
         path=path,
         voice=melody.voice,
-        melody_notes=len(melody),
         evidence="notes",
         background=reading.backgrounds[int(library.protected[reference])],
     )
@@ -627,6 +624,7 @@ def _match_heard(
     path = _pair_notes(melody, heard)
     seconds = (float(heard.begin[0]), float(heard.end[-1]))
     first, last = np.searchsorted(melody.onset, seconds)
+    at_once = max(min(piece.duration, BLOCK_SECONDS), seconds[1] - seconds[0])
     return Match(
         reference=whole.entry,
         reference_melody=theirs,
@@ -636,13 +634,13 @@ def _match_heard(
         tempo_ratio=heard.tempo_ratio,
         identity=float(heard.heard.mean()),
         notes=int(heard.heard.sum()),
+        share=max(int(heard.heard.sum()) / len(theirs), (seconds[1] - seconds[0]) / at_once),
         rhythm=None,
         score=heard.score / float(np.log(2)),
         e_value=float(reading.e_value[place]),
         standardised=float(reading.standardised[place]),
         path=path,
         voice=melody.voice,
-        melody_notes=len(melody),
         evidence="salience",
         background=reading.backgrounds[int(library.protected[reference])],
         listening=heard,

@@ -41,9 +41,9 @@ def describe(match: Match, unrelated: str = "tracks") -> str:
 
 def likeness_words(match: Match) -> str:
     """Say whether most of the melody follows, or a passage of it."""
-    if match.likeness == "tune":
-        return f"It is the same tune: {match.share:.0%} of the shorter melody."
-    return f"It is a passage: {match.share:.0%} of the shorter melody."
+    kind = "the same tune" if match.likeness == "tune" else "a passage"
+    much = f": {match.share:.0%} of the shorter melody" if match.evidence == "notes" else ""
+    return f"It is {kind}{much}."
 
 
 def recurrence_words(match: Match) -> str:
