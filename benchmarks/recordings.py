@@ -104,7 +104,8 @@ def checked_renderings(
 def significance(chances: list[tuple[bool, float]]) -> dict:
     """Share of E-values below some, and the logistic of log10 E: fitted on even, scored on odd."""
     related = np.array([c[0] for c in chances], float)
-    decades = -np.log10(np.maximum([c[1] for c in chances], 1e-12))
+    # As the verdict has it: not beyond 1 and, for the fit, not beyond what the few unrelated can tell.
+    decades = np.clip(-np.log10(np.maximum([c[1] for c in chances], 1e-12)), 0, 3)
     even = np.arange(len(chances)) // 2 % 2 == 0
     intercept, slope = logistic(decades[even], related[even])
     said = 1 / (1 + np.exp(-(intercept + slope * decades[~even])))
@@ -113,7 +114,10 @@ def significance(chances: list[tuple[bool, float]]) -> dict:
         "slope": slope,
         "brier": float(np.mean((said - related[~even]) ** 2)),
         "below": {
-            level: [float(np.mean(decades[related == kind] > -np.log10(level))) for kind in (0, 1)]
+            level: [
+                float(np.mean([c[1] < level for c in chances if c[0] == kind]))
+                for kind in (False, True)
+            ]
             for level in (10, 1, 0.1, 0.05, 0.01, 0.001)
         },
     }

@@ -24,8 +24,11 @@ LIKELY_RATE = 0.0001
 REVIEW_RATE = 0.005
 """Share of unrelated tracks that may reach a level: its largest E-value."""
 LOGISTIC = (-3.2, 1.85)
-"""Intercept, and slope per decade of the E-value, of the probability of copying, as fitted by
-`benchmarks/calibrate.py` where as many tunes copied as did not."""
+"""Intercept, and slope per decade of the E-value, of the probability that notes copy, where as many
+tracks do as do not: fitted on copied and unrelated tunes (`benchmarks/calibrate.py`) and pop songs."""
+LOGISTIC_HEARD = (-1.95, 1.86)
+"""The same for recordings, fitted on rendered and real ones (`benchmarks/recordings.py`). There
+E-values of 1 and more all say the same: that nothing was heard is no proof that nothing is there."""
 _WORDS_IN_TEXT = 3
 
 
@@ -110,7 +113,7 @@ def judge(piece: Piece, matches: list[Match], references: int, rates: Rates) -> 
             f"The library holds only {references:,} melodies, too few to measure chance on: typical "
             "values stand in."
         )
-    probability = probability_of(protected[0].e_value) if protected else 0.0
+    probability = probability_of(protected[0]) if protected else 0.0
     return Verdict(level, probability, tuple(reasons))
 
 
@@ -152,7 +155,7 @@ def judge_pair(new: Piece, match: Match | None, rates: Rates) -> Verdict:
             reasons.append(f"The closest: {describe(match, 'pairs of works')}")
     else:
         reasons = [describe(match, "pairs of works")]
-    probability = 0.0 if match is None else probability_of(match.e_value)
+    probability = 0.0 if match is None else probability_of(match)
     return Verdict(level, probability, (*reasons, what_was_heard(new)))
 
 
@@ -163,10 +166,14 @@ def level_of(e_value: float, rates: Rates) -> Level:
     return "review" if e_value < rates.review else "clear"
 
 
-def probability_of(e_value: float) -> float:
-    """Probability that a passage with this E-value follows the reference and not chance."""
-    intercept, slope = LOGISTIC
-    decades = -np.log10(max(e_value, 1e-300))
+def probability_of(match: Match) -> float:
+    """Probability that a passage follows the reference and not chance."""
+    decades = -np.log10(max(match.e_value, 1e-300))
+    if match.evidence == "notes":
+        intercept, slope = LOGISTIC
+    else:
+        intercept, slope = LOGISTIC_HEARD
+        decades = max(decades, 0.0)
     return float(1.0 / (1.0 + np.exp(-(intercept + slope * decades))))
 
 
