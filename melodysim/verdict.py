@@ -29,6 +29,8 @@ tracks do as do not: fitted on copied and unrelated tunes (`benchmarks/calibrate
 LOGISTIC_HEARD = (-1.95, 1.86)
 """The same for recordings, fitted on rendered and real ones (`benchmarks/recordings.py`). There
 E-values of 1 and more all say the same: that nothing was heard is no proof that nothing is there."""
+SUREST = 0.999
+"""No probability above it, nor below its complement: no more than a few hundred cases were measured."""
 _WORDS_IN_TEXT = 3
 
 
@@ -174,7 +176,8 @@ def probability_of(match: Match) -> float:
     else:
         intercept, slope = LOGISTIC_HEARD
         decades = max(decades, 0.0)
-    return float(1.0 / (1.0 + np.exp(-(intercept + slope * decades))))
+    probability = 1.0 / (1.0 + np.exp(-(intercept + slope * decades)))
+    return float(np.clip(probability, 1 - SUREST, SUREST))
 
 
 def _note_words(match: Match) -> str:
