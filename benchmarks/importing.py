@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from melodysim.rights import Rights
 FEW = 60
 
 
-def median_ms(run, paths: list[Path]) -> float:
+def median_ms(run: Callable[[Path], object], paths: list[Path]) -> float:
     """Median milliseconds a file."""
     taken = []
     for path in paths:

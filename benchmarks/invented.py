@@ -75,7 +75,9 @@ def _cumulative(texts: list[np.ndarray], most: int) -> np.ndarray:
     return np.cumsum(probability, axis=1, dtype=np.float64).astype(np.float32)
 
 
-def _sampled(cumulative: np.ndarray, most: int, rows: int, columns: int, rng) -> np.ndarray:
+def _sampled(
+    cumulative: np.ndarray, most: int, rows: int, columns: int, rng: np.random.Generator
+) -> np.ndarray:
     symbols = 2 * most + 1
     context = np.full(rows, (most * symbols + most) * symbols + most)
     out = np.empty((rows, columns), np.int64)

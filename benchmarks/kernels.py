@@ -17,6 +17,7 @@ import argparse
 import itertools
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,7 @@ def contenders(
         if native is not None and native.instruction_set(name):
             held = Held(name)
             found[f"melodysim, {name}"] = (
-                lambda held=held: ours(query, lanes, len(references), held, 1),
+                partial(ours, query, lanes, len(references), held, 1),
                 everything,
             )
     if native is not None:

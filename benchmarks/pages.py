@@ -80,6 +80,7 @@ def main() -> None:
             chromium = shutil.which("chromium")
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             size = f"{track.stat().st_size / 1e6:.2f} MB"
+            assert report.piece is not None
             print(f"{report.piece.duration:.0f} s, {len(report.matches)} matches: {size}")
             show("report made", made)
             show("report opens", [opened(browser, track) for _ in range(given.rounds)])

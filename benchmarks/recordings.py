@@ -26,14 +26,14 @@ import numpy as np
 import soundfile
 from builtin import builtin_library
 from calibrate import logistic
-from render import RATE, mp3_bytes, render
+from render import RATE, Notes, mp3_bytes, render
 
 import melodysim
 from melodysim.library import Library
 from melodysim.transcribe.polyphony import model_path
 
 
-def heard_notes(piece: melodysim.Piece, truth) -> list[tuple[str, float, bool]]:
+def heard_notes(piece: melodysim.Piece, truth: Notes) -> list[tuple[str, float, bool]]:
     """Of each transcribed note: its line, its confidence, and whether the melody was there."""
     rows = []
     for line in piece.melodies:
@@ -69,6 +69,7 @@ def checked_renderings(
         track.write_bytes(mp3_bytes(made.audio, RATE, 128))
         piece = melodysim.read(track)
         report = melodysim.check(piece, library, top=10, threads=2)
+        assert report.verdict is not None
         notes += heard_notes(piece, made.melody)
         if k % 2 == 0:
             first = Path(report.matches[0].reference.source).stem if report.matches else ""

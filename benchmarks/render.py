@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def read_tracks(path: Path) -> tuple[Notes, list[Notes]]:
     return melody, others
 
 
-def _track_notes(track: mido.MidiTrack, seconds) -> Notes | None:
+def _track_notes(track: mido.MidiTrack, seconds: Callable[[int], float]) -> Notes | None:
     """Pair note-ons with note-offs."""
     now, held, rows = 0, {}, []
     for message in track:

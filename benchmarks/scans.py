@@ -43,7 +43,8 @@ def run(place: Path, library: Path, folder: Path, *more: str, cache: str = "cach
     shutil.rmtree(place / cache, ignore_errors=True)
     environment = {**os.environ, "XDG_CACHE_HOME": str(place / cache)}
     began = time.perf_counter()
-    command = [*COMMAND, "scan", folder, "--library", library, "--output", place / "out", "-q", *more]
+    command = [*COMMAND, "scan", str(folder), "--library", str(library)]
+    command += ["--output", str(place / "out"), "-q", *more]
     subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env=environment)
     return time.perf_counter() - began
 
@@ -80,9 +81,9 @@ def throughput(given: argparse.Namespace, place: Path, library: Path) -> None:
             subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
         loop = (time.perf_counter() - began) / len(some) * count
         print(f"{count} {name} files")
-        for label, seconds in (*times.items(), ("shell loop (extrapolated)", [loop])):
-            rate = count / statistics.median(seconds) * 3600
-            print(f"  {label:<26}{rate:>10,.0f} tracks an hour  ({min(seconds):.1f} s at best)")
+        for label, taken in (*times.items(), ("shell loop (extrapolated)", [loop])):
+            rate = count / statistics.median(taken) * 3600
+            print(f"  {label:<26}{rate:>10,.0f} tracks an hour  ({min(taken):.1f} s at best)")
         one, two = (statistics.median(times[k]) for k in ("1 worker", "2 workers"))
         print(f"  two workers beside one     {one / two:>9.2f} times")
 
@@ -111,7 +112,8 @@ def unchanged(given: argparse.Namespace, place: Path, library: Path) -> None:
     db.commit()
     db.close()
     for label in ("hashing all", "nothing changed"):
-        command = [*COMMAND, "scan", folder, "--library", library, "--output", place / "out", "-q"]
+        command = [*COMMAND, "scan", str(folder), "--library", str(library)]
+        command += ["--output", str(place / "out"), "-q"]
         began = time.perf_counter()
         subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
         seconds = time.perf_counter() - began
@@ -137,7 +139,8 @@ def kills(given: argparse.Namespace, place: Path, library: Path) -> None:
     wanted = {name: (place / "out" / name).read_bytes() for name in FILES}
     shutil.rmtree(place / "out")
     rng, environment = random.Random(7), {**os.environ, "XDG_CACHE_HOME": str(place / "other")}
-    command = [*COMMAND, "scan", folder, "--library", library, "--output", place / "out", "-q"]
+    command = [*COMMAND, "scan", str(folder), "--library", str(library)]
+    command += ["--output", str(place / "out"), "-q"]
     killed = 0
     for attempt in itertools.count(1):
         running = subprocess.Popen(
