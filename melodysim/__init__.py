@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         MissingDependencyError,
         ReadError,
     )
-    from melodysim.matching import Match
+    from melodysim.match import Match
     from melodysim.melody import Piece
     from melodysim.reading import read
     from melodysim.report.html.track import Holdings, pair_html, track_html
@@ -52,7 +52,7 @@ _HOMES = {
     "check_notes": "scripting",
     "compare": "scripting",
     "melody_of": "scripting",
-    "Match": "matching",
+    "Match": "match",
     "Piece": "melody",
     "read": "reading",
     "Holdings": "report.html.track",

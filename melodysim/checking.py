@@ -14,7 +14,8 @@ import numpy as np
 
 from melodysim.errors import LibraryError, ReadError
 from melodysim.library import Entry, Library, MemoryShelf, Reference
-from melodysim.matching import Match, find_matches
+from melodysim.match import Match
+from melodysim.matching import find_matches
 from melodysim.melody import Melody, Piece
 from melodysim.rights import Rights
 from melodysim.transcribe.voices import MIN_NOTES

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,8 @@ from melodysim.align.listen import (
 )
 from melodysim.align.notes import IN_TIME, OTHER_RHYTHM, PITCH_ALONE, Costs, align_path, align_scores
 from melodysim.align.seeds import SEED
-from melodysim.library import Entry, Reference, Shelf
+from melodysim.library import Reference, Shelf
+from melodysim.match import Match, Span, Turn
 from melodysim.melody import Melody, Piece
 from melodysim.recurrence import places_in_melody, places_in_recording
 from melodysim.sequence import Sequence, normalise, retrograde
@@ -56,9 +56,6 @@ TURN_NOTES = SEED + 1
 """Notes of a turn: five intervals, which two unrelated pop songs share once in 4,400 times."""
 DESCRIBED = 0.5
 """E-value below which a match is worth describing by its rarest turn."""
-HALF = 0.5
-"""Share of the shorter melody from which a match is the same tune and not a borrowed passage; share of
-the notes in time from which it has the rhythm too."""
 MAX_LISTENED = 20_000
 """References that a recording is listened to for; above that, the best by the first pass."""
 
@@ -66,125 +63,6 @@ MAX_LISTENED = 20_000
 # of 45 recordings against 12,942 references.
 TYPICAL_NOTES = Background(2.7, 1.7, 2.2, measured=False)
 TYPICAL_HEARD = Background(-110.0, 62.4, 8.2, measured=False, bends=((60.0, -30.0), (150.0, -31.0)))
-
-
-@dataclass(frozen=True, eq=False)
-class Span:
-    """A stretch of a melody.
-
-    Attributes
-    ----------
-    notes : (int, int)
-        First note, and the one after the last.
-    seconds : (float, float)
-        Beginning and end.
-    beats : (float, float) or None
-        Onsets of the first and the last note in quarter notes, where they are known.
-    """
-
-    notes: tuple[int, int]
-    seconds: tuple[float, float]
-    beats: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class Turn:
-    """A few notes in a row, and how common they are.
-
-    Attributes
-    ----------
-    notes : (int, int)
-        First note of the reference, and the one after the last.
-    melodies, references : int
-        In how many melodies of the library it occurs, the reference itself among them; of how many.
-    """
-
-    notes: tuple[int, int]
-    melodies: int
-    references: int
-
-
-Likeness = Literal["tune", "passage"]
-
-
-@dataclass(frozen=True, eq=False)
-class Match:
-    """A passage of the track that follows a passage of a reference.
-
-    Attributes
-    ----------
-    reference : Entry
-        What is followed.
-    reference_melody : Melody
-        Its notes.
-    query, reference_span : Span
-        Where, in the track and in the reference.
-    transposition : int
-        Semitones from the reference up to the track.
-    tempo_ratio : float
-        How many times faster the track is than the reference's own timing.
-    identity : float
-        Share of the aligned notes that have the same pitch after transposing.
-    notes : int
-        Aligned notes.
-    share : float
-        Share of the shorter melody, the track's or the reference's, that is aligned, 0..1. Of what was
-        heard: share of the reference's notes, or of the minute that is listened to at once.
-    rhythm : float or None
-        Share of the aligned notes that come in time; None of what was heard, which must.
-    score : float
-        Bits of evidence.
-    e_value : float
-        Unrelated references of its kind (free, or protected) in this library that would score so high,
-        for all hypotheses together.
-    standardised : float
-        Score less its expected value by chance, in units of the spread of chance; it goes on growing
-        where E-values have become 0.
-    path : ndarray of int64, shape (k, 2)
-        Pairs of note of the melody `voice` and note of the reference.
-    voice : str
-        Melody of the track that `path` and `query` count notes of.
-    evidence : str
-        "notes" if melodies were aligned; "salience" if the reference was heard in the recording.
-    background : Background
-        What the E-value is measured against.
-    turn : Turn or None
-        The rarest turn of the passage, for matches that chance hardly explains.
-    places : tuple of (float, float)
-        Seconds of every place in the track that follows the passage, this one among them, for matches
-        that chance hardly explains; a refrain has several.
-    """
-
-    reference: Entry
-    reference_melody: Melody
-    query: Span
-    reference_span: Span
-    transposition: int
-    tempo_ratio: float
-    identity: float
-    notes: int
-    share: float
-    rhythm: float | None
-    score: float
-    e_value: float
-    standardised: float
-    path: NDArray[np.int64]
-    voice: str
-    evidence: str
-    background: Background
-    turn: Turn | None = None
-    places: tuple[tuple[float, float], ...] = ()
-    listening: Listening | None = None
-
-    @property
-    def in_time(self) -> bool:
-        """Whether the rhythm is followed too."""
-        return self.rhythm is None or self.rhythm >= HALF
-
-    @property
-    def likeness(self) -> Likeness:
-        """Whether most of the melody follows, or a passage."""
-        return "tune" if self.share >= HALF else "passage"
 
 
 @dataclass(frozen=True, eq=False)

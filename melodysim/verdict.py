@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from melodysim.matching import Match
+from melodysim.match import Match
 from melodysim.melody import Piece
 from melodysim.wording import describe, free_words, place_words, what_was_heard
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from melodysim.matching import Match
+from melodysim.match import Match
 from melodysim.melody import Piece
 from melodysim.significance import SMALLEST_BACKGROUND
 

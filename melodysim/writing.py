@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from melodysim.matching import Match
+from melodysim.match import Match
 from melodysim.melody import Melody
 from melodysim.sequence import semitones
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_report import reports
 
-from melodysim.matching import Span
+from melodysim.match import Span
 from melodysim.melody import Melody
 from melodysim.report.engraving import engraved
 from melodysim.report.metre import TICKS, fitted_bars, quantise, reference_beats, track_beats

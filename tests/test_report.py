@@ -10,7 +10,7 @@ from rich.console import Console
 
 from melodysim.checking import TrackReport
 from melodysim.library import Entry
-from melodysim.matching import Match, Span
+from melodysim.match import Match, Span
 from melodysim.melody import Piece
 from melodysim.report.csv import checks_csv
 from melodysim.report.json import checks_json

@@ -8,7 +8,7 @@ import zipfile
 from dataclasses import dataclass
 
 from melodysim.checking import TrackReport
-from melodysim.matching import Match
+from melodysim.match import Match
 from melodysim.report.notation import notation_of
 from melodysim.report.passage import Passage, passage_of
 from melodysim.writing import midi_bytes, passage_melodies

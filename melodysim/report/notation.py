@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.matching import Match
+from melodysim.match import Match
 from melodysim.melody import Melody
 from melodysim.report.metre import GRIDS, TICKS, fitted_bars, quantise, reference_beats, track_beats
 from melodysim.report.passage import Passage, Relation

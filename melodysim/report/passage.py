@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.matching import Match
+from melodysim.match import Match
 from melodysim.melody import Melody, Piece
 from melodysim.sequence import semitones
 

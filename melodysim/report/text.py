@@ -13,7 +13,8 @@ from rich.text import Text
 
 from melodysim.checking import PairReport, TrackReport
 from melodysim.hostile import printable
-from melodysim.matching import DESCRIBED, Match
+from melodysim.match import Match
+from melodysim.matching import DESCRIBED
 from melodysim.melody import Piece
 from melodysim.report.blocks import block_rolls
 from melodysim.report.passage import Passage, columns, note_name, passage_of

@@ -15,7 +15,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.matching import Match
+from melodysim.match import Match
 from melodysim.melody import LOWEST_HEARD, Heard, Melody, Piece
 from melodysim.report.passage import Passage, Relation, note_name
 from melodysim.verdict import Rates, level_of

@@ -12,7 +12,7 @@ from typing import Any
 from melodysim.checking import PairReport, TrackReport
 from melodysim.errors import MelodysimError
 from melodysim.library import Library
-from melodysim.matching import Match
+from melodysim.match import Match
 from melodysim.melody import Piece
 from melodysim.report.engraving import engraved
 from melodysim.report.evidence import compressed, evidence_of
