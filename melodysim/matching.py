@@ -215,7 +215,8 @@ def matches_below(
     Returns
     -------
     dict of int to Match
-        By reference, the smallest E-value first; no rarest turns are looked for.
+        By reference, the smallest E-value first, references of the background among them if they are
+        followed so closely; no rarest turns are looked for.
     """
     ranked = _rank(piece, library, threads, None, True, promising, _silent)
     below = [ranked.e_value(reference) < e_value for reference in ranked.order]

@@ -638,20 +638,35 @@ def test_workers_find_the_same_takes(tmp_path):
     assert done[-1][0] == done[-1][1] >= 10
 
 
-def test_what_a_worker_fails_at_in_comparing_is_done_all_the_same(tmp_path):
-    class Broken:
-        in_flight = 3
+class OutOfMemory:
+    in_flight = 3
+    asked = 0
 
-        def submit(self, function, *args):
-            future = Future()
-            future.set_exception(MemoryError())
-            return future
+    def submit(self, function, *args):
+        self.asked += 1
+        future = Future()
+        future.set_exception(MemoryError())
+        return future
 
-    tunes = family()
+
+class Closed:
+    in_flight = 3
+    asked = 0
+
+    def submit(self, function, *args):
+        self.asked += 1
+        raise RuntimeError("the pool is closed")
+
+
+@pytest.mark.parametrize("pool", [OutOfMemory(), Closed()])
+def test_what_workers_fail_at_in_comparing_is_done_all_the_same(tmp_path, pool):
+    rng = np.random.default_rng(3)
+    tunes = [*family(), *[random_tune(rng, 40) for _ in range(60)]] * 2
     place = tmp_path / "melodies"
     place.write_bytes(packed_melodies([packed_melody(tune) for tune in tunes]))
-    found = find_alike(tunes, 1e-4, spread=lambda tasks: compared(Broken(), place, tasks, lambda: None))
+    found = find_alike(tunes, 1e-4, spread=lambda tasks: compared(pool, place, tasks, lambda: None))
     assert found == find_alike(tunes, 1e-4)
+    assert 0 < pool.asked <= pool.in_flight  # and is not asked again for what it cannot do
 
 
 def test_copies_are_one_group_however_many():

@@ -14,6 +14,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,12 +47,20 @@ MOST_ALIKE = 50
 """Other tracks that a track is compared with."""
 AT_A_TIME = 8
 """Tracks of a task: half a second of work."""
+BYTES_PER_NOTE = 160
+"""Memory that comparing takes at most, measured on 20,000 melodies of 300 notes: whoever compares holds
+them all."""
 
 
 def packed_melody(melody: Melody) -> bytes:
     """Pack the notes of a melody."""
+    return struct.pack("<I", len(melody)) + zlib.compress(_content(melody))
+
+
+def _content(melody: Melody) -> bytes:
+    """Give the notes of a melody as bytes, the same on every machine."""
     arrays = (melody.onset.astype("<f8"), melody.duration.astype("<f4"), melody.pitch.astype("<f4"))
-    return struct.pack("<I", len(melody)) + zlib.compress(b"".join(a.tobytes() for a in arrays))
+    return b"".join(array.tobytes() for array in arrays)
 
 
 def unpacked_melody(packed: bytes) -> Melody:
@@ -136,7 +145,7 @@ class Collection:
         self._index = packed_index((f"{k:08d}", melody) for k, melody in enumerate(melodies))
         self._protected = np.ones(len(melodies), bool)
         # By what they hold, not by where they stand: the order of the tracks must not matter.
-        contents = [zlib.crc32(packed_melody(melody)) for melody in melodies]
+        contents = [zlib.crc32(_content(melody)) for melody in melodies]
         self._sample = np.sort(np.argsort(contents, kind="stable")[:BACKGROUND]).astype(np.int64)
         self._related = np.zeros(0, np.int64)
 
@@ -192,8 +201,6 @@ class Collection:
             piece = Piece(str(k), "notes", (melody,), melody.end)
             shelf = self._without(np.append(promising, k))
             for other, match in matches_below(piece, shelf, task.e_value, promising, threads).items():
-                if other == k:
-                    continue
                 share = match.notes / min(len(melody), len(self._melodies[other]))
                 spans = match.query.seconds, match.reference_span.seconds
                 spans = spans if k < other else spans[::-1]
@@ -246,9 +253,13 @@ def find_alike(
             progress(min(number * AT_A_TIME, len(others)), len(others))
     best: dict[tuple[int, int], Alike] = {}
     # The better one, whoever found it first.
-    for pair in sorted(found, key=lambda p: (p.one, p.other, p.e_value, -p.notes, p.seconds)):
+    for pair in sorted(found, key=_order):
         best.setdefault((pair.one, pair.other), pair)
     return list(best.values())
+
+
+def _order(pair: Alike) -> tuple[Any, ...]:
+    return pair.one, pair.other, pair.e_value, -pair.notes, pair.seconds, pair.other_seconds
 
 
 def _copies(melodies: list[Melody]) -> list[Alike]:
@@ -256,7 +267,7 @@ def _copies(melodies: list[Melody]) -> list[Alike]:
     pairs = []
     last: dict[bytes, int] = {}
     for k, melody in enumerate(melodies):
-        content = packed_melody(melody)
+        content = _content(melody)
         if content in last:
             span = (float(melody.onset[0]), melody.end)
             pairs.append(Alike(last[content], k, 0.0, len(melody), 1.0, span, span))

@@ -10,7 +10,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, TimeoutError, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, TimeoutError, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from melodysim.scanning.groups import Alike, Task
 from melodysim.scanning.ledger import Done, Ledger
 from melodysim.scanning.pools import Pool
 from melodysim.scanning.tracks import Found, sha256_of
-from melodysim.scanning.work import Plan, check_track, compare_tracks, failed, moved
+from melodysim.scanning.work import Plan, check_track, compare_tracks, failed, forget_melodies, moved
 
 _HASHED_AT_A_TIME = 1000
 _TICK_SECONDS = 0.5
@@ -247,24 +247,37 @@ def compared(
     Yields
     ------
     list of Alike
-        What came of a task, as they come. What a worker failed at (it died, it was given up, it was
-        out of memory) is done here instead: there is no track to blame for it.
+        What came of a task, as they come. What a worker failed at (it died, it was given up) is done here
+        instead: there is no track to blame for it. So is all that is left once the workers are out of
+        memory or gone.
     """
     waiting = iter(tasks)
     running: dict[Future[Any], Task] = {}
-    while True:
-        for task in itertools.islice(waiting, max(0, pool.in_flight - len(running))):
-            running[pool.submit(compare_tracks, str(melodies), task)] = task
+    usable = True
+    while usable or running:
+        room = pool.in_flight - len(running) if usable else 0
+        for task in itertools.islice(waiting, max(0, room)):
+            try:
+                running[pool.submit(compare_tracks, str(melodies), task)] = task
+            except RuntimeError:
+                usable = False
+                yield compare_tracks(str(melodies), task)
         if not running:
-            return
+            break
         finished, _ = wait(running, timeout=_TICK_SECONDS, return_when=FIRST_COMPLETED)
         for future in finished:
             task = running.pop(future)
-            if future.cancelled() or future.exception() is not None:
-                yield compare_tracks(str(melodies), task)
-            else:
+            error = future.exception() if not future.cancelled() else CancelledError()
+            if error is None:
                 yield future.result()
+                continue
+            usable = usable and not isinstance(error, MemoryError)
+            yield compare_tracks(str(melodies), task)
         tick()
+    for task in waiting:
+        yield compare_tracks(str(melodies), task)
+        tick()
+    forget_melodies()
 
 
 def results(

@@ -25,6 +25,7 @@ from melodysim.rights import Territory
 from melodysim.scanning import outcome
 from melodysim.scanning.cache import Cache, default_cache_folder
 from melodysim.scanning.groups import (
+    BYTES_PER_NOTE,
     GROUPING,
     TAKES_E_VALUE,
     Alike,
@@ -55,6 +56,9 @@ SWEEP_EVERY = 200
 """Tracks between looks at the size of the cache."""
 WORTH_WORKERS = 50
 """Tracks to be compared with each other from which on workers are started for that alone."""
+HELD_PART = 0.5
+"""Share of a worker's memory that the melodies of all tracks may take; if it is not enough, tracks are
+compared by this process alone, which has no bound."""
 LINE_SECONDS = 1.0
 """Between additions to the growing file of results."""
 WATCH_SECONDS = 5.0
@@ -339,7 +343,9 @@ class Session:
 
         melodies = [unpacked_melody(melody) for melody in packed]
         several = s.scheduler is not None or s.workers > 1
-        if not several or (self._pool is None and len(melodies) < WORTH_WORKERS):
+        held = BYTES_PER_NOTE * sum(map(len, melodies))
+        too_many = s.megabytes and held > s.megabytes * 1_000_000 * HELD_PART
+        if not several or too_many or (self._pool is None and len(melodies) < WORTH_WORKERS):
             return find_alike(melodies, threshold, s.threads, told)
         # Workers may be on other machines, which see this folder; they read it once.
         place = (s.output / f".melodies-{secrets.token_hex(8)}").absolute()

@@ -159,6 +159,11 @@ def compare_tracks(melodies: str, task: Task) -> list[Alike]:
     return _collection(melodies).alike(task)
 
 
+def forget_melodies() -> None:
+    """Let go of the melodies of `compare_tracks`."""
+    _collection.cache_clear()
+
+
 def failed(path: str, why: str, worker: bool) -> Done:
     """Make the result of a track that could not be checked."""
     entry = track_dict(TrackReport(path, error=why))
