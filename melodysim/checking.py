@@ -22,7 +22,7 @@ from melodysim.transcribe.voices import MIN_NOTES
 from melodysim.verdict import Rates, Verdict, judge, judge_pair
 
 DEFAULT_TOP = 10
-RESULTS = 3
+RESULTS = 4
 """Raised whenever a check may come out otherwise than before, words included: results that were kept
 are stale. What a recording is heard as has a version of its own in `melodysim.transcribe.recording`."""
 
@@ -202,7 +202,8 @@ def _turned(match: Match, new: Piece, earlier: Piece) -> Match:
         tempo_ratio=1 / match.tempo_ratio,
         path=match.path[:, ::-1],
         voice=new.melodies[mine].voice,
-        places=(),  # of the earlier work
+        turn=None,
+        places=(),  # turn and places are the earlier work's
         listening=None,  # it was the earlier work that was listened to
     )
 

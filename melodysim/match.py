@@ -15,7 +15,7 @@ from melodysim.significance import Background
 
 HALF = 0.5
 """Share of the shorter melody from which a match is the same tune and not a borrowed passage; share of
-the notes in time from which it has the rhythm too."""
+the steps in time from which it has the rhythm too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,8 @@ class Match:
         Share of the shorter melody, the track's or the reference's, that is aligned, 0..1. Of what was
         heard: share of the reference's notes, or of the minute that is listened to at once.
     rhythm : float or None
-        Share of the aligned notes that come in time; None of what was heard, which must.
+        Share of the steps from each aligned note to the next that last as long as in the reference,
+        tempo apart; None of what was heard, where all must.
     score : float
         Bits of evidence.
     e_value : float

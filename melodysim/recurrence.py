@@ -20,6 +20,8 @@ from melodysim.sequence import normalise
 AS_CLOSELY = 0.7
 """Share of the passage's best score that another place must reach. Chance on one passage of 12 notes
 reaches 0.4 of a score that is significant in a library of thousands."""
+LEAST_FOLLOWED = 0.5
+"""Share of the passage's notes that a place must follow."""
 MOST_PLACES = 40
 _FEWEST_NOTES = 4
 
@@ -69,7 +71,7 @@ def places_in_melody(
         cut = slice(low, high)
         part = Melody.from_notes(melody.onset[cut], melody.duration[cut], melody.pitch[cut])
         way = align_path(normalise(part), passage, 0, costs)
-        if not len(way.path) or way.score < least:
+        if way.score < least or len(way.path) < LEAST_FOLLOWED * (notes[1] - notes[0]):
             continue
         # The first one found is the best of all.
         least = max(least, AS_CLOSELY * way.score)
@@ -105,5 +107,7 @@ def places_in_recording(
             break
         least = max(least, int(AS_CLOSELY * best[0]))
         way = trace_heard(passage, evidence, heard, 0, best)
+        if way.heard.sum() < LEAST_FOLLOWED * (notes[1] - notes[0]):
+            break
         found = np.vstack([found, (way.begin[0], way.end[-1])])
     return [(float(begin), float(end)) for begin, end in found[np.argsort(found[:, 0])]]

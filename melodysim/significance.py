@@ -50,6 +50,12 @@ one slope for all, references of over 150 notes were beyond E-values 20 times to
 recordings, and those of 50 to 80 notes 1.7 times too often (docs/how-it-works.md)."""
 FEWEST_FITTED = 200
 """Scores that a fit rests on, if there are so many: a small library is fitted from lower down."""
+FEWEST_LEFT_OUT = 5
+"""Of the highest scores, as what may be related, however small the library."""
+FEWEST_BEYOND = 50
+"""References on either side of a bend, or there is none: a lone long one would be its own chance."""
+SHORTEST_PART = 0.01
+"""Share of references that is shorter than `Background.shortest`."""
 SMALLEST_SCALE = 0.5
 """Of the fit, in the score's own unit: queries of one repeated note have no spread to speak of."""
 
@@ -70,6 +76,9 @@ class Background:
         Of the Gumbel distribution.
     measured : bool
         False where the library was too small, and typical values stand in.
+    shortest : float
+        Notes up to which references are expected to score alike: of shorter ones there were too few to
+        say how much less, and a line drawn on would take any score of theirs for more than chance.
     """
 
     mode: float
@@ -77,6 +86,7 @@ class Background:
     scale: float
     measured: bool = True
     bends: tuple[tuple[float, float], ...] = ()
+    shortest: float = 1.0
 
     def standardised(self, score: ArrayLike, length: ArrayLike) -> NDArray[np.float64]:
         """Scores less their mode, in units of the scale; comparable between references."""
@@ -84,7 +94,7 @@ class Background:
 
     def expected(self, length: ArrayLike) -> NDArray[np.float64]:
         """Most frequent score against unrelated references of these lengths."""
-        log_length = np.log(np.maximum(length, 1))
+        log_length = np.log(np.maximum(length, self.shortest))
         mode = self.mode + self.per_log_length * log_length
         for notes, change in self.bends:
             mode = mode + change * np.maximum(log_length - np.log(notes), 0)
@@ -127,22 +137,24 @@ def fit_background(
     if len(score) < SMALLEST_BACKGROUND:
         return typical
     lowest, highest = fitting.quantiles
-    log_length = np.log(np.maximum(length, 1))
-    bends = np.log(fitting.bends)
-    design = np.column_stack(
-        [np.ones(len(score)), log_length, *(np.maximum(log_length - bend, 0) for bend in bends)]
-    )
+    highest = min(highest, 1 - FEWEST_LEFT_OUT / len(score))
+    lowest = min(lowest, max(FITTED_SAMPLE.quantiles[0], 1 - FEWEST_FITTED / len(score)))
+    shortest = float(np.quantile(length, SHORTEST_PART))
+    log_length = np.log(np.maximum(length, max(shortest, 1)))
+    bends = _supported(fitting.bends, length)
+    beyond = [np.maximum(log_length - np.log(bend), 0) for bend in bends]
+    design = np.column_stack([np.ones(len(score)), log_length, *beyond])
     keep = np.ones(len(score), bool)
-    slopes = np.zeros(1 + len(bends))
-    for _ in range(2):  # once with everything, once without what may be related
-        solution, *_ = np.linalg.lstsq(design[keep], score[keep].astype(np.float64), rcond=None)
+    # Once with everything, without bends that could follow what is related; then without that.
+    for columns in (2, design.shape[1], design.shape[1]):
+        fitted = design[:, :columns]
+        solution, *_ = np.linalg.lstsq(fitted[keep], score[keep].astype(np.float64), rcond=None)
         # A longer reference has more places to be followed at, never fewer.
         slopes = np.diff(np.maximum(np.cumsum(solution[1:]), 0), prepend=0)
-        residual = score - design[:, 1:] @ slopes
+        residual = score - fitted[:, 1:] @ slopes
         keep = residual <= np.quantile(residual, highest)
     # Gumbel quantiles are linear in -log(-log p).
     rank = (np.arange(len(score)) + 0.5) / len(score)
-    lowest = min(lowest, max(FITTED_SAMPLE.quantiles[0], 1 - FEWEST_FITTED / len(score)))
     used = (rank >= lowest) & (rank <= highest)
     reduced = -np.log(-np.log(rank[used]))
     scale, mode = np.polyfit(reduced, np.sort(residual)[used], 1)
@@ -150,8 +162,19 @@ def fit_background(
         float(mode),
         float(slopes[0]),
         max(float(scale), SMALLEST_SCALE),
-        bends=tuple(zip(fitting.bends, slopes[1:].tolist(), strict=True)),
+        bends=tuple(zip(bends, slopes[1:].tolist(), strict=True)),
+        shortest=shortest,
     )
+
+
+def _supported(bends: tuple[float, ...], length: NDArray[np.integer]) -> tuple[float, ...]:
+    """Choose the bends between which there are references enough."""
+    chosen: list[float] = []
+    for bend in bends:
+        since = chosen[-1] if chosen else 0
+        if min(np.sum((length > since) & (length <= bend)), np.sum(length > bend)) >= FEWEST_BEYOND:
+            chosen.append(bend)
+    return tuple(chosen)
 
 
 def sample_references(

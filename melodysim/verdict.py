@@ -2,8 +2,9 @@
 
 A level follows from the E-value of the best match with a work that is, or may be, protected, by two
 rates that the user may change: how many unrelated tracks in a thousand may be called "likely", and
-how many "review". The probability is a logistic function of the same E-value, fitted on passages
-hidden in other tunes (docs/how-it-works.md says how, and what came out).
+how many "review". The probability is a logistic function of the same E-value, one for notes and one for
+recordings, each fitted on copies and on what is unrelated (docs/how-it-works.md says how, and what came
+out).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ LOGISTIC_HEARD = (-1.95, 1.86)
 """The same for recordings, fitted on rendered and real ones (`benchmarks/recordings.py`). There
 E-values of 1 and more all say the same: that nothing was heard is no proof that nothing is there."""
 SUREST = 0.999
-"""No probability above it, nor below its complement: no more than a few hundred cases were measured."""
+"""No probability above it, nor one below a thousandth: only hundreds of cases were measured."""
 _WORDS_IN_TEXT = 3
 
 

@@ -52,9 +52,9 @@ def recurrence_words(match: Match) -> str:
     if not others:
         return ""
     if len(others) > _PLACES_IN_TEXT:
-        return f" It comes back {len(others)} times, first at {others[0]}: a refrain."
+        return f" It also comes {len(others)} more times, first at {others[0]}: a refrain."
     when = f"{', '.join(others[:-1])} and {others[-1]}" if others[1:] else others[0]
-    return f" It comes back at {when}{': a refrain' if others[1:] else ''}."
+    return f" It also comes at {when}{': a refrain' if others[1:] else ''}."
 
 
 def place_words(match: Match, bar: float | None) -> str:

@@ -7,7 +7,7 @@
 local M = {}
 
 M.SECTION = "melodysim"
-M.LIKELY, M.REVIEW = 0.001, 0.05 -- the rates of `melodysim check`
+M.LIKELY, M.REVIEW = 0.0001, 0.005 -- the rates of `melodysim check`
 M.TIMEOUT = 600000               -- milliseconds: long recordings take a while
 M.COLOURS = {
   likely = {200, 60, 50},

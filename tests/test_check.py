@@ -180,6 +180,16 @@ def test_the_same_pitches_in_another_rhythm_are_found_and_said_to_be(library, la
     assert "in another rhythm" not in same.verdict.reasons[0]
 
 
+def test_a_copy_that_is_played_loosely_has_the_same_rhythm(library, lanterns):
+    rng = np.random.default_rng(4)
+    fast = lanterns.onset * 0.15 / np.median(np.diff(lanterns.onset))
+    onset = np.sort(fast + rng.normal(0, 0.02, len(fast)))
+    loose = Melody.from_notes(onset, np.full(len(onset), 0.1), lanterns.pitch)
+    best = check(piece(loose), library).matches[0]
+    assert best.reference.title == "Paper Lanterns"
+    assert best.in_time
+
+
 def test_a_tune_and_a_passage_are_kept_apart(library, lanterns):
     rng = np.random.default_rng(9)
     whole = check(piece(lanterns), library).matches[0]
@@ -189,6 +199,29 @@ def test_a_tune_and_a_passage_are_kept_apart(library, lanterns):
     assert part.reference.title == "Paper Lanterns"
     assert part.likeness == "passage"
     assert part.places == (part.query.seconds,)
+
+
+def test_refrains_that_follow_each_other_at_once_are_all_found(library, lanterns):
+    """Even where notes of one sound on into the next."""
+    rng = np.random.default_rng(3)
+    cut = slice(4, 24)
+    length = float(lanterns.onset[24] - lanterns.onset[4])
+    host = random_tune(rng, 24)
+    refrains = [lanterns.onset[cut] - lanterns.onset[4] + host.end + k * length for k in range(3)]
+    onset = np.concatenate([host.onset, *refrains])
+    duration = np.diff(onset, append=onset[-1] + 0.5) * 1.3
+    pitch = np.concatenate([host.pitch, *[lanterns.pitch[cut]] * 3])
+    best = check(piece(Melody.from_notes(onset, duration, pitch)), library).matches[0]
+    assert best.reference.title == "Paper Lanterns"
+    assert [begin for begin, _ in best.places] == pytest.approx([r[0] for r in refrains], abs=1.0)
+
+
+def test_in_compare_no_refrains_are_made_up(library, lanterns):
+    rng = np.random.default_rng(6)
+    melody, _ = borrowed(lanterns, rng, notes=24)
+    report = compare(piece(melody), piece(lanterns), library)
+    assert report.match.places == (report.match.query.seconds,)
+    assert "comes" not in " ".join(report.verdict.reasons)
 
 
 def test_free_tunes_beside_a_work_do_not_hide_it(tmp_path, lanterns):

@@ -1,6 +1,7 @@
 """The actions for REAPER, from start to end, in a host that is made of REAPER's function list."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from conftest import FIXTURES, random_tune, small_library
 import melodysim
 from melodysim.daemon import client
 from melodysim.library import Library
+from melodysim.verdict import LIKELY_RATE, REVIEW_RATE
 
 HERE = Path(__file__).parent / "reaper"
 SCRIPTS = FIXTURES.parent / "reaper"
@@ -27,6 +29,13 @@ needs_lua = pytest.mark.skipif(LUA is None, reason="Lua is not installed")
 def test_lua_is_there_where_everything_is_checked():
     if os.environ.get("MELODYSIM_BROWSER"):
         assert LUA
+
+
+def test_the_actions_have_the_rates_of_check():
+    found = re.search(
+        r"M\.LIKELY, M\.REVIEW = ([0-9.]+), ([0-9.]+)", (SCRIPTS / "melodysim.lua").read_text()
+    )
+    assert (float(found[1]), float(found[2])) == (LIKELY_RATE, REVIEW_RATE)
 
 
 @pytest.fixture(scope="module")

@@ -68,6 +68,42 @@ def test_related_references_do_not_spoil_the_fit():
     assert b.scale == pytest.approx(a.scale, rel=0.1)
 
 
+def test_a_lone_long_reference_is_not_its_own_background():
+    fitting = Fitting((0.3, 0.98), (60.0,))
+    rng = np.random.default_rng(5)
+    length = np.append(rng.integers(10, 60, 400), 500)
+    score = np.append(4 + 1.5 * np.log(length[:-1]) + rng.gumbel(0, 2.0, 400), 60.0)
+    fit = fit_background(score, length, TYPICAL, fitting)
+    assert fit.bends == ()
+    assert fit.p_value(60.0, 500) < 1e-8
+
+
+def test_what_is_related_does_not_bend_the_line():
+    fitting = Fitting((0.3, 0.98), (60.0,))
+    score, length = simulated(600)
+    long = np.flatnonzero(length > 60)
+    spoilt = score.copy()
+    spoilt[long[:4]] += 300
+    a, b = (fit_background(s, length, TYPICAL, fitting) for s in (score, spoilt))
+    assert len(a.bends) == 1
+    assert b.expected([20, 60, 190]) == pytest.approx(a.expected([20, 60, 190]), abs=0.5)
+
+
+def test_references_shorter_than_those_that_were_measured_are_not_thought_to_score_less():
+    score, length = simulated(1000)
+    fit = fit_background(score, length, TYPICAL)
+    assert fit.shortest == pytest.approx(np.quantile(length, 0.01))
+    assert fit.expected(2) == pytest.approx(fit.expected(fit.shortest))
+    assert fit.expected(2) < fit.expected(30)
+
+
+def test_one_relative_does_not_hide_in_the_smallest_measured_library():
+    score, length = simulated(100)
+    score[7] = 60.0
+    fit = fit_background(score, length, TYPICAL)
+    assert fit.p_value(60.0, length[7]) < 1e-7
+
+
 def test_higher_scores_are_rarer_and_tries_cost():
     fit = fit_background(*simulated(1000), TYPICAL)
     e = fit.e_value([10.0, 20.0, 30.0], [50, 50, 50], 1000, 1)

@@ -19,7 +19,7 @@ from melodysim.melody import Piece
 from melodysim.report.blocks import block_rolls
 from melodysim.report.passage import Passage, columns, note_name, passage_of
 from melodysim.sequence import estimate_key
-from melodysim.verdict import Verdict
+from melodysim.verdict import REVIEW_RATE, Verdict
 from melodysim.wording import HEADLINES, PAIR_HEADLINES, clock, odds
 
 STYLES = {"clear": "bold green", "review": "bold yellow", "likely": "bold red"}
@@ -162,7 +162,7 @@ def _table(matches: tuple[Match, ...]) -> Table:
             str(match.notes),
             f"{match.identity:.0%}",
             odds(match.e_value),
-            style="" if match.e_value < 0.05 else "dim",
+            style="" if match.e_value < REVIEW_RATE else "dim",
         )
     return table
 

@@ -10,7 +10,14 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, TimeoutError, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Future,
+    ThreadPoolExecutor,
+    TimeoutError,
+    wait,
+)
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -247,9 +254,9 @@ def compared(
     Yields
     ------
     list of Alike
-        What came of a task, as they come. What a worker failed at (it died, it was given up) is done here
-        instead: there is no track to blame for it. So is all that is left once the workers are out of
-        memory or gone.
+        What came of a task, as they come. What a worker failed at (it died, it was given up) is done
+        here instead: there is no track to blame for it. So is all that is left once the workers are out
+        of memory or gone.
     """
     waiting = iter(tasks)
     running: dict[Future[Any], Task] = {}

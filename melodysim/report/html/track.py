@@ -348,6 +348,9 @@ def _facts(match: Match) -> list[tuple[str, str]]:
     else:
         facts.append(("Notes aligned", str(match.notes)))
         facts.append(("Of these with the same pitch", f"{match.identity:.0%}"))
+        facts.append(("Share of the shorter melody", f"{match.share:.0%}"))
+    if match.rhythm is not None:
+        facts.append(("Steps in the same rhythm", f"{match.rhythm:.0%}"))
     facts.append(("Voice of the track", match.voice or "melody"))
     facts.append(("Evidence", f"{match.score:.0f} bits"))
     return facts
