@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from melodysim.align.listen import (
     BLOCK_SECONDS,
+    PITCHES,
     QUANTUM,
     Evidence,
     Listening,
@@ -30,10 +31,16 @@ from melodysim.align.notes import IN_TIME, OTHER_RHYTHM, PITCH_ALONE, Costs, ali
 from melodysim.align.seeds import SEED
 from melodysim.library import Reference, Shelf
 from melodysim.match import Match, Span, Turn
-from melodysim.melody import Melody, Piece
+from melodysim.melody import Heard, Melody, Piece
 from melodysim.recurrence import places_in_melody, places_in_recording
 from melodysim.sequence import Sequence, normalise, retrograde
-from melodysim.significance import FITTED_ALL, Background, fit_background
+from melodysim.significance import (
+    FITTED_ALL,
+    FITTED_LISTENED,
+    Background,
+    fit_background,
+    sample_references,
+)
 
 CANDIDATES = 300
 """References that the first pass hands on. Of passages of 20 notes of which 15 % were changed, it
@@ -52,6 +59,11 @@ LINE_WEIGHT, LINE_CHANCE = 1.0, 3.0
 """What a transcribed line adds to what was heard of a recording: share of its standardised score, and
 from which score on. On 50 rendered songs the lines took the right one from first in 0.56 to 0.78; on 28
 real recordings they changed nothing (docs/hearing.md)."""
+PITCH_WEIGHT = 0.5
+"""What listening by pitch adds to listening by pitch class: share of its standardised score."""
+LISTENED_SAMPLE = 2400
+"""References that are listened to by pitch to measure chance, beside those that may be followed. With
+1,200, and so a fit further from the tail, E-values were two to three times too large."""
 TURN_NOTES = SEED + 1
 """Notes of a turn: five intervals, which two unrelated pop songs share once in 4,400 times."""
 DESCRIBED = 0.5
@@ -255,7 +267,7 @@ def _rank(
     if piece.heard is not None:
         tick("listening for every reference")
         evidence = prepare_evidence(piece.heard)
-        readings = [_read_salience(evidence, first, readings, library, works, threads)]
+        readings = [_read_salience(piece.heard, evidence, first, readings, library, works, threads)]
     best = _best_reading(readings, len(library.index))
     return _Ranked(piece, library, sequences, evidence, readings, best, _ranking(readings, best))
 
@@ -408,6 +420,7 @@ def _read_notes(
 
 
 def _read_salience(
+    heard: Heard,
     evidence: Evidence,
     first: list[NDArray[np.int8]],
     lines: list[_Hypothesis],
@@ -417,12 +430,14 @@ def _read_salience(
 ) -> _Hypothesis:
     """Listen for every reference, or the most promising of a very large library.
 
-    What the best of the transcribed lines says beyond chance is added.
+    The best by pitch class are listened to again by pitch, and what the best of the transcribed lines
+    says beyond chance is added.
     """
     references = np.arange(len(library.index))
+    sample = sample_references(library.index.order.key, np.ones(len(references), bool), LISTENED_SAMPLE)
     if len(references) > MAX_LISTENED:
         promising = _highest(np.max(first, axis=0), MAX_LISTENED)
-        references = np.unique(np.concatenate([promising, *library.backgrounds]))
+        references = np.unique(np.concatenate([promising, *library.backgrounds, sample]))
         corpus = library.index.corpus(references)
     else:
         corpus = library.index.whole
@@ -434,11 +449,47 @@ def _read_salience(
     for line in lines:
         excess = LINE_WEIGHT * np.maximum(line.standardised - LINE_CHANCE, 0)
         support[line.references] = np.maximum(support[line.references], excess)
-    score += np.where(score > 0, support[references] * background.scale, 0)
-    background = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL)
+    support = support[references]
+    if background.measured:  # typical values are of one look alone
+        chosen = _worth_another_look(
+            background.standardised(score, lengths), references, library, sample
+        )
+        references, found, lengths = references[chosen], found[chosen], lengths[chosen]
+        corpus = library.index.corpus(references)
+        again = scan_heard(corpus, prepare_evidence(heard, PITCHES), np.arange(len(chosen)), threads)
+        by_pitch = _fitted_to(sample, references, again[:, 0] / QUANTUM, lengths)
+        support = support[chosen] + PITCH_WEIGHT * by_pitch.standardised(again[:, 0] / QUANTUM, lengths)
+        score = score[chosen]
+    score += np.where(score > 0, support * background.scale, 0)
+    if background.measured:
+        background = _fitted_to(sample, references, score, lengths)
     fits = (background, background)
     e_value, standardised = _e_values(score, references, library, fits, tries)
     return _Hypothesis(references, score, e_value, standardised, fits, None, found=found)
+
+
+def _worth_another_look(
+    standardised: NDArray[np.float64],
+    references: NDArray[np.int64],
+    library: Shelf,
+    sample: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Choose the best references of each kind, and a sample to measure chance on: places among them."""
+    order = np.argsort(-standardised, kind="stable")
+    protected = library.protected[references[order]]
+    best = [order[kind][:CANDIDATES] for kind in (protected, ~protected)]
+    return np.unique(np.concatenate([*best, np.flatnonzero(np.isin(references, sample))]))
+
+
+def _fitted_to(
+    sample: NDArray[np.int64],
+    references: NDArray[np.int64],
+    score: NDArray[np.float64],
+    lengths: NDArray[np.integer],
+) -> Background:
+    """Fit what chance does to the scores of a sample, not of what was chosen for its scores."""
+    mine = np.isin(references, sample)
+    return fit_background(score[mine], lengths[mine], TYPICAL_HEARD, FITTED_LISTENED)
 
 
 def _best_reading(readings: list[_Hypothesis], references: int) -> NDArray[np.int64]:

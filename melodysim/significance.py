@@ -48,6 +48,8 @@ FITTED_ALL = Fitting((0.97, 0.999), (60.0, 150.0))
 with length. A short reference's score in a recording is bounded by its notes, a long one's is not: with
 one slope for all, references of over 150 notes were beyond E-values 20 times too seldom, of 45
 recordings, and those of 50 to 80 notes 1.7 times too often (docs/how-it-works.md)."""
+FITTED_LISTENED = Fitting((0.95, 0.997), FITTED_ALL.bends)
+"""For a sample of two thousand references that a recording was listened to for by pitch, too."""
 FEWEST_FITTED = 200
 """Scores that a fit rests on, if there are so many: a small library is fitted from lower down."""
 FEWEST_LEFT_OUT = 5

@@ -8,11 +8,15 @@ octaves, sliding pitch and wrong note boundaries, which ruin transcriptions, the
 idea is that of score-informed alignment (Raphael 2006, "Aligning music audio with symbolic scores
 using a hybrid graphical model"), made local in both melodies as by Smith & Waterman (1981).
 
+That is done twice, in two spaces: by pitch class for every reference, then by pitch for the best of them
+and for a sample. By pitch class no octave that a network mistakes can do harm, and chords and overtones
+look like the tune; by pitch they do not. Each finds what the other does not (docs/hearing.md).
+
 Conventions
 -----------
 Evidence is in nats per 58 ms, kept as integers (`QUANTUM` per nat): sums are exact, and the order of
-work cannot change a result. The kernel runs over all times and all 12 transpositions in its
-innermost loop, flattened (time major), with `pad` entries before time 0 so that a look back in time
+work cannot change a result. The kernel runs over all times and all transpositions in its innermost
+loop, flattened (time major), with `pad` entries before time 0 so that a look back in time
 never leaves the array. Recordings are cut into overlapping blocks, which also keeps sums in int16.
 """
 
@@ -27,14 +31,8 @@ from melodysim.align.corpus import Corpus, in_threads
 from melodysim.melody import LOWEST_HEARD, Heard
 
 # Tuned on the first recording of each of 14 pairs, reported on the second (docs/how-it-works.md).
-REGISTER = (52, 88)
-"""MIDI note numbers that may be the tune: E3 up; below it the bass would always be heard."""
 FLOOR = 0.03
 """Added to strength before the logarithm: what the model's outputs show of silence."""
-BACKGROUND_EXPONENT = 0.3
-"""How far the background is that of the pitch class (1) or of the whole recording (0)."""
-BIAS = 0.1
-"""Nats per 58 ms taken off everywhere, so that unrelated notes lose and alignments stay local."""
 LIMIT = 3.0
 """Evidence is clipped to ± this many nats."""
 SILENCED = -1.0
@@ -63,15 +61,65 @@ _HIGHEST_SUM = 20000
 CLASSES = 12
 
 
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """Log-odds of each pitch class over time, ready for the kernel, in blocks.
+@dataclass(frozen=True)
+class Space:
+    """In what pitches of a recording and of references are compared.
 
     Attributes
     ----------
-    blocks : tuple of ndarray of int16, shape (12, pad + (steps + 1) * 12)
-        For each pitch class of the reference: cumulative evidence at each time, for each of the 12
-        transpositions.
+    register : (int, int)
+        MIDI note numbers that may be the tune, the first and the one after the last.
+    exponent : float
+        How far the background is that of the single pitch (1) or of the whole recording (0).
+    bias : float
+        Nats per 58 ms taken off everywhere, so that unrelated notes lose and alignments stay local.
+    rows : int
+        Different pitches of a reference that are told apart.
+    lanes : int
+        Transpositions that are tried.
+    lowest : int or None
+        MIDI note number of the lowest row at the lowest transposition; None where only the pitch class
+        counts.
+    """
+
+    register: tuple[int, int]
+    exponent: float
+    bias: float
+    rows: int
+    lanes: int
+    lowest: int | None = None
+
+    def rows_of(self, corpus: Corpus) -> NDArray[np.int16]:
+        """Give the row of each note of some references."""
+        if self.lowest is None:
+            return corpus.pitch % np.int16(CLASSES)
+        # About the median, so that what lies too far off to have a row is little.
+        owner = np.repeat(np.arange(len(corpus.start) - 1), np.diff(corpus.start))
+        ordered = corpus.pitch[np.lexsort((corpus.pitch, owner))]
+        median = ordered[(corpus.start[:-1] + corpus.start[1:]) // 2]
+        rows: NDArray[np.int16] = np.clip(
+            corpus.pitch - median[owner] + self.rows // 2, 0, self.rows - 1
+        )
+        return rows
+
+
+PITCH_CLASSES = Space((52, 88), 0.3, 0.1, CLASSES, CLASSES)
+"""From E3 up: below it the bass would always be heard."""
+PITCHES = Space((40, 88), 0.6, 0.25, 31, 30, lowest=33)
+"""From E2 up, where men sing. The median of a reference may lie at MIDI 48 to 77, its notes up to 15
+semitones from it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Log-odds of each pitch over time, ready for the kernel, in blocks.
+
+    Attributes
+    ----------
+    space : Space
+        Which pitches.
+    blocks : tuple of ndarray of int16, shape (rows, pad + (steps + 1) * lanes)
+        For each row of the reference: cumulative evidence at each time, for each transposition.
     starts : tuple of int
         First step of each block.
     step : float
@@ -80,6 +128,7 @@ class Evidence:
         Entries before time 0.
     """
 
+    space: Space
     blocks: tuple[NDArray[np.int16], ...]
     starts: tuple[int, ...]
     step: float
@@ -115,37 +164,44 @@ class Listening:
     tempo_ratio: float
 
 
-def log_odds(strength: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Evidence for each pitch class at each time against the recording's own background.
+def log_odds(strength: NDArray[np.float32], space: Space) -> NDArray[np.float64]:
+    """Evidence for each pitch at each time against the recording's own background.
 
     Parameters
     ----------
     strength : ndarray of float32, shape (steps, 88)
         As in `Heard`.
+    space : Space
+        Which pitches.
 
     Returns
     -------
-    ndarray of float64, shape (steps, 12)
-        Nats per 58 ms; column 0 is C. A step in which nothing sounds has little evidence for or
-        against anything.
+    ndarray of float64, shape (steps, pitches)
+        Nats per 58 ms; column 0 is C, or the lowest pitch of the register. A step in which nothing
+        sounds has little evidence for or against anything.
     """
-    low, high = REGISTER
+    low, high = space.register
     sung = strength[:, low - LOWEST_HEARD : high - LOWEST_HEARD].astype(np.float64)
-    classes = np.arange(low, high) % CLASSES
-    folded = np.stack([sung[:, classes == c].max(axis=1) for c in range(CLASSES)], axis=1)
-    overall = folded.mean()
-    own = folded.mean(axis=0, keepdims=True)
-    background = own**BACKGROUND_EXPONENT * overall ** (1 - BACKGROUND_EXPONENT)
-    odds = np.log((folded + FLOOR) / (background + FLOOR)) - BIAS
+    if space.lowest is None:
+        classes = np.arange(low, high) % CLASSES
+        sung = np.stack([sung[:, classes == c].max(axis=1) for c in range(CLASSES)], axis=1)
+    overall = sung.mean()
+    own = sung.mean(axis=0, keepdims=True)
+    background = own**space.exponent * overall ** (1 - space.exponent)
+    odds = np.log((sung + FLOOR) / (background + FLOOR)) - space.bias
     return np.clip(odds, -LIMIT, LIMIT)
 
 
-def prepare_evidence(heard: Heard, silenced: NDArray[np.float64] | None = None) -> Evidence:
+def prepare_evidence(
+    heard: Heard, space: Space = PITCH_CLASSES, silenced: NDArray[np.float64] | None = None
+) -> Evidence:
     """Turn what was heard into cumulative evidence.
 
     Parameters
     ----------
     heard : Heard
+    space : Space, optional
+        Which pitches.
     silenced : ndarray of float64, shape (n, 2), optional
         Seconds from and to which everything is taken as not heard.
 
@@ -156,28 +212,37 @@ def prepare_evidence(heard: Heard, silenced: NDArray[np.float64] | None = None) 
     """
     step = heard.frame * ROWS_PER_STEP
     steps = len(heard.strength) // ROWS_PER_STEP
-    pad = (int(MAX_NOTE_SECONDS / step * LONGEST) + 2) * CLASSES
+    pad = (int(MAX_NOTE_SECONDS / step * LONGEST) + 2) * space.lanes
     if steps == 0:
-        return Evidence((), (), step, pad)
+        return Evidence(space, (), (), step, pad)
     rows = heard.strength[: steps * ROWS_PER_STEP]
-    odds = log_odds(rows.reshape(steps, ROWS_PER_STEP, -1).mean(axis=1)) * (step / REFERENCE_ROW)
+    share = step / REFERENCE_ROW
+    odds = log_odds(rows.reshape(steps, ROWS_PER_STEP, -1).mean(axis=1), space) * share
     for begin, end in np.zeros((0, 2)) if silenced is None else silenced:
         odds[int(begin / step) : int(np.ceil(end / step))] = SILENCED
+    if space.lowest is not None:  # one more column, for what lies outside the register
+        odds = np.pad(odds, ((0, 0), (0, 1)), constant_values=-LIMIT * share)
     size, overlap = round(BLOCK_SECONDS / step), round(OVERLAP_SECONDS / step)
     starts = list(range(0, max(1, steps - overlap), size - overlap))
-    blocks = tuple(_cumulative(odds[start : start + size], pad) for start in starts)
-    return Evidence(blocks, tuple(starts), step, pad)
+    blocks = tuple(_cumulative(odds[start : start + size], space, pad) for start in starts)
+    return Evidence(space, blocks, tuple(starts), step, pad)
 
 
-def _cumulative(odds: NDArray[np.float64], pad: int) -> NDArray[np.int16]:
+def _cumulative(odds: NDArray[np.float64], space: Space, pad: int) -> NDArray[np.int16]:
     """Sum evidence over time, laid out as the kernel reads it."""
-    total = np.concatenate([np.zeros((1, CLASSES)), np.cumsum(odds, axis=0)])
-    laid = np.zeros((CLASSES, pad + total.size), np.int16)
-    for pitch_class in range(CLASSES):
-        heard_class = (pitch_class + np.arange(CLASSES)) % CLASSES
-        sums = np.rint(total[:, heard_class].reshape(-1) * QUANTUM)
-        # Evidence averages below 1 nat by construction: sums stay far inside int16 in any music.
-        laid[pitch_class, pad:] = np.clip(sums, -_HIGHEST_SUM, _HIGHEST_SUM)
+    total = np.concatenate([np.zeros((1, odds.shape[1])), np.cumsum(odds, axis=0)])
+    # Evidence averages below 1 nat by construction: sums stay far inside int16 in any music.
+    sums = np.clip(np.rint(total * QUANTUM), -_HIGHEST_SUM, _HIGHEST_SUM).astype(np.int16)
+    laid = np.zeros((space.rows, pad + len(total) * space.lanes), np.int16)
+    for row in range(space.rows):
+        columns = row + np.arange(space.lanes)
+        if space.lowest is None:
+            columns %= CLASSES
+        else:
+            columns += space.lowest - space.register[0]
+            outside = (columns < 0) | (columns >= odds.shape[1] - 1)
+            columns[outside] = odds.shape[1] - 1
+        laid[row, pad:] = sums[:, columns].reshape(-1)
     return laid
 
 
@@ -211,7 +276,7 @@ def scan_heard(
     from melodysim.align import listen_kernels as kernels
 
     tempi = np.array(MEDIAN_NOTES) / evidence.step
-    classes = corpus.pitch % np.int16(CLASSES)
+    rows, lanes = evidence.space.rows_of(corpus), evidence.space.lanes
     best = np.zeros((len(melodies), 3), np.int32)
     for number, block in enumerate(evidence.blocks):
 
@@ -220,7 +285,8 @@ def scan_heard(
             kernels.listen_many(
                 block,
                 evidence.pad,
-                classes,
+                lanes,
+                rows,
                 corpus.gap,
                 corpus.start,
                 share,
@@ -249,7 +315,7 @@ def trace_heard(
     corpus : Corpus
         The references.
     evidence : Evidence
-        Of the recording.
+        Of the recording, by `PITCH_CLASSES`.
     heard : Heard
         The same recording, to tell the octave.
     melody : int
@@ -272,10 +338,10 @@ def trace_heard(
     rules = _rules()
     work = np.empty((2, 2, block.shape[1]), np.int16)
     _, last, place = kernels.listen(
-        block, evidence.pad, classes, nominal, rules, work[0], work[1], True
+        block, evidence.pad, CLASSES, classes, nominal, rules, work[0], work[1], True
     )
     lane, steps = place % CLASSES, (block.shape[1] - evidence.pad) // CLASSES - 1
-    move = kernels.trace(block, evidence.pad, classes, nominal, rules, steps, lane, last)
+    move = kernels.trace(block, evidence.pad, CLASSES, classes, nominal, rules, steps, lane, last)
     rows = []
     j, t = last + 1, place // CLASSES
     while j > 0 and move[j, t]:

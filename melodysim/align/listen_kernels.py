@@ -42,10 +42,11 @@ def _advance(e0, e1, e2, e3, total, before, skip, unusual, next_total, out, free
 
 
 @njit(nogil=True, cache=True)
-def listen(block, pad, pitch_class, nominal, rules, score, free, locate):  # pragma: no cover
+def listen(block, pad, lanes, row, nominal, rules, score, free, locate):  # pragma: no cover
     """Best local alignment of one reference at one tempo: score, last note, place in the block.
 
-    The last two only where they are asked for: looking for the place of every new best score takes
+    `block` holds a row of cumulative evidence for each pitch of the reference, `lanes` transpositions
+    at each time; `row` says which row each note is of. The last two results only where they are asked for: looking for the place of every new best score takes
     longer than all the rest. `score` and `free` are [2, entries]: before and after the note at hand,
     in turn.
     """
@@ -54,22 +55,22 @@ def listen(block, pad, pitch_class, nominal, rules, score, free, locate):  # pra
     score[:, :pad] = _OUTSIDE
     free[:, :pad] = _OUTSIDE
     score[0, pad:] = 0
-    total = block[pitch_class[0]]
+    total = block[row[0]]
     for x in range(pad, total.shape[0]):
         free[0, x] = -total[x]
     best, last, place = np.int16(0), 0, 0
-    for j in range(pitch_class.shape[0]):
-        total = block[pitch_class[j]]
-        next_total = block[pitch_class[min(j + 1, pitch_class.shape[0] - 1)]]
+    for j in range(row.shape[0]):
+        total = block[row[j]]
+        next_total = block[row[min(j + 1, row.shape[0] - 1)]]
         a, b, c, d, usual = _lengths(nominal[j], shortest, longest)
         now, after = free[j % 2], free[(j + 1) % 2]
         reached = _advance(
-            now[pad - a * 12 : pad - a * 12 + size],
-            now[pad - b * 12 : pad - b * 12 + size],
-            now[pad - c * 12 : pad - c * 12 + size],
-            now[pad - d * 12 : pad - d * 12 + size],
+            now[pad - a * lanes : pad - a * lanes + size],
+            now[pad - b * lanes : pad - b * lanes + size],
+            now[pad - c * lanes : pad - c * lanes + size],
+            now[pad - d * lanes : pad - d * lanes + size],
             total[pad:],
-            score[j % 2][pad - usual * 12 : pad - usual * 12 + size],
+            score[j % 2][pad - usual * lanes : pad - usual * lanes + size],
             skip,
             unusual,
             next_total[pad:],
@@ -89,7 +90,8 @@ def listen(block, pad, pitch_class, nominal, rules, score, free, locate):  # pra
 def listen_many(  # pragma: no cover
     block,
     pad,
-    pitch_class,
+    lanes,
+    row,
     gap,
     start,
     melodies,
@@ -108,26 +110,26 @@ def listen_many(  # pragma: no cover
         lo, hi = start[m], start[m + 1]
         for tempo in range(tempi.shape[0]):
             nominal = np.minimum(gap[lo:hi] * (tempi[tempo] / median[m]), cap)
-            best, _, _ = listen(block, pad, pitch_class[lo:hi], nominal, rules, score, free, False)
+            best, _, _ = listen(block, pad, lanes, row[lo:hi], nominal, rules, score, free, False)
             if best > out[k, 0]:
                 out[k, 0], out[k, 1] = best, tempo
 
 
 @njit(nogil=True, cache=True)
-def trace(block, pad, pitch_class, nominal, rules, steps, lane, last):  # pragma: no cover
+def trace(block, pad, lanes, row, nominal, rules, steps, lane, last):  # pragma: no cover
     """Give moves [notes + 1, steps + 1] of one transposition: 0 none, +d heard, -d passed over."""
     shortest, longest, skip, unusual = rules
     notes = last + 1
     score = np.zeros((notes + 1, steps + 1), np.int32)
     move = np.zeros((notes + 1, steps + 1), np.int16)
     for j in range(notes):
-        total = block[pitch_class[j]]
+        total = block[row[j]]
         a, b, c, d, usual = _lengths(nominal[j], shortest, longest)
         for t in range(steps + 1):
             best, how = 0, 0
             for length in (a, b, c, d):
                 if length <= t:
-                    here = total[pad + t * 12 + lane] - total[pad + (t - length) * 12 + lane]
+                    here = total[pad + t * lanes + lane] - total[pad + (t - length) * lanes + lane]
                     value = score[j, t - length] + here
                     if (length == a and a != b) or (length == d and d != c):
                         value -= unusual
