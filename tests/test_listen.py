@@ -91,7 +91,7 @@ def test_a_melody_is_heard_in_another_key_tempo_and_octave(shift, faster):
 
 @pytest.mark.parametrize("shift", [0, 5, -7])
 def test_by_pitch_a_melody_is_told_from_its_pitch_classes(shift):
-    """The same pitch classes an octave here, an octave there, are the tune by class and not by pitch."""
+    """Its pitch classes in this octave and that are the tune by pitch class, and not by pitch."""
     rng = np.random.default_rng(12)
     tune = random_tune(rng, 30, low=60, high=72)
     scattered = Melody.from_notes(

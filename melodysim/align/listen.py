@@ -8,9 +8,9 @@ octaves, sliding pitch and wrong note boundaries, which ruin transcriptions, the
 idea is that of score-informed alignment (Raphael 2006, "Aligning music audio with symbolic scores
 using a hybrid graphical model"), made local in both melodies as by Smith & Waterman (1981).
 
-That is done twice, in two spaces: by pitch class for every reference, then by pitch for the best of them
-and for a sample. By pitch class no octave that a network mistakes can do harm, and chords and overtones
-look like the tune; by pitch they do not. Each finds what the other does not (docs/hearing.md).
+That is done twice, in two spaces: by pitch class for every reference, then by pitch for the best of
+them and for a sample. By pitch class no octave that a network mistakes can do harm, and chords and
+overtones look like the tune; by pitch they do not. Each finds what the other does not (docs/hearing.md).
 
 Conventions
 -----------

@@ -45,10 +45,10 @@ def _advance(e0, e1, e2, e3, total, before, skip, unusual, next_total, out, free
 def listen(block, pad, lanes, row, nominal, rules, score, free, locate):  # pragma: no cover
     """Best local alignment of one reference at one tempo: score, last note, place in the block.
 
-    `block` holds a row of cumulative evidence for each pitch of the reference, `lanes` transpositions
-    at each time; `row` says which row each note is of. The last two results only where they are asked for: looking for the place of every new best score takes
-    longer than all the rest. `score` and `free` are [2, entries]: before and after the note at hand,
-    in turn.
+    `block` holds a row of cumulative evidence for each pitch of a reference, `lanes` transpositions at
+    each time; `row` says which row each note is of. The last two results only where they are asked for:
+    looking for the place of every new best score takes longer than all the rest. `score` and `free` are
+    [2, entries]: before and after the note at hand, in turn.
     """
     shortest, longest, skip, unusual = rules
     size = score.shape[1] - pad
