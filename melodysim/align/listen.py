@@ -10,7 +10,8 @@ using a hybrid graphical model"), made local in both melodies as by Smith & Wate
 
 That is done twice, in two spaces: by pitch class for every reference, then by pitch for the best of
 them and for a sample. By pitch class no octave that a network mistakes can do harm, and chords and
-overtones look like the tune; by pitch they do not. Each finds what the other does not (docs/hearing.md).
+overtones look like the tune; by pitch they do not. Each finds what the other does not
+(docs/hearing.md).
 
 Conventions
 -----------
