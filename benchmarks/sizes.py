@@ -73,7 +73,7 @@ def queries(
     made = []
     for _ in range(count):
         name = library.index.name(int(rng.choice(long)))
-        planted = passage(library.melody(name), PLANTED_NOTES, changed, rng)
+        planted, _ = passage(library.melody(name), PLANTED_NOTES, changed, rng)
         around = [hosts[k] for k in rng.choice(len(hosts), 12)]
         whole = joined([*around[:2], planted, *around[2:]], QUERY_NOTES)
         made.append((name, Piece("query", "notes", (whole,), whole.end)))
