@@ -14,10 +14,12 @@ import numpy as np
 
 from melodysim.errors import LibraryError, ReadError
 from melodysim.library import Entry, Library, MemoryShelf, Reference
+from melodysim.likeness import p_value_of_likeness
 from melodysim.match import Match
 from melodysim.matching import find_matches
 from melodysim.melody import Melody, Piece
 from melodysim.rights import Rights
+from melodysim.significance import standardised_of
 from melodysim.transcribe.voices import MIN_NOTES
 from melodysim.verdict import Rates, Verdict, judge, judge_pair
 
@@ -134,7 +136,7 @@ class PairReport:
     new, earlier : Piece
         The works.
     score : float
-        How much more alike they are than unrelated works; comparable between pairs.
+        How much more alike they are than unrelated works, standardised; comparable between pairs.
     verdict : Verdict
         On the new work.
     match : Match or None
@@ -167,7 +169,8 @@ def compare(
     -------
     PairReport
         Judged by pitch alone, whatever the rhythm: other words force other rhythms, and the published
-        comparisons of court cases (percent melodic identity; Savage et al. 2018) go by pitch too.
+        comparisons of court cases (percent melodic identity; Savage et al. 2018) go by pitch too. Two
+        recordings are compared in every way there is, in both directions (`melodysim.likeness`).
 
     Raises
     ------
@@ -178,13 +181,19 @@ def compare(
     require_melody(earlier)
     background = library.background_melodies()
     match = _best_passage(new, earlier, background, threads)
+    score = match.standardised if match else 0.0
     if new.heard is not None and earlier.heard is not None:
         # Each is listened to for the other's line: which of the two is transcribed better is luck.
         turned = _best_passage(earlier, new, background, threads)
         if turned and (match is None or turned.standardised > match.standardised):
             match = _turned(turned, new, earlier)
+        # The passage shows where. How much it says is what all ways of listening say together.
+        best = match.standardised if match else -np.inf
+        p_value = p_value_of_likeness(new, earlier, best, background, threads)
+        score = standardised_of(p_value)
+        match = replace(match, e_value=p_value) if match else None
     verdict = judge_pair(new, match, rates or Rates())
-    return PairReport(new, earlier, match.standardised if match else 0.0, verdict, match)
+    return PairReport(new, earlier, score, verdict, match)
 
 
 def _turned(match: Match, new: Piece, earlier: Piece) -> Match:

@@ -208,6 +208,33 @@ def find_matches(
     return [ranked.described(*found) for found in ranked.traced(wanted).items()]
 
 
+def standings(
+    piece: Piece, library: Shelf, references: NDArray[np.int64], threads: int = 1
+) -> NDArray[np.float64]:
+    """Say how far above chance references stand in a piece, by pitch alone.
+
+    Parameters
+    ----------
+    piece : Piece
+        With at least one melody.
+    library : Shelf
+    references : ndarray of int64, shape (n,)
+        Which; the others are background.
+    threads : int, optional
+        Threads to use; the result does not depend on it.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Standardised scores, of the reading that says most for each.
+    """
+    ranked = _rank(piece, library, threads, references, False, None, _silent)
+    highest = np.full(len(library.index), -np.inf)
+    for reading in ranked.readings:
+        highest[reading.references] = np.maximum(highest[reading.references], reading.standardised)
+    return highest[references]
+
+
 def matches_below(
     piece: Piece, library: Shelf, e_value: float, promising: NDArray[np.int64], threads: int = 1
 ) -> dict[int, Match]:
@@ -409,12 +436,16 @@ def _read_notes(
     # (Karplus et al. 2005, "What is the value added by human intervention", the reverse null model).
     order = np.argsort(e_value, kind="stable")
     protected = library.protected[references[order]]
-    best = np.concatenate([order[protected][:CONTROLLED], order[~protected][:CONTROLLED]])
+    sample = np.searchsorted(references, np.concatenate(library.backgrounds))
+    best = np.unique(
+        np.concatenate([order[protected][:CONTROLLED], order[~protected][:CONTROLLED], sample])
+    )
     backwards = align_scores(retrograde(sequence), corpus, best, threads, costs)
     kinds = library.protected[references[best]]
     lengths = corpus.lengths[best]
     expected = np.where(kinds, fits[1].expected(lengths), fits[0].expected(lengths))
     score[best] = np.maximum(score[best] - np.maximum(backwards - expected, 0), 0)
+    fits = _backgrounds(score, references, library)
     e_value, standardised = _e_values(score, references, library, fits, tries)
     return _Hypothesis(references, score, e_value, standardised, fits, melody, costs)
 

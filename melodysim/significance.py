@@ -179,6 +179,29 @@ def _supported(bends: tuple[float, ...], length: NDArray[np.integer]) -> tuple[f
     return tuple(chosen)
 
 
+def harmonic_mean(p_values: ArrayLike) -> float:
+    """Put p-values of one hypothesis together, however they depend on each other.
+
+    Wilson (2019), "The harmonic mean p-value for combining dependent tests": one that is small counts,
+    as with Bonferroni's correction, and several that are middling count too.
+
+    Parameters
+    ----------
+    p_values : array_like
+        Above 0, at most 1.
+
+    Returns
+    -------
+    float
+    """
+    return float(1 / np.mean(1 / np.asarray(p_values, np.float64)))
+
+
+def standardised_of(p_value: float) -> float:
+    """Give the standardised score (mode 0, scale 1) that has a p-value."""
+    return float(-np.log(-np.log1p(-min(p_value, 1 - 1e-12))))
+
+
 def sample_references(
     keys: NDArray[np.uint32], among: NDArray[np.bool_], size: int = SAMPLE
 ) -> NDArray[np.int64]:

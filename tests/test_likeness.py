@@ -1,0 +1,54 @@
+"""Two recordings: put together from many comparisons, each of which says little."""
+
+import numpy as np
+import pytest
+from conftest import random_tune
+from hypothesis import given
+from hypothesis import strategies as st
+from test_listen import heard_from
+
+from melodysim.checking import compare
+from melodysim.melody import Melody, Piece
+from melodysim.significance import Background, harmonic_mean, standardised_of
+
+
+def recording(melody, rng, shift=0, lines=3, wrong=0.3):
+    """A recording of a melody, with lines in which a share of the notes is wrong."""
+    heard = heard_from(melody, rng, shift, noise=0.3)
+    transcribed = []
+    for _ in range(lines):
+        off = np.where(rng.random(len(melody)) < wrong, rng.integers(-7, 8, len(melody)), 0)
+        transcribed.append(
+            Melody.from_notes(melody.onset, melody.duration, melody.pitch + shift + off, voice="line")
+        )
+    return Piece("song.mp3", "audio", tuple(transcribed), melody.end, heard=heard)
+
+
+def test_recordings_of_one_tune_are_alike_and_others_are_not(library):
+    rng = np.random.default_rng(8)
+    tune = random_tune(rng, 40, low=60, high=76)
+    one, again = recording(tune, rng), recording(tune, rng, shift=3)
+    other = recording(random_tune(rng, 40, low=60, high=76), rng)
+    alike, unlike = compare(one, again, library), compare(one, other, library)
+    assert alike.verdict.level == "likely"
+    assert alike.score > 8 > 4 > unlike.score
+    assert unlike.verdict.level == "clear"
+    assert alike.match.e_value == pytest.approx(np.exp(-alike.score), rel=0.01)
+
+
+def test_it_does_not_matter_which_recording_comes_first(library):
+    rng = np.random.default_rng(4)
+    one, other = (recording(random_tune(rng, 30, low=60, high=76), rng) for _ in range(2))
+    assert compare(one, other, library).score == pytest.approx(compare(other, one, library).score)
+
+
+def test_harmonic_mean_by_hand():
+    assert harmonic_mean([0.5, 0.25]) == pytest.approx(1 / 3)
+    # One that is small counts as with Bonferroni's correction.
+    assert harmonic_mean([1e-9, 1.0]) == pytest.approx(2e-9)
+
+
+@given(st.floats(-3, 600))
+def test_standardised_of_undoes_the_p_value(score):
+    unit = Background(mode=0.0, per_log_length=0.0, scale=1.0)
+    assert standardised_of(float(unit.p_value(score, 1))) == pytest.approx(score, abs=1e-4)
