@@ -63,7 +63,10 @@ def test_the_first_pass_is_the_same_in_every_set(name, seed):
 
 
 @needs_native
-@given(seed=st.integers(0, 2**32), costs=st.sampled_from([notes.IN_TIME, notes.PITCH_ALONE]))
+@given(
+    seed=st.integers(0, 2**32),
+    costs=st.sampled_from([notes.IN_TIME, notes.OTHER_RHYTHM, notes.PITCH_ALONE]),
+)
 @settings(max_examples=10, deadline=None)
 def test_the_second_pass_is_the_same_to_the_bit(seed, costs):
     rng = np.random.default_rng(seed)

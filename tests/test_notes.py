@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melodysim.align.corpus import build_corpus
-from melodysim.align.notes import IN_TIME, PITCH_ALONE, align_path, align_scores
+from melodysim.align.notes import IN_TIME, OTHER_RHYTHM, PITCH_ALONE, align_path, align_scores
 from melodysim.melody import Melody
 from melodysim.rarity import own_surprisal
 from melodysim.sequence import normalise
@@ -86,7 +86,7 @@ def test_kernel_agrees_with_the_slow_recurrence(seed):
         query = tune([*query.pitch[: len(query) - len(cut)], *cut], query.duration)
     q, r = normalise(query), normalise(reference)
     corpus = build_corpus([r])
-    for costs in (IN_TIME, PITCH_ALONE):
+    for costs in (IN_TIME, OTHER_RHYTHM, PITCH_ALONE):
         fast = float(align_scores(q, corpus, np.array([0]), costs=costs)[0])
         assert fast == pytest.approx(slow_align(q, r, corpus, costs), abs=1e-3)
         assert align_path(q, corpus, 0, costs).score == pytest.approx(fast, abs=1e-4)
