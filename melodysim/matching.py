@@ -436,16 +436,14 @@ def _read_notes(
     # (Karplus et al. 2005, "What is the value added by human intervention", the reverse null model).
     order = np.argsort(e_value, kind="stable")
     protected = library.protected[references[order]]
-    sample = np.searchsorted(references, np.concatenate(library.backgrounds))
-    best = np.unique(
-        np.concatenate([order[protected][:CONTROLLED], order[~protected][:CONTROLLED], sample])
-    )
+    best = np.concatenate([order[protected][:CONTROLLED], order[~protected][:CONTROLLED]])
     backwards = align_scores(retrograde(sequence), corpus, best, threads, costs)
     kinds = library.protected[references[best]]
     lengths = corpus.lengths[best]
     expected = np.where(kinds, fits[1].expected(lengths), fits[0].expected(lengths))
+    # The background stays what it was. Fitted to scores from which the same had been taken off, it put
+    # made-up tunes where they belong, and real songs, which share turns, too low (docs/how-it-works.md).
     score[best] = np.maximum(score[best] - np.maximum(backwards - expected, 0), 0)
-    fits = _backgrounds(score, references, library)
     e_value, standardised = _e_values(score, references, library, fits, tries)
     return _Hypothesis(references, score, e_value, standardised, fits, melody, costs)
 

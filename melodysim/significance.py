@@ -41,7 +41,7 @@ class Fitting:
     bends: tuple[float, ...] = ()
 
 
-FITTED_SAMPLE = Fitting((0.50, 0.98))
+FITTED_SAMPLE = Fitting((0.30, 0.98))
 """For the scores of a sample of references."""
 FITTED_ALL = Fitting((0.97, 0.999), (60.0, 150.0))
 """Where every reference has a score: there are enough to go by the tail alone, and to see how it goes
