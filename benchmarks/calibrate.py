@@ -9,8 +9,8 @@ but for those that are variants of a tune that stayed: folk tunes have families)
 Markov models of order 2 of intervals and of durations fitted on the library, have no families: they say
 what chance does (an order of 3, on both together, was tried: it copies whole phrases). `--songs` takes
 MIDI files of songs that have nothing to do with the built-in tunes, and checks every 60 notes of their
-melodies. Prints the share of each with E below x, and the logistic of log10 E that separates the made-up
-tunes from the hidden passages, fitted on even cases and scored on odd ones.
+melodies. Prints the share of each with E below x, and the logistic of log10 E that separates made-up
+tunes from hidden passages, fitted on even cases and scored on odd ones.
 """
 
 from __future__ import annotations
