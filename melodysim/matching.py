@@ -441,8 +441,8 @@ def _read_notes(
     kinds = library.protected[references[best]]
     lengths = corpus.lengths[best]
     expected = np.where(kinds, fits[1].expected(lengths), fits[0].expected(lengths))
-    # The background stays what it was: fitted to scores from which the same has been taken off, it puts
-    # made-up tunes where they belong, but real songs, which share turns, too low (docs/how-it-works.md).
+    # The background stays what it was: fitted to scores treated in the same way, it puts made-up tunes
+    # where they belong, but real songs, which share turns, too low (docs/how-it-works.md).
     score[best] = np.maximum(score[best] - np.maximum(backwards - expected, 0), 0)
     e_value, standardised = _e_values(score, references, library, fits, tries)
     return _Hypothesis(references, score, e_value, standardised, fits, melody, costs)
