@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from melodysim.match import Match
+from melodysim.matching import DESCRIBED
 from melodysim.melody import Piece
 from melodysim.significance import SMALLEST_BACKGROUND
 
@@ -34,16 +35,18 @@ def describe(match: Match, unrelated: str = "tracks") -> str:
         f"{match.notes} notes from {clock(begin)} to {clock(end)} {verb} “{match.reference.title}”{by}"
         f", {transposed(match.transposition)}{'' if match.in_time else ', in another rhythm'}"
         f"; {chance(match.e_value, unrelated)}."
-        f" {likeness_words(match)}"
+        f"{likeness_words(match)}"
         f"{rarity_words(match) if unrelated == 'tracks' else ''}{recurrence_words(match)}"
     )
 
 
 def likeness_words(match: Match) -> str:
-    """Say whether most of the melody follows, or a passage of it."""
+    """Say whether most of the melody follows, or a passage of it; nothing of what chance explains."""
+    if match.e_value >= DESCRIBED:
+        return ""
     kind = "the same tune" if match.likeness == "tune" else "a passage"
     much = f": {match.share:.0%} of the shorter melody" if match.evidence == "notes" else ""
-    return f"It is {kind}{much}."
+    return f" It is {kind}{much}."
 
 
 def recurrence_words(match: Match) -> str:
@@ -154,11 +157,15 @@ def how_often(e_value: float, unrelated: str = "tracks") -> str:
     --------
     >>> how_often(0.00025), how_often(3.0)
     ('in 1 of 4,000 unrelated tracks', 'about 3 times in any track')
+    >>> how_often(0.7, "pairs of works")  # one comparison each: no more than all of them
+    'in most unrelated pairs of works'
     """
+    if e_value >= 0.5 and unrelated != "tracks":
+        return f"in most unrelated {unrelated}"
     if e_value >= 0.5:
         times = round(e_value)
         count = "once" if times <= 1 else f"{times:,} times"
-        return f"about {count} in any {unrelated.removesuffix('s')}"
+        return f"about {count} in any track"
     if e_value < 1e-9:
         return f"in fewer than 1 of a billion unrelated {unrelated}"
     return f"in 1 of {_rounded(1 / e_value):,} unrelated {unrelated}"
@@ -170,8 +177,10 @@ def _rounded(value: float) -> int:
     return round(value / 10**digits) * 10**digits
 
 
-def odds(e_value: float) -> str:
+def odds(e_value: float, unrelated: str = "tracks") -> str:
     """Give an E-value in the width of a table cell."""
+    if e_value >= 0.5 and unrelated != "tracks":
+        return "most pairs"
     if e_value >= 1000:
         return "every track"
     if e_value >= 0.5:

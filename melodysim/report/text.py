@@ -103,7 +103,8 @@ def print_pair(console: Console, report: PairReport) -> None:
     """Print what came of comparing two works."""
     console.print(Text(printable(f"{report.new.source}  ~  {report.earlier.source}"), style="bold"))
     matches = () if report.match is None else (report.match,)
-    console.print(_track(report.new, report.verdict, matches, console.width, PAIR_HEADLINES))
+    headlines, unrelated = PAIR_HEADLINES, "pairs of works"
+    console.print(_track(report.new, report.verdict, matches, console.width, headlines, unrelated))
     console.print(Text(f"  likeness {report.score:.1f} (unrelated works: about 0 to 5)\n"))
 
 
@@ -113,6 +114,7 @@ def _track(
     matches: tuple[Match, ...],
     width: int,
     headlines: dict[str, str] = HEADLINES,
+    unrelated: str = "tracks",
 ) -> RenderableType:
     parts: list[RenderableType] = [
         Text.assemble(
@@ -130,7 +132,7 @@ def _track(
         )
     )
     if matches:
-        parts.append(Padding(_table(matches), (1, 0, 0, 2), expand=False))
+        parts.append(Padding(_table(matches, unrelated), (1, 0, 0, 2), expand=False))
         for rank, match in enumerate(matches[:_PICTURED], 1):
             if match.e_value < DESCRIBED:
                 passage = passage_of(piece, match)
@@ -143,7 +145,7 @@ def _track(
     return Group(*parts)
 
 
-def _table(matches: tuple[Match, ...]) -> Table:
+def _table(matches: tuple[Match, ...], unrelated: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", justify="right", no_wrap=True, min_width=2)
     table.add_column("reference", max_width=24, no_wrap=True, overflow="ellipsis")
@@ -161,7 +163,7 @@ def _table(matches: tuple[Match, ...]) -> Table:
             f"{clock(begin)}-{clock(end)}",
             str(match.notes),
             f"{match.identity:.0%}",
-            odds(match.e_value),
+            odds(match.e_value, unrelated),
             style="" if match.e_value < REVIEW_RATE else "dim",
         )
     return table

@@ -291,10 +291,10 @@ def _match(
         "holder": rights.holder,
         "note": rights.note,
         "telling": match.e_value < rates.review,
-        "often_short": chance(match.e_value),
+        "often_short": chance(match.e_value, unrelated),
         "words": f"A match this close turns up by chance {how_often(match.e_value, unrelated)}"
         + (f" against this library.{rarity_words(match)}" if unrelated == "tracks" else ".")
-        + f" {likeness_words(match)}{recurrence_words(match)}",
+        + f"{likeness_words(match)}{recurrence_words(match)}",
         "facts": _facts(match),
         "playable": any(s.begin <= begin < s.end for s in sound.stretches),
         "notation": Markup(picture),
