@@ -194,7 +194,8 @@ def main() -> None:
             chosen = rng.choice(len(entries), 4 * tunes, replace=False)
             picked = [entries[k] for k in chosen]
             melodies = {e.id: store.melody(e.id) for e in picked}
-            corpus = [melody for *_, melody in store.melodies_of(store.serials())]
+            known = sorted(store.melodies_of(store.serials()), key=lambda row: row[1])
+            corpus = [melody for *_, melody in known]  # serial numbers are random
             owned, hosts, unrelated = (
                 picked[: 2 * tunes],
                 picked[2 * tunes : 3 * tunes],
