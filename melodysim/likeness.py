@@ -66,9 +66,9 @@ def _one_way(query: Piece, work: Piece, background: list[Melody], threads: int) 
     """Listen for the lines of a work, and align a query's with them; less what they say backwards."""
     lines = [*work.melodies, *(_retrograde(melody) for melody in work.melodies)]
     nobody = Entry("", "", None, work.source, Rights("unknown"))
-    shelf = MemoryShelf(
-        [Reference(replace(nobody, id=str(k)), line) for k, line in enumerate(lines)], background
-    )
+    # An index is in the order of its ids.
+    references = [Reference(replace(nobody, id=f"{k:03}"), line) for k, line in enumerate(lines)]
+    shelf = MemoryShelf(references, background)
     mine = np.arange(len(lines))
     alone = [replace(query, heard=None, melodies=(melody,)) for melody in query.melodies]
     listened = standings(query, shelf, mine, threads)

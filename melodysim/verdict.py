@@ -158,8 +158,13 @@ def judge_pair(new: Piece, match: Match | None, rates: Rates) -> Verdict:
             reasons.append(f"The closest: {describe(match, 'pairs of works')}")
     else:
         reasons = [describe(match, "pairs of works")]
+    reasons.append(what_was_heard(new))
+    if match is not None and not match.background.measured:
+        reasons.append(
+            "The library holds too few melodies to measure chance on: typical values stand in."
+        )
     probability = 0.0 if match is None else probability_of(match)
-    return Verdict(level, probability, (*reasons, what_was_heard(new)))
+    return Verdict(level, probability, tuple(reasons))
 
 
 def level_of(e_value: float, rates: Rates) -> Level:

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from test_listen import heard_from
 
 from melodysim.checking import compare
+from melodysim.library import Entry, Library, Reference
+from melodysim.library.store import Store
 from melodysim.melody import Melody, Piece
+from melodysim.rights import Rights
 from melodysim.significance import Background, harmonic_mean, standardised_of
 
 
@@ -40,6 +43,21 @@ def test_it_does_not_matter_which_recording_comes_first(library):
     rng = np.random.default_rng(4)
     one, other = (recording(random_tune(rng, 30, low=60, high=76), rng) for _ in range(2))
     assert compare(one, other, library).score == pytest.approx(compare(other, one, library).score)
+
+
+def test_a_library_too_small_to_measure_chance_on_is_owned_up_to(tmp_path):
+    rng = np.random.default_rng(5)
+    tunes = [random_tune(rng, 30, low=60, high=76) for _ in range(11)]
+    path = tmp_path / "small.db"
+    with Store(path, create=True) as store, store.transaction():
+        for k, tune in enumerate(tunes[2:]):
+            entry = Entry(str(k), "Tune", None, f"{k}.mid", Rights("public-domain"))
+            store.put([Reference(entry, tune)], f"{k}.mid", str(k))
+    heard = [recording(tune, rng, lines=1) for tune in tunes[:2]]
+    written = [Piece("a.mid", "midi", (tune,), tune.end) for tune in tunes[:2]]
+    for one, other in (heard, written):
+        report = compare(one, other, Library(path))
+        assert "typical values stand in" in report.verdict.reasons[-1]
 
 
 def test_harmonic_mean_by_hand():
