@@ -1,6 +1,7 @@
 """Take the pictures in docs/figures: ``uv run python docs/make_screenshots.py``.
 
-Needs Chromium and Poppler (pdftoppm). A phone, a laptop and a printed page of the demo's report, an index, and the web app.
+Needs Chromium and Poppler (pdftoppm). A phone, a laptop and a printed page of the demo's report, an
+index, and the web app.
 """
 
 from __future__ import annotations
