@@ -103,7 +103,7 @@ def passages_of(folder: Path) -> list[Melody]:
     passages = []
     for path in sorted(folder.glob("*.mid")):
         melody = read(path).melodies[0]
-        for first in range(0, len(melody) - PASSAGE_NOTES, PASSAGE_NOTES):
+        for first in range(0, len(melody) - PASSAGE_NOTES + 1, PASSAGE_NOTES):
             cut = slice(first, first + PASSAGE_NOTES)
             passages.append(
                 Melody.from_notes(

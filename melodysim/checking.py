@@ -24,7 +24,7 @@ from melodysim.transcribe.voices import MIN_NOTES
 from melodysim.verdict import Rates, Verdict, judge, judge_pair
 
 DEFAULT_TOP = 10
-RESULTS = 4
+RESULTS = 6
 """Raised whenever a check may come out otherwise than before, words included: results that were kept
 are stale. What a recording is heard as has a version of its own in `melodysim.transcribe.recording`."""
 
@@ -190,8 +190,8 @@ def compare(
         # The passage shows where. How much it says is what all ways of listening say together.
         best = match.standardised if match else -np.inf
         p_value = p_value_of_likeness(new, earlier, best, background, threads)
-        score = standardised_of(p_value)
-        match = replace(match, e_value=p_value) if match else None
+        if match:  # without any passage in common there is nothing to be alike
+            score, match = standardised_of(p_value), replace(match, e_value=p_value)
     verdict = judge_pair(new, match, rates or Rates())
     return PairReport(new, earlier, score, verdict, match)
 

@@ -32,11 +32,13 @@ from melodysim.align.seeds import SEED
 from melodysim.library import Reference, Shelf
 from melodysim.match import Match, Span, Turn
 from melodysim.melody import Heard, Melody, Piece
+from melodysim.passages import background_of_passage, log_e_value, passage_of, seen_in_songs
 from melodysim.recurrence import places_in_melody, places_in_recording
 from melodysim.sequence import Sequence, normalise, retrograde
 from melodysim.significance import (
     FITTED_ALL,
     FITTED_LISTENED,
+    SMALLEST_BACKGROUND,
     Background,
     fit_background,
     sample_references,
@@ -47,6 +49,8 @@ CANDIDATES = 300
 ranked 97 % within 610 of 12,942, and 90 % within 61."""
 CONTROLLED = 60
 """Best references of each kind that are aligned backwards too with a melody, as a control."""
+MEASURED_AGAIN = 12
+"""Best references of each kind whose passage is measured against chance by itself."""
 FIRST_MELODY_SHARE = 0.8
 """Chance of error given to the likeliest of several melodies; the others share the rest equally, so
 that an accompaniment must follow a reference more closely than the tune itself to count as much."""
@@ -86,7 +90,7 @@ class _Hypothesis:
     """Scores of one reading of the piece against some references.
 
     `standardised` and `e_value` go along with `references`; `costs`, by which notes were aligned, and
-    `found` hold what is needed to trace.
+    `found` hold what is needed to trace; `tries` is what E-values were corrected by.
     """
 
     references: NDArray[np.int64]
@@ -97,6 +101,7 @@ class _Hypothesis:
     melody: int | None
     costs: Costs = IN_TIME
     found: NDArray[np.int32] | None = None
+    tries: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,7 +301,66 @@ def _rank(
         evidence = prepare_evidence(piece.heard)
         readings = [_read_salience(piece.heard, evidence, first, readings, library, works, threads)]
     best = _best_reading(readings, len(library.index))
+    if evidence is None and timing and promising is None:
+        tick("measuring passages")
+        readings = _measured_by_passage(sequences, readings, best, library, threads)
     return _Ranked(piece, library, sequences, evidence, readings, best, _ranking(readings, best))
+
+
+def _measured_by_passage(
+    sequences: list[Sequence],
+    readings: list[_Hypothesis],
+    best: NDArray[np.int64],
+    library: Shelf,
+    threads: int,
+) -> list[_Hypothesis]:
+    """Measure the best references of each kind against what chance does with their passage."""
+    logs = [np.log(np.maximum(reading.e_value, 1e-300)) for reading in readings]
+    order = _ranking(readings, best)
+    protected = library.protected[order]
+    for reference in np.concatenate(
+        [order[protected][:MEASURED_AGAIN], order[~protected][:MEASURED_AGAIN]]
+    ):
+        number, place = best[reference]
+        reading = readings[number]
+        kind = int(library.protected[reference])
+        again = _log_e_of_passage(
+            sequences[reading.melody or 0], reading, place, library, kind, threads
+        )
+        if again is not None and reading.backgrounds[kind].measured:
+            z = float(reading.standardised[place])
+            whole = log_e_value(z, library.comparisons[kind], reading.tries)
+            logs[number][place] = (whole + again) / 2
+    return [
+        replace(reading, e_value=seen_in_songs(log_e))
+        for reading, log_e in zip(readings, logs, strict=True)
+    ]
+
+
+def _log_e_of_passage(
+    sequence: Sequence,
+    reading: _Hypothesis,
+    place: int,
+    library: Shelf,
+    kind: int,
+    threads: int,
+) -> float | None:
+    """Give the logarithm of the E-value of a reference by its passage alone; None if it has none."""
+    reference = int(reading.references[place])
+    # One kind alone may be too small to be measured: then the other stands for it.
+    samples = [library.backgrounds[kind], library.backgrounds[1 - kind]]
+    sample = next((s for s in samples if len(s) > SMALLEST_BACKGROUND), None)
+    path = align_path(sequence, library.index.corpus(np.array([reference])), 0, reading.costs).path
+    if sample is None or not len(path):
+        return None
+    notes = int(path[0, 0]), int(path[-1, 0]) + 1
+    passage = passage_of(sequence, notes)
+    unrelated = library.index.corpus(sample[sample != reference])
+    chance = background_of_passage(passage, unrelated, reading.costs, TYPICAL_NOTES, threads)
+    length = library.index.lengths[reference]
+    standardised = float(chance.standardised(reading.score[place], length))
+    side_by_side = max(len(sequence) / len(passage), 1.0)
+    return log_e_value(standardised, library.comparisons[kind], reading.tries * side_by_side)
 
 
 def _silent(_: str) -> None:
@@ -445,7 +509,7 @@ def _read_notes(
     # where they belong, but real songs, which share turns, too low (docs/how-it-works.md).
     score[best] = np.maximum(score[best] - np.maximum(backwards - expected, 0), 0)
     e_value, standardised = _e_values(score, references, library, fits, tries)
-    return _Hypothesis(references, score, e_value, standardised, fits, melody, costs)
+    return _Hypothesis(references, score, e_value, standardised, fits, melody, costs, tries=tries)
 
 
 def _read_salience(
@@ -480,9 +544,9 @@ def _read_salience(
         support[line.references] = np.maximum(support[line.references], excess)
     support = support[references]
     if background.measured:  # typical values are of one look alone
-        chosen = _worth_another_look(
-            background.standardised(score, lengths), references, library, sample
-        )
+        # With what the lines say: one that was transcribed well finds what listening misses.
+        promise = background.standardised(score, lengths) + support
+        chosen = _worth_another_look(promise, references, library, sample)
         references, found, lengths = references[chosen], found[chosen], lengths[chosen]
         corpus = library.index.corpus(references)
         again = scan_heard(corpus, prepare_evidence(heard, PITCHES), np.arange(len(chosen)), threads)
@@ -498,13 +562,13 @@ def _read_salience(
 
 
 def _worth_another_look(
-    standardised: NDArray[np.float64],
+    promise: NDArray[np.float64],
     references: NDArray[np.int64],
     library: Shelf,
     sample: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """Choose the best references of each kind, and a sample to measure chance on: places among them."""
-    order = np.argsort(-standardised, kind="stable")
+    order = np.argsort(-promise, kind="stable")
     protected = library.protected[references[order]]
     best = [order[kind][:CANDIDATES] for kind in (protected, ~protected)]
     return np.unique(np.concatenate([*best, np.flatnonzero(np.isin(references, sample))]))

@@ -3,16 +3,21 @@ import pytest
 from conftest import random_tune
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_listen import heard_from
 
 import melodysim
+from melodysim.align.notes import align_scores
 from melodysim.checking import check, compare
 from melodysim.errors import LibraryError, ReadError
 from melodysim.library import Entry, Library, Reference
 from melodysim.library.store import Store
-from melodysim.matching import IN_TIME_SHARE, find_matches
+from melodysim.matching import IN_TIME_SHARE, TYPICAL_NOTES, find_matches
 from melodysim.melody import Melody, Piece
+from melodysim.passages import TAIL
 from melodysim.reading import read
 from melodysim.rights import Rights
+from melodysim.sequence import normalise
+from melodysim.significance import fit_background
 
 SLOW = settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -243,8 +248,37 @@ def test_free_tunes_beside_a_work_do_not_hide_it(tmp_path, lanterns):
         matches = find_matches(piece(query), shelf, 400)
         share = IN_TIME_SHARE
         mine = next(m for m in matches if m.reference.id == "theirs")
-        # Nothing but the background, which is fitted to the free tunes, makes a difference.
-        expected = mine.background.p_value(mine.score, len(lanterns))
-        assert mine.e_value == pytest.approx(expected / share, rel=1e-6)
+        # Nothing but the backgrounds, which are fitted to the free tunes, makes a difference.
+        whole = mine.background.p_value(mine.score, len(lanterns)) / share
+        first, last = mine.query.notes
+        passage = normalise(
+            Melody.from_notes(
+                query.onset[first:last], query.duration[first:last], query.pitch[first:last]
+            )
+        )
+        sample = shelf.backgrounds[0]
+        scores = align_scores(passage, shelf.index.corpus(sample), np.arange(len(sample)))
+        fit = fit_background(scores.astype(float), shelf.index.lengths[sample], TYPICAL_NOTES)
+        alone = fit.p_value(mine.score, len(lanterns)) / share * len(query) / (last - first)
+        together = float(np.sqrt(whole * alone))
+        expected = together**TAIL if together < 1 else together
+        assert mine.e_value == pytest.approx(expected, rel=1e-5)
         e_values.append(mine.e_value)
     assert e_values[0] == pytest.approx(e_values[1], rel=2.0)
+
+
+def test_a_line_finds_what_listening_misses_among_thousands(library):
+    rng = np.random.default_rng(8)
+    index = library.index
+    long = np.flatnonzero((index.lengths > 60) & ~library.protected)
+    for number in rng.choice(long, 4, replace=False):
+        name = index.name(int(number))
+        line = library.references([name])[name].melody
+        line = Melody.from_notes(
+            line.onset, line.duration, line.pitch, np.full(len(line), 0.9), "voice"
+        )
+        heard = heard_from(random_tune(rng, 60), rng, faster=2.0)  # another tune covers it
+        track = Piece("mix", "audio", (line,), line.end, heard=heard)
+        matches = find_matches(track, library, 3, 2)
+        pitches = [m.reference_melody.pitch.tolist() for m in matches]
+        assert line.pitch.tolist() in pitches

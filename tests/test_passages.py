@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from melodysim.melody import Melody
+from melodysim.passages import TAIL, log_e_value, passage_of, seen_in_songs
+from melodysim.sequence import normalise
+from melodysim.significance import Background
+
+
+def test_a_passage_is_what_its_notes_alone_would_be():
+    rng = np.random.default_rng(4)
+    onset = np.cumsum(rng.choice([0.25, 0.5, 1.0], 40))
+    pitch = 60 + rng.integers(-8, 9, 40)
+    whole = normalise(Melody.from_notes(onset, np.full(40, 0.2), pitch))
+    alone = normalise(Melody.from_notes(onset[7:19], np.full(12, 0.2), pitch[7:19]))
+    cut = passage_of(whole, (7, 19))
+    assert cut.note.tolist() == list(range(7, 19))
+    for name in ("interval", "ratio", "pitch"):
+        assert getattr(cut, name).tolist() == getattr(alone, name).tolist()
+    assert np.diff(cut.time) == pytest.approx(np.diff(alone.time))
+
+
+@given(st.floats(-3, 80), st.integers(1, 10_000), st.floats(1, 50))
+def test_logarithms_are_those_of_e_values(standardised, references, tries):
+    unit = Background(0.0, 0.0, 1.0)
+    e_value = float(unit.e_value(standardised, 1, references, tries))
+    assert log_e_value(standardised, references, tries) == pytest.approx(np.log(e_value), abs=1e-6)
+
+
+def test_e_values_of_songs_keep_their_order_and_stay_what_they_are_above_one():
+    logs = np.linspace(-600, 6, 500)
+    e = seen_in_songs(logs)
+    assert (np.diff(e) > 0).all()
+    assert e[logs > 0] == pytest.approx(np.exp(logs[logs > 0]))
+    assert np.log(e[0]) == pytest.approx(TAIL * -600)
