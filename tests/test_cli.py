@@ -396,3 +396,22 @@ def test_a_picture_is_of_the_kind_that_its_name_asks_for(run, tmp_path):
     done = run("transcribe", FIXTURES / "twinkle.mid", "--plot", tmp_path / "heard.jpg")
     assert done.returncode == 2
     assert ".png, .svg or .pdf" in done.stderr
+
+
+def test_what_is_read_is_not_written_over(run, library_path, fixtures, tmp_path):
+    track = tmp_path / "song.mid"
+    track.write_bytes((fixtures / "twinkle.mid").read_bytes())
+    before = track.read_bytes()
+    for words in (
+        ("check", track, "--library", library_path, "-o", track),
+        ("transcribe", track, "-o", tmp_path / "." / "song.mid"),
+        ("compare", track, fixtures / "twinkle.mid", "--library", library_path, "-o", track),
+    ):
+        done = run(*words)
+        assert done.returncode == 2
+        assert "would be written over" in done.stderr
+        assert track.read_bytes() == before
+    size = library_path.stat().st_size
+    done = run("library", "stats", "--library", library_path, "-o", library_path)
+    assert done.returncode == 2
+    assert library_path.stat().st_size == size

@@ -123,6 +123,21 @@ def test_a_page_without_verovio_says_so(monkeypatch):
     assert "melodysim[report]" in track_html(reports()[0], HOLDINGS)
 
 
+def test_pages_without_jinja2_say_so(monkeypatch):
+    import sys
+
+    from melodysim.errors import MissingDependencyError
+    from melodysim.report.html import page
+
+    page._templates.cache_clear()
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.setitem(sys.modules, "markupsafe", None)
+    one = reports()[0]
+    for made in (lambda: track_html(one, HOLDINGS), lambda: index_html([row_of(one)], HOLDINGS, "1")):
+        with pytest.raises(MissingDependencyError, match=r"melodysim\[report\]"):
+            made()
+
+
 def test_a_track_that_could_not_be_read_has_a_row_but_no_page():
     broken = reports()[2]
     with pytest.raises(ValueError, match="could not be read"):

@@ -1,6 +1,7 @@
 """Reports against golden files; ``uv run python tests/test_report.py`` makes them anew."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from melodysim.report.text import print_checks
 from melodysim.rights import Rights
 from melodysim.significance import Background
 from melodysim.verdict import Rates, judge
+from melodysim.wording import odds
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -125,3 +127,16 @@ def test_a_narrow_terminal_and_an_empty_passage_are_drawn():
     match = one.matches[0]
     empty = replace(match, query=replace(match.query, notes=(3, 3)), path=np.zeros((0, 2), np.int64))
     assert block_rolls(passage_of(one.piece, empty), 60)
+
+
+def test_titles_are_cut_before_numbers_are():
+    first = reports()[0]
+    wide = tuple(
+        replace(first.matches[k % 2], e_value=3.2e-5 / (k + 1), query=Span((0, 10), (600.0, 700.0)))
+        for k in range(12)
+    )
+    out = io.StringIO()
+    print_checks(Console(file=out, width=80, no_color=True), [replace(first, matches=wide)])
+    for match in wide:
+        assert odds(match.e_value, "tracks") in out.getvalue()
+    assert max(map(len, out.getvalue().splitlines())) <= 80

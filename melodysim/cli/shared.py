@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import sys
@@ -30,6 +31,30 @@ if TYPE_CHECKING:
     from melodysim.checking import TrackReport
 
 PATH = click.Path(path_type=Path)
+_WRITTEN = ("output", "plot", "audio")
+"""Parameters that name files to be written."""
+
+
+def sparing_inputs(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse to write over a file that the same command reads: a track, or the library."""
+
+    @functools.wraps(command)
+    def spared(*args: Any, **given: Any) -> Any:
+        outputs = [given[name] for name in _WRITTEN if given.get(name) is not None]
+        read: list[Path] = []
+        for name, value in given.items():
+            if name not in _WRITTEN:
+                read += [
+                    v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, Path)
+                ]
+        for output in outputs:
+            if output.is_file() and any(path.is_file() and path.samefile(output) for path in read):
+                raise click.UsageError(
+                    f"{output}: would be written over, and is read; name another file"
+                )
+        return command(*args, **given)
+
+    return spared
 
 
 def library_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,6 +93,7 @@ def output_options(*formats: str) -> Callable[[Callable[..., Any]], Callable[...
     """Add ``--format``, ``--output`` and ``--quiet``."""
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        command = sparing_inputs(command)
         command = click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks.")(command)
         command = click.option(
             "-o", "--output", type=PATH, help="Write the result to this file instead."

@@ -33,6 +33,7 @@ AUDIO_RATE = 44100
     help="WAV to write: the track in the left ear, its likeliest melody in the right.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks.")
+@shared.sparing_inputs
 def command(
     track: Path, output: Path | None, plot: Path | None, audio: Path | None, quiet: bool
 ) -> None:

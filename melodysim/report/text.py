@@ -132,7 +132,7 @@ def _track(
         )
     )
     if matches:
-        parts.append(Padding(_table(matches, unrelated), (1, 0, 0, 2), expand=False))
+        parts.append(Padding(_table(matches, unrelated, width), (1, 0, 0, 2), expand=False))
         for rank, match in enumerate(matches[:_PICTURED], 1):
             if match.e_value < DESCRIBED:
                 passage = passage_of(piece, match)
@@ -145,25 +145,30 @@ def _track(
     return Group(*parts)
 
 
-def _table(matches: tuple[Match, ...], unrelated: str) -> Table:
+def _table(matches: tuple[Match, ...], unrelated: str, width: int) -> Table:
+    rights = max(7, *(len(match.reference.rights.status) for match in matches))
+    chances = [odds(match.e_value, unrelated) for match in matches]
+    spans = ["-".join(clock(second) for second in match.query.seconds) for match in matches]
+    # A title may be cut, a number may not: what is left for titles beside seven columns two apart.
+    numbers = 2 + rights + max(map(len, spans)) + 5 + 4 + max(9, *map(len, chances))
+    titles = min(24, max(9, width - 2 - numbers - 6 * 2))
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", justify="right", no_wrap=True, min_width=2)
-    table.add_column("reference", max_width=24, no_wrap=True, overflow="ellipsis")
+    table.add_column("reference", max_width=titles, no_wrap=True, overflow="ellipsis")
     table.add_column("rights", no_wrap=True, min_width=7)
     table.add_column("track", justify="right", no_wrap=True)
     table.add_column("notes", justify="right", no_wrap=True, min_width=5)
     table.add_column("same", justify="right", no_wrap=True, min_width=4)
     table.add_column("by chance", justify="right", no_wrap=True)
-    for rank, match in enumerate(matches, 1):
-        begin, end = match.query.seconds
+    for rank, (match, span, chance) in enumerate(zip(matches, spans, chances, strict=True), 1):
         table.add_row(
             str(rank),
             escape(match.reference.title),
             match.reference.rights.status,
-            f"{clock(begin)}-{clock(end)}",
+            span,
             str(match.notes),
             f"{match.identity:.0%}",
-            odds(match.e_value, unrelated),
+            chance,
             style="" if match.e_value < REVIEW_RATE else "dim",
         )
     return table

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from melodysim.checking import TrackReport
-from melodysim.report.html.page import rendered_page
+from melodysim.report.html.page import rendered_page, require_pages
 from melodysim.report.html.pictures import histogram_svg
 from melodysim.report.html.track import Holdings
 from melodysim.verdict import LEVELS
@@ -92,6 +92,7 @@ def index_html(rows: list[Row], holdings: Holdings, heading: str, when: date | N
     str
         HTML that opens from disk and asks for nothing.
     """
+    require_pages()
     from markupsafe import Markup
 
     counts = Counter(row.level for row in rows)

@@ -38,6 +38,7 @@ def rendered_page(template: str, script: str, connect: str = "'none'", **values:
     MissingDependencyError
         If jinja2 is not installed.
     """
+    templates = _templates()  # first: it says what is missing
     from markupsafe import Markup
 
     code = _file(script)
@@ -46,17 +47,18 @@ def rendered_page(template: str, script: str, connect: str = "'none'", **values:
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
         f"img-src data:; connect-src {connect}; base-uri 'none'; form-action 'none'"
     )
-    return (
-        _templates()
-        .get_template(template)
-        .render(
-            style=Markup(_file("style.css")),  # ours, without markup in it
-            script=Markup(code),
-            policy=policy,
-            version=melodysim.__version__,
-            **values,
-        )
+    return templates.get_template(template).render(
+        style=Markup(_file("style.css")),  # ours, without markup in it
+        script=Markup(code),
+        policy=policy,
+        version=melodysim.__version__,
+        **values,
     )
+
+
+def require_pages() -> None:
+    """Raise `MissingDependencyError` if what pages are made with is not installed."""
+    _templates()
 
 
 @functools.cache

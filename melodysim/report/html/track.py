@@ -16,7 +16,7 @@ from melodysim.match import Match
 from melodysim.melody import Piece
 from melodysim.report.engraving import engraved
 from melodysim.report.evidence import compressed, evidence_of
-from melodysim.report.html.page import rendered_page
+from melodysim.report.html.page import rendered_page, require_pages
 from melodysim.report.html.pictures import roll_of, strip_svg
 from melodysim.report.html.sound import Sound, sound_of
 from melodysim.report.notation import notation_of
@@ -173,6 +173,7 @@ def _page(
     unrelated: str,
     recording: Path | None = None,
 ) -> str:
+    require_pages()
     from markupsafe import Markup
 
     spans = [match.query.seconds for match in matches]
