@@ -184,7 +184,7 @@ def harmonic_mean(p_values: ArrayLike) -> float:
 
     Wilson (2019), "The harmonic mean p-value for combining dependent tests": one that is small counts,
     as with Bonferroni's correction, and several that are middling count too. Nearly exact
-    where it is small, and a little too small elsewhere (1.15 times at 0.1, for two that are independent).
+    where it is small, and a little too small elsewhere (1.15 times at 0.1, for two independent ones).
 
     Parameters
     ----------
