@@ -327,7 +327,7 @@ def _measured_by_passage(
         again = _log_e_of_passage(
             sequences[reading.melody or 0], reading, place, library, kind, threads
         )
-        if again is not None and reading.backgrounds[kind].measured:
+        if again is not None:  # and so the background of the whole was measured too
             z = float(reading.standardised[place])
             whole = log_e_value(z, library.comparisons[kind], reading.tries)
             logs[number][place] = (whole + again) / 2
@@ -350,8 +350,10 @@ def _log_e_of_passage(
     # One kind alone may be too small to be measured: then the other stands for it.
     samples = [library.backgrounds[kind], library.backgrounds[1 - kind]]
     sample = next((s for s in samples if len(s) > SMALLEST_BACKGROUND), None)
+    if sample is None:
+        return None
     path = align_path(sequence, library.index.corpus(np.array([reference])), 0, reading.costs).path
-    if sample is None or not len(path):
+    if not len(path):
         return None
     notes = int(path[0, 0]), int(path[-1, 0]) + 1
     passage = passage_of(sequence, notes)

@@ -26,7 +26,7 @@ REVIEW_RATE = 0.005
 """Share of unrelated tracks that may reach a level: its largest E-value."""
 LOGISTIC = (-3.2, 2.3)
 """Intercept, and slope per decade of the E-value, of the probability that notes copy, where as many
-tracks do as do not: fitted on copied and unrelated tunes (`benchmarks/calibrate.py`) and pop songs."""
+tracks do as do not: fitted on pop songs, with and without a copied passage (docs/how-it-works.md)."""
 LOGISTIC_HEARD = (-1.95, 1.86)
 """The same for recordings, fitted on rendered and real ones (`benchmarks/recordings.py`). There
 E-values of 1 and more all say the same: that nothing was heard is no proof that nothing is there."""
