@@ -20,7 +20,9 @@ def sections(command: click.Command, context: click.Context) -> list[str]:
 
 def commands_page() -> str:
     """Give the whole page."""
-    context = click.Context(cli, info_name="melodysim", max_content_width=88, terminal_width=88)
+    context = click.Context(
+        cli, info_name="melodysim", max_content_width=88, terminal_width=88, **cli.context_settings
+    )
     intro = "# Commands\n\nMade from the commands' own help by `docs/make_commands.py`.\n"
     return "\n".join([intro, *sections(cli, context)]).rstrip() + "\n"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from melodysim.errors import LibraryError, ReadError
+from melodysim.errors import LibraryError, ReadError, counted
 from melodysim.library import Entry, Library, MemoryShelf, Reference
 from melodysim.likeness import p_value_of_likeness
 from melodysim.match import Match
@@ -97,7 +97,7 @@ def check(
     matches = find_matches(piece, library, max(top, 1), threads, tick=tick)
     verdict = judge(piece, matches, len(library), rates or Rates())
     shown = matches[:top]
-    if verdict.level != "clear" and len(matches) > top:
+    if verdict.level != "clear" and len(matches) > top > 0:
         shown[-1] = matches[-1]  # what the verdict rests on is shown, whatever its rank
     closest = next((match for match in matches if match.reference.rights.protected), None)
     return TrackReport(piece.source, piece, verdict, tuple(shown), closest=closest)
@@ -122,8 +122,8 @@ def require_melody(piece: Piece) -> None:
     longest = max(len(melody) for melody in piece.melodies)
     if longest < MIN_NOTES:
         raise ReadError(
-            f"{piece.source}: only {longest} notes, too few for a melody that can be recognised; give "
-            f"at least {MIN_NOTES}"
+            f"{piece.source}: only {counted(longest, 'note')}, too few for a melody that can be "
+            f"recognised; give at least {MIN_NOTES}"
         )
 
 

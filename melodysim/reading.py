@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from melodysim.errors import ReadError
+from melodysim.errors import ReadError, counted
 from melodysim.melody import Kind, Piece
 from melodysim.readers import audio, midi
 from melodysim.readers import score as scores
@@ -77,9 +77,7 @@ def file_bytes(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise ReadError(f"{path}: no such file") from error
     except IsADirectoryError as error:
-        raise ReadError(
-            f"{path}: is a folder; name the files in it, or import it into a library"
-        ) from error
+        raise ReadError(f"{path}: is a folder; `melodysim scan` checks the tracks in it") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ReadError(f"{path}: cannot be read ({reason})") from error
@@ -89,14 +87,19 @@ def file_bytes(path: Path) -> bytes:
 
 
 def _read_symbolic(path: Path, suffix: str, content: bytes) -> tuple[Kind, Score]:
-    """Read a MIDI file or a score; of a tune book, its first tune."""
+    """Read a MIDI file or a score."""
     if suffix in MIDI_SUFFIXES:
         return "midi", midi.read_midi(path, content)
     if suffix in PROJECT_SUFFIXES:
         return "midi", read_project(path, content)
     if suffix in ABC_SUFFIXES:
-        found = (score for _, score in scores.read_abc(path, content) if score.parts)
-        return "score", next(found, Score(()))
+        found = [score for _, score in scores.read_abc(path, content) if score.parts]
+        if len(found) > 1:
+            raise ReadError(
+                f"{path}: holds {len(found):,} tunes, and a track is one; put each into a file of its "
+                "own, or take them all into a library with `melodysim library import`"
+            )
+        return "score", found[0] if found else Score(())
     if suffix in scores.MUSIC21_FORMATS:
         return "score", scores.read_music21(path)
     known = " ".join(sorted(SUFFIXES))
@@ -110,7 +113,9 @@ def _piece(path: Path, digest: str, kind: Kind, score: Score) -> Piece:
     melodies = candidate_melodies(score) if score.bar is None else track_melodies(score)
     if not melodies:
         count = len(joined(score.parts, "all"))
-        raise ReadError(f"{path}: holds {count} notes, too few for a melody that can be recognised")
+        raise ReadError(
+            f"{path}: holds {counted(count, 'note')}, too few for a melody that can be recognised"
+        )
     return Piece(
         str(path), kind, melodies, score.duration, score.title, score.creator, digest, None, score.bar
     )

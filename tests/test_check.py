@@ -74,6 +74,13 @@ def test_a_borrowed_passage_is_hardly_ever_taken_too_far(library, lanterns):
     assert np.mean(common) > 0.95
 
 
+def test_a_verdict_needs_no_matches_to_be_shown(library, lanterns):
+    report = check(piece(lanterns), library, top=0)
+    assert report.verdict.level == "likely"
+    assert report.matches == ()
+    assert report.closest.reference.title == "Paper Lanterns"
+
+
 @SLOW
 @given(st.integers(0, 1000), st.integers(-12, 12), st.sampled_from([0.5, 0.9, 1.6]))
 def test_transposing_and_stretching_change_no_verdict(library, lanterns, seed, shift, stretch):

@@ -161,8 +161,39 @@ def test_transcribe_draws_and_sounds_what_was_heard(run, fixtures, tmp_path):
     assert np.array_equal(ears[:, 0], ears[:, 1])
 
 
+TUNE = "X:{n}\nT:Tune {n}\nL:1/4\nK:C\nCDEF GABc dcBA GFED\n\n"
+
+
+def test_a_tune_book_is_no_track(run, library_path, tmp_path):
+    (tmp_path / "book.abc").write_text(TUNE.format(n=1) + TUNE.format(n=2))
+    (tmp_path / "one.abc").write_text(TUNE.format(n=1))
+    done = run("check", "book.abc", "one.abc", "--library", library_path, "--format", "json")
+    assert done.returncode == 2
+    book, one = answer(done)["tracks"]
+    assert "holds 2 tunes" in book["error"] and "library import" in book["error"]
+    assert one["verdict"]
+    assert "holds 2 tunes" in run("compare", "one.abc", "book.abc", "--library", library_path).stderr
+
+
+def test_check_of_a_folder_points_to_scan(run, library_path, tmp_path):
+    done = run("check", tmp_path, "--library", library_path)
+    assert done.returncode == 2
+    assert "melodysim scan" in done.stderr
+
+
+def test_list_never_cuts_an_id(run, library_path):
+    done = run("library", "list", "--limit", "5", "--library", library_path, "--format", "json")
+    ids = [entry["id"] for entry in answer(done)["entries"]]
+    shown = run("library", "list", "--limit", "5", "--library", library_path).stdout.split()
+    assert set(ids) <= set(shown)
+
+
 def test_transcribe_wants_something_to_write(run, fixtures, tmp_path):
     assert run("transcribe", fixtures / "twinkle.mid").returncode == 2
+    named = run("transcribe", fixtures / "twinkle.mid", "-o", tmp_path / "notes.txt")
+    assert named.returncode == 2
+    assert "name a .mid file" in named.stderr
+    assert not (tmp_path / "notes.txt").exists()
     nowhere = run("transcribe", fixtures / "twinkle.mid", "--audio", tmp_path / "no" / "x.wav")
     assert nowhere.returncode == 2
     assert "cannot be written" in nowhere.stderr

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from melodysim.cli import shared
+from melodysim.errors import counted
 from melodysim.files import make_folder, write_whole
 from melodysim.rights import STATUSES, Rights, check_rights, effective
 
@@ -39,19 +40,16 @@ def _report(result: ImportResult, path: Path, form: str, output: Path | None) ->
             "failed": failed,
         }
         return json.dumps(answer, ensure_ascii=False, indent=1) + "\n"
-    noun = "melody" if result.imported == 1 else "melodies"
-    lines = [f"{result.imported:,} {noun} imported into {path}"]
+    lines = [f"{counted(result.imported, 'melody', 'melodies')} imported into {path}"]
     if result.unchanged:
-        files = "file was" if result.unchanged == 1 else "files were"
         lines.append(
-            f"{result.unchanged:,} {files} there already, unchanged, and so are their rights "
-            "(`melodysim library rights` changes them)"
+            f"{counted(result.unchanged, 'file was', 'files were')} there already, unchanged, and so "
+            "are their rights (`melodysim library rights` changes them)"
         )
     if result.duplicates:
-        files = "file is" if result.duplicates == 1 else "files are"
         lines.append(
-            f"{result.duplicates:,} {files} the same, byte for byte, as one that is there already, and "
-            "so are their rights"
+            f"{counted(result.duplicates, 'file is', 'files are')} the same, byte for byte, as one "
+            "that is there already, and so are their rights"
         )
     if result.skipped:
         lines.append(f"{result.skipped:,} of too few notes to be recognised were passed over")
@@ -70,7 +68,7 @@ def _finish(
     for public in result.sets:
         click.echo(f"{public.name} ({public.home}): {public.licence}", err=True)
     shared.deliver(_report(result, path, form, output), output)
-    if result.failed and not (result.imported or result.unchanged or result.duplicates):
+    if result.failed:
         ctx.exit(2)
 
 
@@ -140,6 +138,7 @@ def import_(
     A melody's id is its file's path relative to the folder that you name. Importing a file again
     changes nothing unless its contents have changed; the same file at another place is passed over.
     A file that cannot be read does not stop the rest; an import that was stopped goes on where it was.
+    Exit status: 0, or 2 if a file could not be read.
 
     Tables: CSV with the columns onset, duration (seconds) and pitch (MIDI note number), and id, title
     and creator where one file holds many melodies; or JSON, a list of
@@ -209,12 +208,15 @@ def list_(
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("id", "title", "creator", "notes", "rights"):
+    longest = max((len(e.id) for e in entries), default=2)
+    table.add_column("id", no_wrap=True, min_width=longest)  # there to be copied, so never cut
+    for name in ("title", "creator", "notes", "rights"):
         table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=34)
     for e in entries:
         cells = (e.id, e.title, e.creator or "", str(e.notes), effective(e.rights).status)
         table.add_row(*map(escape, cells))
-    shared.deliver(shared.rendered(lambda console: console.print(table), output), output)
+    width = longest + 80
+    shared.deliver(shared.rendered(lambda console: console.print(table), output, width), output)
     if len(entries) == limit and not quiet:
         click.echo(f"the first {limit} of {total:,}; --limit shows more", err=True)
 
@@ -336,7 +338,7 @@ def remove(identities: tuple[str, ...], library_path: Path | None) -> None:
     with Store(path, writable=True) as store, store.transaction():
         for identity in identities:
             store.remove(identity)
-    click.echo(f"{len(identities)} melodies removed", err=True)
+    click.echo(f"{counted(len(identities), 'melody', 'melodies')} removed", err=True)
 
 
 @command.command()
@@ -371,7 +373,7 @@ def export(folder: Path, text: str | None, library_path: Path | None, quiet: boo
                 )
         write_whole(folder / "index.csv", out.getvalue().encode())
     if not quiet:
-        click.echo(f"{len(entries):,} melodies written to {folder}", err=True)
+        click.echo(f"{counted(len(entries), 'melody', 'melodies')} written to {folder}", err=True)
 
 
 @command.command()

@@ -30,7 +30,8 @@ from melodysim.verdict import LEVELS, LIKELY_RATE, REVIEW_RATE, Rates
 if TYPE_CHECKING:
     from melodysim.checking import TrackReport
 
-PATH = click.Path(path_type=Path)
+PATH = click.Path(readable=False, path_type=Path)
+"""Whether a file can be read is found out by reading it: one that cannot does not stop the others."""
 _WRITTEN = ("output", "plot", "audio")
 """Parameters that name files to be written."""
 
@@ -224,11 +225,11 @@ def deliver(text: str, output: Path | None) -> None:
     write_whole(output, text.encode())
 
 
-def rendered(show: Callable[[Console], None], output: Path | None) -> str:
-    """Render text as rich prints it: with colour on a terminal only."""
+def rendered(show: Callable[[Console], None], output: Path | None, width: int = 80) -> str:
+    """Render text as rich prints it: with colour on a terminal only, elsewhere so wide."""
     if output is None and sys.stdout.isatty():
         show(Console())
         return ""
     buffer = io.StringIO()
-    show(Console(file=buffer, width=80, no_color=True, force_terminal=False))
+    show(Console(file=buffer, width=width, no_color=True, force_terminal=False))
     return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines())

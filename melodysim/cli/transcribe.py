@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from melodysim.cli import shared
+from melodysim.errors import counted
 from melodysim.files import replaced, write_whole
 
 if TYPE_CHECKING:
@@ -47,11 +48,13 @@ def command(
     $ melodysim transcribe song.mp3 --plot heard.png --audio heard.wav
     """
     from melodysim.checking import require_melody
-    from melodysim.reading import read
+    from melodysim.reading import MIDI_SUFFIXES, read
     from melodysim.writing import midi_bytes
 
     if not (output or plot or audio):
         raise click.UsageError("say what to write: -o heard.mid, --plot heard.png or --audio heard.wav")
+    if output and output.suffix.lower() not in MIDI_SUFFIXES:
+        raise click.UsageError(f"--output {output}: name a .mid file")
     form = shared.picture_form(plot) if plot else ""
     with shared.progress("transcribing", quiet) as update:
         update(0, 1, track.name)
@@ -67,7 +70,7 @@ def command(
         _write_side_by_side(track, piece, audio)
     if not quiet:
         for melody in piece.melodies:
-            click.echo(f"{melody.voice or 'melody'}: {len(melody)} notes", err=True)
+            click.echo(f"{melody.voice or 'melody'}: {counted(len(melody), 'note')}", err=True)
 
 
 def _write_side_by_side(track: Path, piece: Piece, output: Path) -> None:
