@@ -166,7 +166,7 @@ def draw(
             right.errorbar(
                 said[inside].mean(),
                 was[inside].mean(),
-                [[was[inside].mean() - lowest], [highest - was[inside].mean()]],
+                [[max(was[inside].mean() - lowest, 0)], [max(highest - was[inside].mean(), 0)]],
                 fmt="o",
                 color="C0",
             )

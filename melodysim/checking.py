@@ -14,7 +14,7 @@ import numpy as np
 
 from melodysim.errors import LibraryError, ReadError, counted
 from melodysim.library import Entry, Library, MemoryShelf, Reference
-from melodysim.likeness import p_value_of_likeness
+from melodysim.likeness import p_value_of_likeness, p_value_of_notes
 from melodysim.match import Match
 from melodysim.matching import find_matches
 from melodysim.melody import Melody, Piece
@@ -185,12 +185,14 @@ def compare(
     if new.heard is not None and earlier.heard is not None:
         # Each is listened to for the other's line: which of the two is transcribed better is luck.
         turned = _best_passage(earlier, new, background, threads)
-        if turned and (match is None or turned.standardised > match.standardised):
+        there, back = (m.standardised if m else -np.inf for m in (match, turned))
+        if turned and back > there:
             match = _turned(turned, new, earlier)
-        # The passage shows where. How much it says is what all ways of listening say together.
-        best = match.standardised if match else -np.inf
-        p_value = p_value_of_likeness(new, earlier, best, background, threads)
         if match:  # without any passage in common there is nothing to be alike
+            # The passage shows where. How much it says is what all ways of listening say together.
+            p_value = p_value_of_likeness(new, earlier, (there, back), background, threads)
+            notes = match.reference_melody, match.reference_span.notes
+            p_value = max(p_value, p_value_of_notes(*notes, background))
             score, match = standardised_of(p_value), replace(match, e_value=p_value)
     verdict = judge_pair(new, match, rates or Rates())
     return PairReport(new, earlier, score, verdict, match)

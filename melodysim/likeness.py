@@ -9,6 +9,10 @@ repetition alone bring (the reverse null model of Karplus et al. 2005).
 
 That is one test. Where one line of one recording is clean, the best single comparison is a better one,
 so both are made and put together by their harmonic mean. docs/hearing.md has what other ways brought.
+
+Neither test was ever tried on recordings of a few notes, or of one note again and again: so no two
+recordings are called more alike than the notes that they share are rare, and a line that is followed
+backwards as well is no tune.
 """
 
 from __future__ import annotations
@@ -17,10 +21,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from melodysim.align.corpus import counts_of, lay_melodies
 from melodysim.library import Entry, MemoryShelf, Reference
 from melodysim.matching import standings
 from melodysim.melody import Melody, Piece
+from melodysim.passages import passage_of
+from melodysim.rarity import rarity_of, surprisal
 from melodysim.rights import Rights
+from melodysim.sequence import normalise
 from melodysim.significance import Background, harmonic_mean
 
 BACKWARDS = 0.5
@@ -28,13 +36,20 @@ BACKWARDS = 0.5
 CHANCE = Background(mode=0.26, per_log_length=0.0, scale=0.55)
 """Of the average, among recordings that have nothing to do with each other: of 98 real pairs and 190 of
 rendered songs."""
+FOLLOWED = 3.0
+"""Standardised score from which a line is followed backwards by more than chance: what is above that is
+taken off whole, of the average and of the best single comparison."""
 UNIT = Background(mode=0.0, per_log_length=0.0, scale=1.0)
 """Of standardised scores."""
 SMALLEST_P = 1e-300
 
 
 def p_value_of_likeness(
-    one: Piece, other: Piece, best: float, background: list[Melody], threads: int = 1
+    one: Piece,
+    other: Piece,
+    best: tuple[float, float],
+    background: list[Melody],
+    threads: int = 1,
 ) -> float:
     """Say how probable it is that unrelated recordings are so much alike.
 
@@ -42,8 +57,8 @@ def p_value_of_likeness(
     ----------
     one, other : Piece
         With `heard` and at least one melody.
-    best : float
-        The highest standardised score of either's likeliest line in the other.
+    best : (float, float)
+        Standardised scores of the other's likeliest line in the one, and of the one's in the other.
     background : list of Melody
         Unrelated melodies to measure chance on.
     threads : int, optional
@@ -54,16 +69,43 @@ def p_value_of_likeness(
     float
         The same whichever recording comes first.
     """
-    average = (
-        _one_way(one, other, background, threads) + _one_way(other, one, background, threads)
-    ) / 2
+    average, highest = 0.0, -np.inf
+    for query, work, found in ((one, other, best[0]), (other, one, best[1])):
+        said, more = _one_way(query, work, background, threads)
+        average += said / 2
+        highest = max(highest, min(found, more))
     together = float(CHANCE.p_value(average, 1))
-    alone = 2 * float(UNIT.p_value(best, 1))  # the better of two
+    alone = 2 * float(UNIT.p_value(highest, 1))  # the better of two
     return harmonic_mean(np.clip([together, alone], SMALLEST_P, 1))
 
 
-def _one_way(query: Piece, work: Piece, background: list[Melody], threads: int) -> float:
-    """Listen for the lines of a work, and align a query's with them; less what they say backwards."""
+def p_value_of_notes(melody: Melody, notes: tuple[int, int], background: list[Melody]) -> float:
+    """Say how probable it is that a melody goes on as a passage does, under a model of melodies.
+
+    Parameters
+    ----------
+    melody : Melody
+    notes : (int, int)
+        First note of the passage, and the one after its last.
+    background : list of Melody
+        Unrelated melodies that the model is fitted to.
+
+    Returns
+    -------
+    float
+        By the intervals alone.
+    """
+    rarity = rarity_of(counts_of(lay_melodies([normalise(other) for other in background])))
+    passage = lay_melodies([passage_of(normalise(melody), notes)])
+    bits = surprisal(rarity, passage.interval, passage.start, passage.own)
+    return float(max(2.0 ** -float(bits.sum()), SMALLEST_P))
+
+
+def _one_way(query: Piece, work: Piece, background: list[Melody], threads: int) -> tuple[float, float]:
+    """Listen for the lines of a work, and align a query's with them; less what they say backwards.
+
+    And the most that the likeliest line can say by itself: no bound unless it is followed backwards.
+    """
     lines = [*work.melodies, *(_retrograde(melody) for melody in work.melodies)]
     nobody = Entry("", "", None, work.source, Rights("unknown"))
     # An index is in the order of its ids.
@@ -74,14 +116,20 @@ def _one_way(query: Piece, work: Piece, background: list[Melody], threads: int) 
     listened = standings(query, shelf, mine, threads)
     aligned = np.mean([standings(line, shelf, mine, threads) for line in alone], axis=0)
     forwards, backwards = np.split((listened + aligned) / 2, 2)
-    return float(forwards.mean() - BACKWARDS * backwards.mean())
+    turned = float(backwards.mean())
+    by_chance = BACKWARDS * min(turned, FOLLOWED) + max(turned - FOLLOWED, 0)
+    first, first_turned = listened[0], listened[len(work.melodies)]
+    most = first - (first_turned - FOLLOWED) if first_turned > FOLLOWED else np.inf
+    return float(forwards.mean()) - by_chance, float(most)
 
 
 def _retrograde(melody: Melody) -> Melody:
     """Give a melody as it is when a recording of it is played backwards."""
+    # Notes that sound on over the next would begin before it, or with it.
+    duration = np.minimum(melody.duration, np.diff(melody.onset, append=np.inf))
     return Melody.from_notes(
-        (melody.end - melody.onset - melody.duration)[::-1],
-        melody.duration[::-1],
+        (melody.end - melody.onset - duration)[::-1],
+        duration[::-1],
         melody.pitch[::-1],
         melody.confidence[::-1],
         voice=melody.voice,

@@ -1,8 +1,10 @@
 """Two recordings: put together from many comparisons, each of which says little."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from conftest import random_tune
+from conftest import random_tune, tune
 from hypothesis import given
 from hypothesis import strategies as st
 from test_listen import heard_from
@@ -10,6 +12,7 @@ from test_listen import heard_from
 from melodysim.checking import compare
 from melodysim.library import Entry, Library, Reference
 from melodysim.library.store import Store
+from melodysim.likeness import p_value_of_notes
 from melodysim.melody import Melody, Piece
 from melodysim.rights import Rights
 from melodysim.significance import Background, harmonic_mean, standardised_of
@@ -29,8 +32,8 @@ def recording(melody, rng, shift=0, lines=3, wrong=0.3):
 
 def test_recordings_of_one_tune_are_alike_and_others_are_not(library):
     rng = np.random.default_rng(8)
-    tune = random_tune(rng, 40, low=60, high=76)
-    one, again = recording(tune, rng), recording(tune, rng, shift=3)
+    melody = random_tune(rng, 40, low=60, high=76)
+    one, again = recording(melody, rng), recording(melody, rng, shift=3)
     other = recording(random_tune(rng, 40, low=60, high=76), rng)
     alike, unlike = compare(one, again, library), compare(one, other, library)
     assert alike.verdict.level == "likely"
@@ -70,3 +73,41 @@ def test_harmonic_mean_by_hand():
 def test_standardised_of_undoes_the_p_value(score):
     unit = Background(mode=0.0, per_log_length=0.0, scale=1.0)
     assert standardised_of(float(unit.p_value(score, 1))) == pytest.approx(score, abs=1e-4)
+
+
+@pytest.mark.parametrize("lines", [1, 3])
+@pytest.mark.parametrize("pitches", [[60] * 40, [60, 62] * 20], ids=["drone", "two notes"])
+def test_recordings_of_an_ostinato_are_not_alike_by_it(library, pitches, lines):
+    rng = np.random.default_rng(1)
+    one, other = (recording(tune(np.add(pitches, k)), rng, lines=lines, wrong=0) for k in (0, 2))
+    assert compare(one, other, library).verdict.level == "clear"
+
+
+def test_four_notes_are_not_enough_to_be_likely(library):
+    rng = np.random.default_rng(1)
+    few = tune([60, 64, 62, 67], [0.25] * 4)
+    one, other = (recording(few, rng, lines=1, wrong=0) for _ in range(2))
+    report = compare(one, other, library)
+    assert report.verdict.level != "likely"
+    # Three intervals of at most 7 bits each.
+    assert report.match.e_value > 2**-21
+
+
+def test_no_more_alike_than_the_notes_are_rare(library):
+    rng = np.random.default_rng(9)
+    melody, background = random_tune(rng, 20), library.background_melodies()
+    whole = p_value_of_notes(melody, (0, 20), background)
+    assert whole < p_value_of_notes(melody, (0, 8), background) < 2**-7
+    assert p_value_of_notes(
+        melody.__class__.from_notes(melody.onset * 2, melody.duration * 2, melody.pitch + 5),
+        (0, 20),
+        background,
+    ) == pytest.approx(whole)  # whatever the key and the tempo
+
+
+def test_lines_whose_notes_sound_on_can_be_compared(library):
+    rng = np.random.default_rng(3)
+    one = recording(random_tune(rng, 20, low=60, high=76), rng, lines=1)
+    (line,) = one.melodies
+    held = Melody.from_notes(line.onset, np.full(len(line), line.end), line.pitch, voice="line")
+    compare(one, replace(one, melodies=(held,)), library)
