@@ -6,7 +6,11 @@ Half of the songs stand for works in copyright, beside the built-in melodies, an
 checked against them; then the other way round, so that every song is checked against works that it is
 none of. From notes: the likeliest melody of each MIDI file, in passages of 30, 60 and 120 notes and
 whole. With sound fonts: excerpts rendered as finished tracks (`render`), read and listened to. Prints
-in how many the best protected work had an E-value below x, and in how many that should be.
+in how many the best protected work had an E-value below x, and in how many that should be; and the same
+of the best free one, since an E-value counts works of one kind.
+
+The parts of one song are not independent of each other, so the intervals are of songs drawn again and
+again with all their parts (a cluster bootstrap).
 
 Songs that are one another cannot be known here: `--but` names those to leave out. With `--rows FILE`
 every check is written down as it is made, and a run that was cut short goes on from there.
@@ -25,7 +29,6 @@ from pathlib import Path
 
 import numpy as np
 from builtin import builtin_library
-from calibrate import as_promised, interval
 from numpy.random import Generator
 from render import RATE, mp3_bytes, render
 from rich.progress import track
@@ -39,7 +42,11 @@ LENGTHS = (30, 60, 120)
 """Notes of the passages that a song is cut into."""
 LEVELS = (1, 0.3, 0.1, 0.03, 0.01, 0.005, 0.001, 0.0001)
 NONE = 1e6
-"""E-value where no protected work is followed at all."""
+"""E-value where no work is followed at all."""
+TOP = 20
+"""Matches asked for, so that the best of either kind is among them."""
+DRAWN = 1000
+"""Times that songs are drawn for an interval."""
 
 
 def passages_of(song: Path) -> Iterator[tuple[str, Piece]]:
@@ -69,17 +76,18 @@ def excerpts_of(
 
 
 def checked(song: Path, library: Path, fonts: list[Path], count: int, seconds: float) -> list[dict]:
-    """Check one song in parts: the best protected work of each."""
+    """Check one song in parts: the best work of either kind for each."""
     opened = Library(library)
     parts = excerpts_of(song, fonts, count, seconds) if fonts else passages_of(song)
     rows = []
     for k, (what, piece) in enumerate(parts):
-        row = {"song": song.stem, "part": k, "what": what, "e_value": NONE, "reference": ""}
-        if piece.melodies:
-            found = [m for m in find_matches(piece, opened, 1) if m.reference.rights.protected]
-            for match in found[:1]:
-                row |= {"e_value": match.e_value, "reference": match.reference.title}
-        rows.append(row)
+        found = find_matches(piece, opened, TOP) if piece.melodies else []
+        for protected in (True, False):
+            mine = [m for m in found if m.reference.rights.protected is protected]
+            e_value = mine[0].e_value if mine else NONE
+            title = mine[0].reference.title if mine else ""
+            row = {"song": song.stem, "part": k, "what": what, "protected": protected}
+            rows.append(row | {"e_value": e_value, "reference": title})
     return rows
 
 
@@ -109,7 +117,21 @@ def all_rows(args: argparse.Namespace, work: Path) -> list[dict]:
     return rows
 
 
-def draw(path: Path, groups: dict[str, np.ndarray]) -> None:
+def shares(rows: list[dict], levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the shares of E-values below levels, and their 95 % intervals: [levels], [2, levels]."""
+    e_value, song = (np.array([row[name] for row in rows]) for name in ("e_value", "song"))
+    below = e_value[:, None] < levels
+    songs, number = np.unique(song, return_inverse=True)
+    counts = np.zeros((len(songs), len(levels) + 1))
+    np.add.at(counts, number, np.column_stack([below, np.ones(len(rows))]))
+    drawn = counts[np.random.default_rng(0).integers(len(songs), size=(DRAWN, len(songs)))].sum(axis=1)
+    bounds = np.quantile(drawn[:, :-1] / drawn[:, -1:], [0.025, 0.975], axis=0)
+    # Of what never happened the bootstrap knows nothing: then three songs in as many may have it.
+    bounds[1] = np.maximum(bounds[1], 3 / len(songs))
+    return below.mean(axis=0), bounds
+
+
+def draw(path: Path, groups: dict[str, list[dict]]) -> None:
     """Draw how often each E-value was reached against what it promises."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -119,16 +141,20 @@ def draw(path: Path, groups: dict[str, np.ndarray]) -> None:
     axes = figure.subplots()
     levels = np.logspace(-4, 0.5, 19)
     axes.plot(levels, -np.expm1(-levels), "k--", label="promised")
-    for name, e_values in groups.items():
-        shares = np.array([(e_values < x).mean() for x in levels])
-        bounds = np.array([interval(int((e_values < x).sum()), len(e_values)) for x in levels])
-        (line,) = axes.plot(levels, np.where(shares > 0, shares, np.nan), "o-", ms=3, label=name)
-        axes.fill_between(levels, *np.maximum(bounds, 1e-6).T, alpha=0.12, color=line.get_color())
+    for name, rows in groups.items():
+        share, bounds = shares(rows, levels)
+        (line,) = axes.plot(levels, np.where(share > 0, share, np.nan), "o-", ms=3, label=name)
+        axes.fill_between(levels, *np.maximum(bounds, 1e-6), alpha=0.12, color=line.get_color())
     axes.set(xscale="log", yscale="log", xlabel="E-value below", ylabel="share of unrelated tracks")
     axes.set(ylim=(5e-5, 1.2))
     axes.legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=80)
+
+
+def _columns(rows: list[dict]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    share, bounds = shares(rows, np.array(LEVELS))
+    return share, *bounds
 
 
 def main() -> None:
@@ -138,7 +164,7 @@ def main() -> None:
     )
     parser.add_argument("--songs", type=Path, required=True, help="folder of MIDI files")
     parser.add_argument("--font", type=Path, action="append", default=[], help="render with these")
-    parser.add_argument("--excerpts", type=int, default=8, help="of each song, where it is rendered")
+    parser.add_argument("--excerpts", type=int, default=4, help="of each song, where it is rendered")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each excerpt")
     parser.add_argument("--but", nargs="*", default=[], help="songs that are other songs: left out")
     parser.add_argument("--rows", type=Path, help="write every check here (JSON lines), or go on")
@@ -149,18 +175,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = all_rows(args, args.work or Path(folder))
     rows = [row for row in rows if row["song"] not in args.but]
-    groups: dict[str, list[float]] = {}
-    for row in rows:
-        groups.setdefault(row["what"], []).append(row["e_value"])
-        groups.setdefault("all", []).append(row["e_value"])
-    groups = {name: groups[name] for name in sorted(groups, key=lambda n: (n == "all", n))}
-    for name, values in groups.items():
-        print(f"{name}: {len(values)} checks\n  E below   promised   observed (95 % interval)")
-        print("\n".join(as_promised(np.array(values), level) for level in LEVELS))
+    groups: dict[str, list[dict]] = {}
+    for protected in (True, False):
+        kind = [row for row in rows if row["protected"] is protected]
+        groups["protected works" if protected else "free works"] = kind
+        for what in sorted({row["what"] for row in kind}):
+            groups[f"{'protected' if protected else 'free'}, {what}"] = [
+                row for row in kind if row["what"] == what
+            ]
+    for name, some in groups.items():
+        print(f"{name}: {len(some)} checks of {len({row['song'] for row in some})} songs")
+        print("  E below   promised   observed (95 % interval)")
+        for level, share, low, high in zip(LEVELS, *_columns(some), strict=True):
+            print(f"  {level:<9g} {-np.expm1(-level):8.4f}   {share:.4f} ({low:.4f} to {high:.4f})")
     for row in sorted(rows, key=lambda row: row["e_value"])[:12]:
         print(f"  {row['e_value']:.2g}  {row['song']} {row['what']}: {row['reference']}")
     if args.plot:
-        draw(args.plot, {name: np.array(values) for name, values in groups.items()})
+        draw(args.plot, {name: some for name, some in groups.items() if name.endswith("works")})
 
 
 if __name__ == "__main__":

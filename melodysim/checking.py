@@ -24,7 +24,7 @@ from melodysim.transcribe.voices import MIN_NOTES
 from melodysim.verdict import Rates, Verdict, judge, judge_pair
 
 DEFAULT_TOP = 10
-RESULTS = 6
+RESULTS = 7
 """Raised whenever a check may come out otherwise than before, words included: results that were kept
 are stale. What a recording is heard as has a version of its own in `melodysim.transcribe.recording`."""
 

@@ -22,11 +22,12 @@ from melodysim.align.notes import Costs, align_scores
 from melodysim.sequence import Sequence, time_ratio
 from melodysim.significance import Background, fit_background
 
-TAIL = 0.6
-"""What is left of a decade of an E-value below 1. Songs share phrases, and not by chance alone, so that
-real ones reach small E-values more often than an extreme-value distribution has it: fitted on pop
-songs that follow none of 178 protected works, checked on others with another library
-(docs/how-it-works.md)."""
+FACTOR, NEAR, KNEE, TAIL = 10**0.16, 0.8, -1.75, 0.5
+"""What becomes of E-values among real songs: a factor, and what is left of each decade, above and below
+a knee (decades). Songs share phrases, and not by chance alone, so that they reach small E-values more
+often than an extreme-value distribution has it. Fitted by maximum likelihood on 2,800 passages of pop
+songs that follow none of 178 protected works, and as they come out on 2,200 of other songs with another
+library, where they were checked (docs/how-it-works.md)."""
 
 
 def passage_of(sequence: Sequence, notes: tuple[int, int]) -> Sequence:
@@ -101,7 +102,7 @@ def log_e_value(standardised: float, references: int, tries: float) -> float:
 
 
 def seen_in_songs(log_e: ArrayLike) -> NDArray[np.float64]:
-    """Turn logarithms of E-values into E-values as they are among real songs (`TAIL`).
+    """Turn logarithms of E-values into E-values as they are among real songs (`TAIL` and others).
 
     Parameters
     ----------
@@ -112,5 +113,5 @@ def seen_in_songs(log_e: ArrayLike) -> NDArray[np.float64]:
     -------
     ndarray of float64
     """
-    log_e = np.asarray(log_e, np.float64)
-    return np.exp(np.where(log_e < 0, TAIL * log_e, np.minimum(log_e, 700.0)))
+    decades = np.minimum(np.asarray(log_e, np.float64) / np.log(10), 300.0)
+    return FACTOR * 10 ** (NEAR * np.maximum(decades, KNEE) + TAIL * np.minimum(decades - KNEE, 0))

@@ -24,7 +24,7 @@ LEVELS: tuple[Level, ...] = ("clear", "review", "likely")
 LIKELY_RATE = 0.0001
 REVIEW_RATE = 0.005
 """Share of unrelated tracks that may reach a level: its largest E-value."""
-LOGISTIC = (-3.2, 2.3)
+LOGISTIC = (-3.25, 2.2)
 """Intercept, and slope per decade of the E-value, of the probability that notes copy, where as many
 tracks do as do not: fitted on pop songs, with and without a copied passage (docs/how-it-works.md)."""
 LOGISTIC_HEARD = (-1.95, 1.86)
