@@ -1,16 +1,15 @@
 """Measure how E-values behave and fit the probability of a verdict.
 
-    uv run python benchmarks/calibrate.py [--tunes 300] [--songs DIR] [--plot FILE]
+    uv run python benchmarks/calibrate.py [--tunes 300] [--plot FILE]
 
-Public-domain tunes only, unless a folder of songs is given. Half of the tunes drawn from the built-in
+Public-domain tunes only (`unrelated.py` does it with songs). Half of the tunes drawn from the built-in
 melodies stand for works in copyright; passages of them, changed in 0 to 30 % of their notes, are hidden
 in other tunes (related), and other tunes, taken out of the library, are checked as they are (unrelated,
 but for those that are variants of a tune that stayed: folk tunes have families). Made-up tunes, from
 Markov models of order 2 of intervals and of durations fitted on the library, have no families: they say
-what chance does (an order of 3, on both together, was tried: it copies whole phrases). `--songs` takes
-MIDI files of songs that have nothing to do with the built-in tunes, and checks every 60 notes of their
-melodies. Prints the share of each with E below x, and the logistic of log10 E that separates made-up
-tunes from hidden passages, fitted on even cases and scored on odd ones.
+what chance does (an order of 3, on both together, was tried: it copies whole phrases). Prints the share
+of each with E below x, and the logistic of log10 E that separates made-up tunes from hidden passages,
+fitted on even cases and scored on odd ones.
 """
 
 from __future__ import annotations
@@ -27,10 +26,8 @@ from melodysim.library.importers import import_builtin
 from melodysim.library.store import Store
 from melodysim.matching import find_matches
 from melodysim.melody import Melody, Piece
-from melodysim.reading import read
 from melodysim.rights import Rights
 
-PASSAGE_NOTES = 60
 LEVELS = (1, 0.1, 0.01, 0.005, 0.001, 0.0001)
 
 
@@ -96,21 +93,6 @@ def made_up(melodies: list[Melody], count: int, rng: np.random.Generator) -> lis
         onset = np.concatenate([[0], np.cumsum(beats)]) * 0.3
         tunes.append(Melody.from_notes(onset, np.append(beats, 1) * 0.3, pitch))
     return tunes
-
-
-def passages_of(folder: Path) -> list[Melody]:
-    """Cut the likeliest melody of each MIDI file into passages."""
-    passages = []
-    for path in sorted(folder.glob("*.mid")):
-        melody = read(path).melodies[0]
-        for first in range(0, len(melody) - PASSAGE_NOTES + 1, PASSAGE_NOTES):
-            cut = slice(first, first + PASSAGE_NOTES)
-            passages.append(
-                Melody.from_notes(
-                    melody.onset[cut] - melody.onset[first], melody.duration[cut], melody.pitch[cut]
-                )
-            )
-    return passages
 
 
 def logistic(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
@@ -181,7 +163,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tunes", type=int, default=300)
     parser.add_argument("--made-up", type=int, default=3000, help="tunes that say what chance does")
-    parser.add_argument("--songs", type=Path, help="folder of MIDI files, not related to the tunes")
     parser.add_argument("--plot", type=Path, help="PNG to write: expected against observed")
     args = parser.parse_args()
     tunes = args.tunes
@@ -210,8 +191,6 @@ def main() -> None:
         variants = np.array([best_e_value(melodies[e.id], library) for e in unrelated])
         invented = made_up(corpus, args.made_up, rng)
         negative = np.array([best_e_value(tune, library) for tune in invented])
-        songs = passages_of(args.songs) if args.songs else []
-        modern = np.array([best_e_value(tune, library) for tune in songs])
         positive = np.array(
             [
                 best_e_value(hide(melodies[h.id], melodies[o.id], (k % 4) * 0.1, rng), library)
@@ -227,9 +206,6 @@ def main() -> None:
         real, hidden = ((e < level).mean() for e in (variants, positive))
         print(f"{as_promised(negative, level)} {real:9.4f} {hidden:9.4f}")
     some = negative[: len(positive)]  # as many as copies: even odds
-    if len(modern):
-        print(f"{len(modern)} passages of {PASSAGE_NOTES} notes of songs")
-        print("\n".join(as_promised(modern, level) for level in LEVELS))
     x = -np.log10(np.maximum(np.concatenate([some, positive]), 1e-12))
     y = np.concatenate([np.zeros(len(some)), np.ones(len(positive))])
     even = np.arange(len(x)) % 2 == 0

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -29,7 +30,6 @@ from pathlib import Path
 
 import numpy as np
 from builtin import builtin_library
-from numpy.random import Generator
 from render import RATE, mp3_bytes, render
 from rich.progress import track
 
@@ -98,22 +98,23 @@ def all_rows(args: argparse.Namespace, work: Path) -> list[dict]:
     if args.rows and args.rows.exists():
         rows = [json.loads(line) for line in args.rows.read_text().splitlines()]
     done = {row["song"] for row in rows}
-    parts = (repeat(args.font), repeat(args.excerpts), repeat(args.seconds))
+    queries = []
     for half in (0, 1):
         library = work / f"half-{half}.db"
         with builtin_library(library, songs[half::2]) as opened:
             print(f"half {half}: {len(opened)} references")
-        queries = [song for song in songs[1 - half :: 2] if song.stem not in done]
-        order = Generator(np.random.PCG64(half)).permutation(len(queries))
-        queries = [queries[k] for k in order]  # so that what a cut run has done is a fair sample
-        # Spawned: a forked copy of a process with threads may hang.
-        with ProcessPoolExecutor(args.jobs, mp_context=get_context("spawn")) as pool:
-            results = pool.map(checked, queries, repeat(library), *parts)
-            for found in track(results, f"half {half}", len(queries)):
-                rows += found
-                if args.rows:
-                    with args.rows.open("a") as file:
-                        file.writelines(json.dumps(row) + "\n" for row in found)
+        queries += [(song, library) for song in songs[1 - half :: 2] if song.stem not in done]
+    # In any order, so that what a run that was cut short has done is a fair sample.
+    random.Random(0).shuffle(queries)
+    parts = (repeat(args.font), repeat(args.excerpts), repeat(args.seconds))
+    # Spawned: a forked copy of a process with threads may hang.
+    with ProcessPoolExecutor(args.jobs, mp_context=get_context("spawn")) as pool:
+        results = pool.map(checked, *zip(*queries, strict=True), *parts) if queries else iter(())
+        for found in track(results, "checking", len(queries)):
+            rows += found
+            if args.rows:
+                with args.rows.open("a") as file:
+                    file.writelines(json.dumps(row) + "\n" for row in found)
     return rows
 
 

@@ -11,14 +11,14 @@ from melodysim.checking import check, compare
 from melodysim.errors import LibraryError, ReadError
 from melodysim.library import Entry, Library, Reference
 from melodysim.library.store import Store
-from melodysim.matching import find_matches
+from melodysim.matching import find_matches, listening
 from melodysim.matching.notes import IN_TIME_SHARE, TYPICAL_NOTES
 from melodysim.melody import Melody, Piece
 from melodysim.passages import seen_in_songs
 from melodysim.reading import read
 from melodysim.rights import Rights
 from melodysim.sequence import normalise
-from melodysim.significance import fit_background
+from melodysim.significance import fit_background, sample_references
 
 SLOW = settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -282,6 +282,45 @@ def test_free_tunes_beside_a_work_do_not_hide_it(tmp_path, lanterns):
         assert mine.e_value == pytest.approx(float(seen_in_songs(np.log(together))), rel=1e-5)
         e_values.append(mine.e_value)
     assert e_values[0] == pytest.approx(e_values[1], rel=2.0)
+
+
+def test_a_recording_is_told_from_its_pitch_classes_by_pitch(tmp_path):
+    rng = np.random.default_rng(12)
+    tune = random_tune(rng, 40, low=60, high=76)
+    elsewhere = tune.pitch + rng.choice([-12, 0, 12], len(tune))
+    path = tmp_path / "l.db"
+    with Store(path, create=True) as store, store.transaction():
+        for k in range(300):
+            other = random_tune(np.random.default_rng(100 + k), 40, low=60, high=76)
+            entry = Entry(f"{k}", "other", None, f"{k}.mid", Rights("public-domain"))
+            store.put([Reference(entry, other)], f"{k}.mid", f"{k}")
+        octaves = Melody.from_notes(tune.onset, tune.duration, elsewhere)
+        for name, melody in (("a-octaves", octaves), ("b-tune", tune)):
+            entry = Entry(name, name, None, name, Rights("in-copyright"))
+            store.put([Reference(entry, melody)], name, name)
+    line = random_tune(rng, 12)  # another tune
+    heard = heard_from(tune, rng, faster=2.0, noise=0.3)
+    track = Piece("mix", "audio", (line,), tune.end / 2, heard=heard)
+    matches = find_matches(track, Library(path), 302)
+    assert matches[0].reference.id == "b-tune"
+    said = {match.reference.id: match.standardised for match in matches}
+    # By pitch class they are the same, so that all of this is what pitch adds.
+    assert said["b-tune"] > said["a-octaves"] + 2
+
+
+def test_of_a_very_large_library_the_most_promising_are_listened_to(library, monkeypatch):
+    monkeypatch.setattr(listening, "MAX_LISTENED", 100)
+    rng = np.random.default_rng(5)
+    index = library.index
+    # Not one that is listened to anyway, to measure chance.
+    sampled = sample_references(index.order.key, np.ones(len(index), bool), listening.LISTENED_SAMPLE)
+    long = np.setdiff1d(np.flatnonzero(index.lengths > 60), [*sampled, *library.backgrounds[0]])
+    name = index.name(int(rng.choice(long)))
+    tune = library.references([name])[name].melody
+    track = Piece("mix", "audio", (tune,), tune.end, heard=heard_from(tune, rng))
+    best = find_matches(track, library, 1)[0]
+    assert best.reference.id == name
+    assert best.evidence == "salience"
 
 
 def test_a_line_finds_what_listening_misses_among_thousands(library):

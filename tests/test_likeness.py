@@ -80,7 +80,19 @@ def test_standardised_of_undoes_the_p_value(score):
 def test_recordings_of_an_ostinato_are_not_alike_by_it(library, pitches, lines):
     rng = np.random.default_rng(1)
     one, other = (recording(tune(np.add(pitches, k)), rng, lines=lines, wrong=0) for k in (0, 2))
-    assert compare(one, other, library).verdict.level == "clear"
+    report = compare(one, other, library)
+    assert report.verdict.level == "clear"
+    assert report.score < 5  # what it is backwards is taken off the average too
+
+
+def test_what_many_comparisons_say_together_counts(library):
+    rng = np.random.default_rng(2)
+    melody = random_tune(rng, 40, low=60, high=76)
+    one, other = (recording(melody, rng, shift=shift, wrong=0.6) for shift in (0, 3))
+    report = compare(one, other, library)
+    # With three notes in five wrong, no single line says so much (0.008, and one of two).
+    assert report.verdict.level == "review"
+    assert report.match.e_value < 0.004
 
 
 def test_four_notes_are_not_enough_to_be_likely(library):

@@ -99,6 +99,9 @@ def pair_picture(report: PairReport, form: str = "png") -> bytes:
             new.onset, earlier.onset, alike.T, cmap="Greys", vmin=0.15, vmax=1.0, rasterized=True
         )
         mesh.set_edgecolor("none")
+        figure.colorbar(
+            mesh, shrink=0.4, label=f"share of {WINDOW_INTERVALS} intervals that are the same"
+        )
     if match is not None and len(match.path):
         axes.plot(
             new.onset[match.path[:, 0]],
