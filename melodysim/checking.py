@@ -193,7 +193,8 @@ def compare(
             p_value = p_value_of_likeness(new, earlier, (there, back), background, threads)
             notes = match.reference_melody, match.reference_span.notes
             p_value = max(p_value, p_value_of_notes(*notes, background))
-            score, match = standardised_of(p_value), replace(match, e_value=p_value)
+            score = standardised_of(p_value)
+            match = replace(match, e_value=p_value, standardised=score)
     verdict = judge_pair(new, match, rates or Rates())
     return PairReport(new, earlier, score, verdict, match)
 

@@ -3,7 +3,7 @@
 A level follows from the E-value of the best match with a work that is, or may be, protected, by two
 rates that the user may change: how many unrelated tracks in a thousand may be called "likely", and
 how many "review". The probability is a logistic function of the same E-value, one for notes and one for
-recordings, each fitted on copies and on what is unrelated (docs/how-it-works.md says how, and what came
+recordings, each fitted on copies and on what is unrelated (docs/calibration.md says how, and what came
 out).
 """
 
@@ -26,7 +26,7 @@ REVIEW_RATE = 0.005
 """Share of unrelated tracks that may reach a level: its largest E-value."""
 LOGISTIC = (-3.25, 2.2)
 """Intercept, and slope per decade of the E-value, of the probability that notes copy, where as many
-tracks do as do not: fitted on pop songs, with and without a copied passage (docs/how-it-works.md)."""
+tracks do as do not: fitted on pop songs, with and without a copied passage (docs/calibration.md)."""
 LOGISTIC_HEARD = (-1.95, 1.86)
 """The same for recordings, fitted on rendered and real ones (`benchmarks/recordings.py`). There
 E-values of 1 and more all say the same: that nothing was heard is no proof that nothing is there."""

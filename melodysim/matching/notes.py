@@ -158,7 +158,7 @@ def read_notes(
     lengths = corpus.lengths[best]
     expected = np.where(kinds, fits[1].expected(lengths), fits[0].expected(lengths))
     # The background stays what it was: fitted to scores treated in the same way, it puts made-up tunes
-    # where they belong, but real songs, which share turns, too low (docs/how-it-works.md).
+    # where they belong, but real songs, which share turns, too low (docs/calibration.md).
     score[best] = np.maximum(score[best] - np.maximum(backwards - expected, 0), 0)
     e_value, standardised = e_values(score, references, library, fits, tries)
     return Hypothesis(references, score, e_value, standardised, fits, melody, costs, tries=tries)
