@@ -155,7 +155,7 @@ def judge_pair(new: Piece, match: Match | None, rates: Rates) -> Verdict:
     if match is None or level == "clear":
         reasons = ["No passage of the first work follows the second more closely than chance explains."]
         if match is not None:
-            reasons.append(f"The closest: {describe(match, 'pairs of works')}")
+            reasons.append(f"The closest: {describe(match, 'pairs of works', explained=True)}")
     else:
         reasons = [describe(match, "pairs of works")]
     reasons.append(what_was_heard(new))

@@ -26,8 +26,21 @@ HEARD_ENOUGH = 0.4
 """Share of a recording below which the reader is warned: most of 28 real recordings have more."""
 
 
-def describe(match: Match, unrelated: str = "tracks") -> str:
-    """Say in a sentence what follows what, where, and how surely."""
+def describe(match: Match, unrelated: str = "tracks", explained: bool = False) -> str:
+    """Say in a sentence what follows what, where, and how surely.
+
+    Parameters
+    ----------
+    match : Match
+    unrelated : str, optional
+        What else might have been alike by chance.
+    explained : bool, optional
+        Whether chance explains the match: then it is not said to be a tune or a passage of one.
+
+    Returns
+    -------
+    str
+    """
     begin, end = match.query.seconds
     by = f" by {match.reference.creator}" if match.reference.creator else ""
     verb = "follow" if match.evidence == "notes" else "are heard as in"
@@ -35,7 +48,7 @@ def describe(match: Match, unrelated: str = "tracks") -> str:
         f"{match.notes} notes from {clock(begin)} to {clock(end)} {verb} “{match.reference.title}”{by}"
         f", {transposed(match.transposition)}{'' if match.in_time else ', in another rhythm'}"
         f"; {chance(match.e_value, unrelated)}."
-        f"{likeness_words(match)}"
+        f"{'' if explained else likeness_words(match)}"
         f"{rarity_words(match) if unrelated == 'tracks' else ''}{recurrence_words(match)}"
     )
 

@@ -19,6 +19,7 @@ from melodysim.reading import read
 from melodysim.rights import Rights
 from melodysim.sequence import normalise
 from melodysim.significance import fit_background, sample_references
+from melodysim.verdict import Rates
 
 SLOW = settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -130,7 +131,6 @@ def test_unrelated_tunes_are_clear(library):
 
 
 def test_the_rates_move_the_levels(library, lanterns):
-    from melodysim.verdict import Rates
 
     melody = borrowed(lanterns, np.random.default_rng(2), notes=20)[0]
     strict = check(piece(melody), library, rates=Rates(1e-300, 1e-299))
@@ -173,6 +173,13 @@ def test_comparing_works(library, lanterns):
     assert alike.verdict.level == "likely"
     assert unlike.verdict.level == "clear"
     assert alike.match.reference.source == "notes"
+    assert "It is " in alike.verdict.reasons[0]
+
+
+def test_what_counts_as_chance_is_not_called_a_tune(library, lanterns):
+    report = compare(piece(lanterns), piece(lanterns), library, Rates(1e-30, 1e-30))
+    assert report.verdict.level == "clear"
+    assert "It is " not in " ".join(report.verdict.reasons)
 
 
 def test_an_empty_library_clears_nothing(tmp_path):
