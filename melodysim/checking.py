@@ -15,7 +15,7 @@ import numpy as np
 from melodysim.errors import LibraryError, ReadError, counted
 from melodysim.library import Entry, Library, MemoryShelf, Reference
 from melodysim.likeness import p_value_of_likeness, p_value_of_notes
-from melodysim.match import Match
+from melodysim.match import Match, Span
 from melodysim.matching import find_matches
 from melodysim.melody import Melody, Piece
 from melodysim.rights import Rights
@@ -186,37 +186,47 @@ def compare(
         # Each is listened to for the other's line: which of the two is transcribed better is luck.
         turned = _best_passage(earlier, new, background, threads)
         there, back = (m.standardised if m else -np.inf for m in (match, turned))
-        if turned and back > there:
-            match = _turned(turned, new, earlier)
-        if match:  # without any passage in common there is nothing to be alike
+        passages = [m for m in (match, turned) if m]
+        if passages:  # without any passage in common there is nothing to be alike
             # The passage shows where. How much it says is what all ways of listening say together.
             p_value = p_value_of_likeness(new, earlier, (there, back), background, threads)
-            notes = match.reference_melody, match.reference_span.notes
-            p_value = max(p_value, p_value_of_notes(*notes, background))
+            p_value = max(p_value, min(p_value_of_notes(m, background) for m in passages))
             score = standardised_of(p_value)
-            match = replace(match, e_value=p_value, standardised=score)
+            best = _turned(turned, new, earlier) if turned and back > there else passages[0]
+            match = replace(best, e_value=p_value, standardised=score)
     verdict = judge_pair(new, match, rates or Rates())
     return PairReport(new, earlier, score, verdict, match)
 
 
 def _turned(match: Match, new: Piece, earlier: Piece) -> Match:
-    """Give a match of the earlier work with the new one as one of the new with the earlier."""
-    voice = match.reference.voice
-    mine = next(k for k, melody in enumerate(new.melodies) if melody.voice == voice)
-    theirs = next(k for k, melody in enumerate(earlier.melodies) if melody.voice == match.voice)
+    """Give a match of the earlier recording with the new one as one of the new with the earlier.
+
+    It was the earlier one that was listened to, so what was heard there are its notes: its own lines
+    may have none in that place.
+    """
+    heard = match.listening
+    assert heard is not None
+    sung, line = heard.heard, match.reference_melody
+    notes = heard.note[sung]
+    theirs = Melody.from_notes(
+        heard.begin[sung],
+        (heard.end - heard.begin)[sung],
+        line.pitch[notes] + match.transposition,
+        voice=match.voice,
+    )
     return replace(
         match,
-        reference=_entry(earlier, theirs),
-        reference_melody=earlier.melodies[theirs],
+        reference=replace(_entry(earlier, 0), voice=match.voice),
+        reference_melody=theirs,
         query=match.reference_span,
-        reference_span=match.query,
+        reference_span=Span((0, len(theirs)), (float(heard.begin[0]), float(heard.end[-1]))),
         transposition=-match.transposition,
         tempo_ratio=1 / match.tempo_ratio,
-        path=match.path[:, ::-1],
-        voice=new.melodies[mine].voice,
+        path=np.stack([notes, np.arange(len(theirs))], axis=1),
+        voice=match.reference.voice,
         turn=None,
         places=(),  # turn and places are the earlier work's
-        listening=None,  # it was the earlier work that was listened to
+        listening=None,
     )
 
 

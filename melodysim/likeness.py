@@ -11,8 +11,8 @@ That is one test. Where one line of one recording is clean, the best single comp
 so both are made and put together by their harmonic mean. docs/hearing.md has what other ways brought.
 
 Neither test was ever tried on recordings of a few notes, or of one note again and again: so no two
-recordings are called more alike than the notes that they share are rare, and a line that is followed
-backwards as well is no tune.
+recordings are called more alike than the notes that were heard of a line are rare, and a line that is
+followed backwards as well is no tune.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ import numpy as np
 
 from melodysim.align.corpus import counts_of, lay_melodies
 from melodysim.library import Entry, MemoryShelf, Reference
+from melodysim.match import Match
 from melodysim.matching import standings
 from melodysim.melody import Melody, Piece
-from melodysim.passages import passage_of
 from melodysim.rarity import rarity_of, surprisal
 from melodysim.rights import Rights
 from melodysim.sequence import normalise
@@ -79,26 +79,30 @@ def p_value_of_likeness(
     return harmonic_mean(np.clip([together, alone], SMALLEST_P, 1))
 
 
-def p_value_of_notes(melody: Melody, notes: tuple[int, int], background: list[Melody]) -> float:
-    """Say how probable it is that a melody goes on as a passage does, under a model of melodies.
+def p_value_of_notes(match: Match, background: list[Melody]) -> float:
+    """Say how probable it is that a melody goes on as the notes that were heard of it do.
 
     Parameters
     ----------
-    melody : Melody
-    notes : (int, int)
-        First note of the passage, and the one after its last.
+    match : Match
+        Of a recording that was listened to.
     background : list of Melody
-        Unrelated melodies that the model is fitted to.
+        Unrelated melodies; with the one that was heard they are what the model is fitted to.
 
     Returns
     -------
     float
-        By the intervals alone.
+        By the intervals alone, of notes that were heard one after the other.
     """
-    rarity = rarity_of(counts_of(lay_melodies([normalise(other) for other in background])))
-    passage = lay_melodies([passage_of(normalise(melody), notes)])
-    bits = surprisal(rarity, passage.interval, passage.start, passage.own)
-    return float(max(2.0 ** -float(bits.sum()), SMALLEST_P))
+    assert match.listening is not None
+    melody = match.reference_melody
+    laid = lay_melodies([normalise(each) for each in (melody, *background)])
+    rarity = rarity_of(counts_of(laid))
+    bits = surprisal(rarity, laid.interval, laid.start, laid.own)[: len(melody)]
+    heard = np.zeros(len(melody), bool)
+    heard[match.listening.note[match.listening.heard]] = True
+    said = float(bits[1:][heard[1:] & heard[:-1]].sum())
+    return max(2.0**-said, SMALLEST_P)
 
 
 def _one_way(query: Piece, work: Piece, background: list[Melody], threads: int) -> tuple[float, float]:

@@ -8,20 +8,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from melodysim.match import Match
 from melodysim.melody import Melody
 from melodysim.sequence import semitones
 
 _TICKS = 960
-_TICKS_PER_SECOND = 2 * _TICKS
-"""At MIDI's default of 120 quarter notes a minute."""
+"""A quarter note."""
+_USUAL_TEMPO = 120.0
+"""Quarter notes a minute, where a source has no steady tempo: MIDI's default."""
+_STEADY = 0.01
+"""Quarter notes that an onset may be off a steady tempo."""
 _PROGRAM = 73
 """General MIDI's flute: it makes a line easy to follow by ear."""
 
 
 def midi_bytes(melodies: Sequence[Melody]) -> bytes:
-    """Write melodies as a Standard MIDI file, one track each, at 120 quarter notes a minute.
+    """Write melodies as a Standard MIDI file, one track each.
 
     Parameters
     ----------
@@ -30,11 +34,15 @@ def midi_bytes(melodies: Sequence[Melody]) -> bytes:
     Returns
     -------
     bytes
+        At the tempo of the first melody whose beats are known and steady, so that its notes stand on
+        the grid; else at 120 quarter notes a minute. Times are the melodies' own either way.
     """
     import symusic
 
+    tempo = next((t for t in map(_steady_tempo, melodies) if t is not None), _USUAL_TEMPO)
+    ticks_per_second = tempo / 60 * _TICKS
     score: Any = symusic.Score(_TICKS)
-    score.tempos.append(symusic.Tempo(0, qpm=120))
+    score.tempos.append(symusic.Tempo(0, qpm=tempo))
     for melody in melodies:
         track: Any = symusic.Track(melody.voice, _PROGRAM, False)
         for onset, duration, pitch, sure in zip(
@@ -42,14 +50,24 @@ def midi_bytes(melodies: Sequence[Melody]) -> bytes:
         ):
             track.notes.append(
                 symusic.Note(
-                    round(onset * _TICKS_PER_SECOND),
-                    max(1, round(duration * _TICKS_PER_SECOND)),
+                    round(onset * ticks_per_second),
+                    max(1, round(duration * ticks_per_second)),
                     int(pitch),
                     int(40 + 80 * float(sure)),
                 )
             )
         score.tracks.append(track)
     return bytes(score.dumps_midi())
+
+
+def _steady_tempo(melody: Melody) -> float | None:
+    """Quarter notes a minute of a melody whose beats are in proportion to its onsets."""
+    if melody.beat is None or not len(melody) or melody.onset[-1] <= 0:
+        return None
+    per_second = float(melody.beat[-1] / melody.onset[-1])
+    if per_second <= 0 or np.abs(melody.beat - melody.onset * per_second).max() > _STEADY:
+        return None
+    return round(60 * per_second, 3)
 
 
 def csv_text(melody: Melody) -> str:
@@ -60,6 +78,11 @@ def csv_text(melody: Melody) -> str:
     for onset, duration, pitch in zip(melody.onset, melody.duration, melody.pitch, strict=True):
         writer.writerow([f"{onset:.6f}", f"{duration:.6f}", f"{pitch:g}"])
     return out.getvalue()
+
+
+def _from_beat(beat: NDArray[np.float64] | None, notes: slice) -> NDArray[np.float64] | None:
+    """Beats of a passage, counted from its first note."""
+    return None if beat is None else beat[notes] - beat[notes.start]
 
 
 def passage_melodies(track: Melody, reference: Melody, match: Match) -> list[Melody]:
@@ -85,6 +108,7 @@ def passage_melodies(track: Melody, reference: Melody, match: Match) -> list[Mel
             track.duration[mine],
             track.pitch[mine],
             voice="track",
+            beat=_from_beat(track.beat, mine),
         ),
         Melody.from_notes(
             (reference.onset[theirs] - first) / match.tempo_ratio,

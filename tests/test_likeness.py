@@ -1,21 +1,30 @@
 """Two recordings: put together from many comparisons, each of which says little."""
 
+import io
 from dataclasses import replace
+from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import random_tune, tune
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from test_listen import heard_from
 
+from melodysim.align.listen import Listening
 from melodysim.checking import compare
 from melodysim.library import Entry, Library, Reference
 from melodysim.library.store import Store
 from melodysim.likeness import p_value_of_notes
 from melodysim.melody import Melody, Piece
+from melodysim.report.html.track import pair_html
+from melodysim.report.plot import pair_picture
+from melodysim.report.text import print_pair
 from melodysim.rights import Rights
 from melodysim.significance import Background, harmonic_mean, standardised_of
+from melodysim.verdict import Rates
 
 
 def recording(melody, rng, shift=0, lines=3, wrong=0.3):
@@ -108,13 +117,64 @@ def test_four_notes_are_not_enough_to_be_likely(library):
 def test_no_more_alike_than_the_notes_are_rare(library):
     rng = np.random.default_rng(9)
     melody, background = random_tune(rng, 20), library.background_melodies()
-    whole = p_value_of_notes(melody, (0, 20), background)
-    assert whole < p_value_of_notes(melody, (0, 8), background) < 2**-7
-    assert p_value_of_notes(
-        melody.__class__.from_notes(melody.onset * 2, melody.duration * 2, melody.pitch + 5),
-        (0, 20),
-        background,
-    ) == pytest.approx(whole)  # whatever the key and the tempo
+
+    def rare(heard, notes=melody):
+        listening = Listening(0.0, np.arange(20), notes.onset, notes.onset + 1, heard, 60, 1.0)
+        return p_value_of_notes(
+            SimpleNamespace(reference_melody=notes, listening=listening), background
+        )
+
+    every, first = np.ones(20, bool), np.arange(20) < 8
+    assert rare(every) < rare(first) < 2**-7
+    # Of two notes with another between them that was not heard no interval is known.
+    assert rare(np.arange(20) % 2 == 0) == 1
+    moved = Melody.from_notes(melody.onset * 2, melody.duration * 2, melody.pitch + 5)
+    assert rare(every, moved) == pytest.approx(rare(every))  # whatever the key and the tempo
+
+
+def written(report):
+    """A comparison as the terminal has it."""
+    console = Console(file=io.StringIO(), width=80)
+    print_pair(console, report)
+    return console.file.getvalue()
+
+
+def transcribed_in_part(melody, keep, rng, shift=0):
+    """A recording whose tracker caught some of the notes."""
+    line = Melody.from_notes(
+        melody.onset[keep], melody.duration[keep], melody.pitch[keep] + shift, voice="line"
+    )
+    heard = heard_from(melody, rng, shift, noise=0.3)
+    return Piece("song.mp3", "audio", (line,), melody.end, heard=heard)
+
+
+@pytest.mark.parametrize("caught", ["few", "before", "after"])
+def test_a_poor_transcription_does_not_change_what_the_other_says(library, caught):
+    rng = np.random.default_rng(1)
+    melody, other = (random_tune(rng, notes, low=60, high=76) for notes in (24, 12))
+    good = recording(melody, rng, wrong=0, lines=1)
+    first, second = (other, melody) if caught == "before" else (melody, other)
+    begin = first.end + 1
+    whole = Melody.from_notes(
+        np.r_[first.onset, second.onset + begin],
+        np.r_[first.duration, second.duration],
+        np.r_[first.pitch, second.pitch],
+    )
+    keep = {
+        "few": np.arange(36) % 4 == 0,
+        "before": whole.onset < begin,
+        "after": whole.onset >= begin,
+    }[caught]
+    poor = transcribed_in_part(whole, keep, rng)
+    one, two = compare(good, poor, library), compare(poor, good, library)
+    assert one.score == pytest.approx(two.score)
+    assert one.verdict.level == two.verdict.level != "clear"
+    for report in (one, two):  # with evidence to see, whichever was listened to
+        match = report.match
+        assert match.reference_span.notes[1] > match.reference_span.notes[0]
+        assert "likeness" in written(report)
+        assert pair_html(report, Rates(), date(2026, 1, 1))
+        assert pair_picture(report, "svg")
 
 
 def test_lines_whose_notes_sound_on_can_be_compared(library):

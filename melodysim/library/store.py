@@ -582,8 +582,9 @@ class Store:
                 "SELECT count(*), coalesce(sum(notes), 0) FROM melody"
             ).fetchone()
             collections = self._connection.execute(
-                "SELECT iif(instr(id, '/'), substr(id, 1, instr(id, '/') - 1), '(no folder)') "
-                "AS folder, count(*) FROM melody GROUP BY folder ORDER BY 2 DESC LIMIT 20"
+                "SELECT CASE WHEN instr(id, '/') THEN substr(id, 1, instr(id, '/') - 1) "
+                "ELSE '(no folder)' END AS folder, count(*) "
+                "FROM melody GROUP BY folder ORDER BY 2 DESC LIMIT 20"
             ).fetchall()
         return {
             "totals": {"melodies": totals[0], "notes": totals[1]},

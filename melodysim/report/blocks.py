@@ -11,7 +11,8 @@ from melodysim.report.passage import Passage, note_name
 MOST_ROWS = 12
 """Rows of one roll: two octaves; what lies further out is drawn at the edge."""
 _STYLES = {"same": "cyan", "octave": "magenta", "differs": "yellow", "alone": "bright_black"}
-_LABEL = 4
+_LABEL = 7
+"""Characters for the pitches of a line: two, if both sound."""
 
 
 def block_rolls(passage: Passage, width: int) -> list[Text]:
@@ -81,10 +82,11 @@ def _cells(
 
 
 def _lines(cells: NDArray[np.object_], low: int) -> list[Text]:
-    """Two semitones a line, the highest first."""
+    """Two semitones a line, the highest first; at its left those that sound."""
     lines = []
     for row in range(len(cells) - 2, -1, -2):
-        line = Text(f"{note_name(low + row):>{_LABEL}} ", "dim")
+        sound = [note_name(low + k) for k in (row + 1, row) if any(cells[k])]
+        line = Text(f"{' '.join(sound):>{_LABEL}} ", "dim")
         for below, above in zip(cells[row], cells[row + 1], strict=True):
             if above and below:
                 line.append("█", _STYLES[above])
