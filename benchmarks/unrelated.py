@@ -4,10 +4,10 @@
 
 Half of the songs stand for works in copyright, beside the built-in melodies, and the other half is
 checked against them; then the other way round, so that every song is checked against works that it is
-none of. From notes: the likeliest melody of each MIDI file, in passages of 30, 60 and 120 notes and
-whole. With sound fonts: excerpts rendered as finished tracks (`render`), read and listened to. Prints
-in how many the best protected work had an E-value below x, and in how many that should be; and the same
-of the best free one, since an E-value counts works of one kind.
+none of. From notes: each MIDI file, and its likeliest melody in passages of 30, 60 and 120 notes. With
+sound fonts: excerpts rendered as finished tracks (`render`), read and listened to. Prints in how many
+the best protected work had an E-value below x, and in how many that should be; and the same of the best
+free one, since an E-value counts works of one kind.
 
 The parts of one song are not independent of each other, so the intervals are of songs drawn again and
 again with all their parts (a cluster bootstrap).
@@ -33,6 +33,7 @@ from builtin import builtin_library
 from render import RATE, mp3_bytes, render
 from rich.progress import track
 
+from melodysim.checking import RESULTS
 from melodysim.library import Library
 from melodysim.matching import find_matches
 from melodysim.melody import Melody, Piece
@@ -50,7 +51,7 @@ DRAWN = 1000
 
 
 def passages_of(song: Path) -> Iterator[tuple[str, Piece]]:
-    """Cut the likeliest melody of a file into passages, and give it whole."""
+    """Cut the likeliest melody of a file into passages, and give the file as it is."""
     melody = read(song).melodies[0]
     for notes in LENGTHS:
         for first in range(0, len(melody) - notes + 1, notes):
@@ -94,14 +95,21 @@ def checked(song: Path, library: Path, fonts: list[Path], count: int, seconds: f
 def all_rows(args: argparse.Namespace, work: Path) -> list[dict]:
     """Check every song against the half that it is not of."""
     songs = sorted(p for p in args.songs.glob("*.mid") if "-" not in p.stem)
-    rows = []
-    if args.rows and args.rows.exists():
-        rows = [json.loads(line) for line in args.rows.read_text().splitlines()]
+    if len(songs) < 2:
+        raise SystemExit(f"{args.songs}: no songs (*.mid) to divide in two")
+    settings = {
+        "results": RESULTS, "fonts": [font.name for font in args.font], "seconds": args.seconds,
+        "excerpts": args.excerpts, "songs": [song.stem for song in songs],
+    }  # fmt: skip
+    rows = rows_so_far(args.rows, settings)
     done = {row["song"] for row in rows}
     queries = []
     for half in (0, 1):
         library = work / f"half-{half}.db"
         with builtin_library(library, songs[half::2]) as opened:
+            owned = {opened.index.name(int(k)) for k in np.flatnonzero(opened.protected)}
+            if owned != {song.name for song in songs[half::2]}:
+                raise SystemExit(f"{library}: holds other songs; remove it")
             print(f"half {half}: {len(opened)} references")
         queries += [(song, library) for song in songs[1 - half :: 2] if song.stem not in done]
     # In any order, so that what a run that was cut short has done is a fair sample.
@@ -114,7 +122,26 @@ def all_rows(args: argparse.Namespace, work: Path) -> list[dict]:
             rows += found
             if args.rows:
                 with args.rows.open("a") as file:
-                    file.writelines(json.dumps(row) + "\n" for row in found)
+                    file.write(json.dumps(found) + "\n")
+    return rows
+
+
+def rows_so_far(path: Path | None, settings: dict) -> list[dict]:
+    """Read what a run with the same settings has written down: a line a song, after the settings."""
+    if path is None:
+        return []
+    lines = path.read_text().splitlines() if path.exists() else []
+    if not lines:
+        path.write_text(json.dumps(settings) + "\n")
+        return []
+    if json.loads(lines[0]) != settings:
+        raise SystemExit(f"{path}: is of a run with other settings; name another file")
+    rows: list[dict] = []
+    for line in lines[1:]:
+        try:
+            rows += json.loads(line)
+        except json.JSONDecodeError:
+            print(f"{path}: a line that was not written to its end is left out")
     return rows
 
 
@@ -127,8 +154,9 @@ def shares(rows: list[dict], levels: np.ndarray) -> tuple[np.ndarray, np.ndarray
     np.add.at(counts, number, np.column_stack([below, np.ones(len(rows))]))
     drawn = counts[np.random.default_rng(0).integers(len(songs), size=(DRAWN, len(songs)))].sum(axis=1)
     bounds = np.quantile(drawn[:, :-1] / drawn[:, -1:], [0.025, 0.975], axis=0)
-    # Of what never happened the bootstrap knows nothing: then three songs in as many may have it.
-    bounds[1] = np.maximum(bounds[1], 3 / len(songs))
+    # Of what never happened the bootstrap knows nothing: then as much as three in these songs may.
+    never = ~below.any(axis=0)
+    bounds[1, never] = min(3 / len(songs), 1)
     return below.mean(axis=0), bounds
 
 
@@ -167,7 +195,7 @@ def main() -> None:
     parser.add_argument("--font", type=Path, action="append", default=[], help="render with these")
     parser.add_argument("--excerpts", type=int, default=4, help="of each song, where it is rendered")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each excerpt")
-    parser.add_argument("--but", nargs="*", default=[], help="songs that are other songs: left out")
+    parser.add_argument("--but", nargs="*", default=[], help="songs that are one another: name both")
     parser.add_argument("--rows", type=Path, help="write every check here (JSON lines), or go on")
     parser.add_argument("--work", type=Path, help="folder for the two libraries, kept")
     parser.add_argument("--jobs", type=int, default=2, help="processes")

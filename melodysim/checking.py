@@ -56,6 +56,15 @@ class TrackReport:
     error: str | None = None
     closest: Match | None = None
 
+    def __repr__(self) -> str:
+        """Say what came of it, in a line."""
+        if self.verdict is None:
+            return f"<{type(self).__name__} of {self.source!r}: {self.error}>"
+        return (
+            f"<{type(self).__name__} of {self.source!r}: {self.verdict.level}, probability "
+            f"{self.verdict.probability:.3f}, {counted(len(self.matches), 'match', 'matches')}>"
+        )
+
 
 def check(
     piece: Piece,
@@ -148,6 +157,13 @@ class PairReport:
     score: float
     verdict: Verdict
     match: Match | None
+
+    def __repr__(self) -> str:
+        """Say what came of it, in a line."""
+        return (
+            f"<PairReport of {self.new.source!r} and {self.earlier.source!r}: {self.verdict.level}, "
+            f"score {self.score:.1f}>"
+        )
 
 
 def compare(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.align.listen import Listening
+from melodysim.errors import counted
 from melodysim.library import Entry
 from melodysim.melody import Melody
 from melodysim.significance import Background
@@ -126,6 +127,14 @@ class Match:
     turn: Turn | None = None
     places: tuple[tuple[float, float], ...] = ()
     listening: Listening | None = None
+
+    def __repr__(self) -> str:
+        """Say what follows what, and how surely."""
+        begin, end = self.query.seconds
+        return (
+            f"<Match with {self.reference.title!r}: {counted(self.notes, 'note')}, "
+            f"{begin:.1f} to {end:.1f} s, E-value {self.e_value:.2g}>"
+        )
 
     @property
     def in_time(self) -> bool:

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from melodysim.errors import InvalidNotesError
+from melodysim.errors import InvalidNotesError, counted
 
 Kind = Literal["audio", "midi", "score", "notes"]
 
@@ -57,6 +57,12 @@ class Melody:
     confidence: NDArray[np.float32]
     voice: str = ""
     beat: NDArray[np.float64] | None = None
+
+    def __repr__(self) -> str:
+        """Say what it is, and not note by note."""
+        named = f" {self.voice!r}" if self.voice else ""
+        first = float(self.onset[0]) if len(self) else 0.0
+        return f"<Melody{named}: {counted(len(self), 'note')}, {first:.1f} to {self.end:.1f} s>"
 
     @classmethod
     def from_notes(
@@ -198,6 +204,11 @@ class Piece:
     sha256: str = ""
     heard: Heard | None = None
     bar: float | None = None
+
+    def __repr__(self) -> str:
+        """Say what it is, without its notes."""
+        lines = counted(len(self.melodies), "melody", "melodies")
+        return f"<Piece {self.source!r}: {self.kind}, {lines}, {self.duration:.1f} s>"
 
 
 def top_line(

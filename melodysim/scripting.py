@@ -118,7 +118,7 @@ def melody_of(onsets: ArrayLike, durations: ArrayLike, pitches: ArrayLike) -> Me
     return made
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Report(TrackReport):
     """What came of a check.
 
@@ -318,6 +318,11 @@ class Library(library.Library):
         LibraryError
             If the library cannot be written to.
         """
+        if not isinstance(notes, melody.Melody):
+            raise InvalidNotesError(
+                f"{title}: notes are a Melody, not {type(notes).__name__}; of a file, "
+                "melodysim.read(path).melodies[0] is one"
+            )
         if len(notes) < 2:
             raise InvalidNotesError(f"{title}: {len(notes)} notes are no melody")
         if not title.strip():
@@ -346,6 +351,11 @@ def _piece(track: Track, threads: int, tick: Callable[[str], None]) -> Piece:
         return track
     if isinstance(track, melody.Melody):
         return Piece(track.voice or "notes", "notes", (track,), track.end)
+    if not isinstance(track, str | Path):
+        raise InvalidNotesError(
+            f"a track is a Melody, a Piece or the name of a file, not {type(track).__name__}; "
+            "melodysim.melody_of(onsets, durations, pitches) makes a Melody"
+        )
     from melodysim.reading import read
 
     tick("reading")

@@ -175,6 +175,38 @@ def test_a_tune_book_is_no_track(run, library_path, tmp_path):
     assert "holds 2 tunes" in run("compare", "one.abc", "book.abc", "--library", library_path).stderr
 
 
+def test_pages_of_one_track_go_to_a_folder_too(run, library_path, fixtures, tmp_path):
+    track = fixtures / "twinkle.mid"
+    for output, page in (("report.html", "report.html"), ("album", "album/index.html")):
+        done = run("check", track, "--library", library_path, "--format", "html", "-o", output)
+        assert done.returncode == 0, done.stderr
+        assert "twinkle" in (tmp_path / page).read_text()
+    done = run(
+        "check", track, track, "--library", library_path, "--format", "html", "-o", "report.html"
+    )
+    assert done.returncode == 2
+    assert "needs a folder" in done.stderr
+
+
+def test_statistics_know_what_has_run_out(run, fixtures, tmp_path):
+    where = ("--library", tmp_path / "l.db")
+    run("library", "import", fixtures / "twinkle.mid", "--rights", "in-copyright", *where)
+    done = run(
+        "library", "rights", "twinkle.mid", "--status", "licensed", "--expires", "2020-01-01", *where
+    )
+    assert "has run out already: twinkle.mid" in done.stderr
+    counts = answer(run("library", "stats", *where, "--format", "json"))
+    assert counts["rights"] == {"in-copyright": 1}
+    assert counts["collections"] == {"(no folder)": 1}
+
+
+def test_a_scan_of_nowhere_writes_nothing(run, library_path, tmp_path):
+    done = run("scan", "nowhere", "--output", "out", "--library", library_path)
+    assert done.returncode == 2
+    assert "nowhere: no such file or folder" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_check_of_a_folder_points_to_scan(run, library_path, tmp_path):
     done = run("check", tmp_path, "--library", library_path)
     assert done.returncode == 2
@@ -193,6 +225,9 @@ def test_transcribe_wants_something_to_write(run, fixtures, tmp_path):
     named = run("transcribe", fixtures / "twinkle.mid", "-o", tmp_path / "notes.txt")
     assert named.returncode == 2
     assert "name a .mid file" in named.stderr
+    sound = run("transcribe", fixtures / "twinkle.mid", "--audio", tmp_path / "notes.mp3")
+    assert sound.returncode == 2
+    assert "name a .wav file" in sound.stderr
     assert not (tmp_path / "notes.txt").exists()
     nowhere = run("transcribe", fixtures / "twinkle.mid", "--audio", tmp_path / "no" / "x.wav")
     assert nowhere.returncode == 2

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from conftest import FIXTURES, random_tune, small_library
 
 import melodysim
 from melodysim import CancelledError, InvalidNotesError, Library, LibraryError, Melody, ReadError
+from melodysim.readers.midi import read_midi
+from melodysim.writing import midi_bytes
 
 PAPER = FIXTURES / "paper-lanterns.mid"
 
@@ -67,6 +70,44 @@ def test_melodies_to_midi_and_back():
     assert back.onset == pytest.approx(made.onset, abs=0.002)
     with pytest.raises(ReadError, match="MIDI"):
         Melody.from_midi_bytes(b"no midi")
+
+
+def test_written_midi_stands_on_the_grid_of_its_source():
+    piece = melodysim.read(PAPER)
+    back = read_midi(Path("again.mid"), midi_bytes(piece.melodies)).parts[0]
+    assert back.beat == pytest.approx(piece.melodies[0].beat, abs=0.01)
+    assert back.onset == pytest.approx(piece.melodies[0].onset, abs=0.002)
+    # Where there is no steady tempo, the times count.
+    (line,) = piece.melodies
+    swaying = Melody.from_notes(line.onset**1.1, line.duration, line.pitch, beat=line.beat)
+    back = read_midi(Path("again.mid"), midi_bytes([swaying])).parts[0]
+    assert back.onset == pytest.approx(swaying.onset, abs=0.002)
+
+
+def test_what_things_are_is_said_in_a_line(path):
+    report = Library.open(path).check(PAPER)
+    for thing in (
+        report,
+        report.matches[0],
+        report.piece,
+        lanterns(),
+        melodysim.compare(PAPER, PAPER, path),
+    ):
+        assert len(repr(thing)) < 250
+        assert "\n" not in repr(thing)
+    assert repr(report).startswith("<Report of ")
+    assert "likely" in repr(report)
+
+
+def test_what_is_no_track_is_an_error_of_ours(path):
+    library = Library.open(path)
+    for wrong in (
+        lambda: library.check([1, 2]),
+        lambda: library.add("song.mid", "Song"),
+        lambda: melodysim.compare(5, 6, library),
+    ):
+        with pytest.raises(InvalidNotesError, match="Melody"):
+            wrong()
 
 
 def test_two_works(path):

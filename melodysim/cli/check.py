@@ -56,7 +56,8 @@ def command(
         • 22 notes from 0:41 to 0:53 follow “…”, 3 semitones higher; …
 
     With --format html the report is a page with notation, piano rolls and sound in it, which opens from
-    disk: one file for one track; for several, --output names a folder for an index and their pages.
+    disk. Where --output ends in .html it is that one file; else, and for several tracks, it is a folder
+    for an index and their pages.
 
     \b
     $ melodysim check song.mp3 --format html --output report.html
@@ -74,10 +75,11 @@ def command(
     path = shared.library_path_or_default(library_path)
     library = Library(path, territory, exhaustive=exhaustive)
     pages = None
-    if form == "html" and len(tracks) > 1:
+    single = output is None or (output.suffix.lower() in {".html", ".htm"} and not output.is_dir())
+    if form == "html" and not (single and len(tracks) == 1):
         from melodysim.cli.pages import Pages
 
-        if output is None:
+        if output is None or single:
             raise click.UsageError("--format html of several tracks needs a folder: --output DIR")
         pages = Pages(output, library, rates)
     reports: list[TrackReport] = []

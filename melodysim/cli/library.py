@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -204,19 +205,22 @@ def list_(
         answer = {"schema": 1, "melodies": total, "entries": _entry_rows(entries)}
         shared.deliver(json.dumps(answer, ensure_ascii=False, indent=1) + "\n", output)
         return
+    from rich.cells import cell_len
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    longest = max((len(e.id) for e in entries), default=2)
+    longest = max((cell_len(e.id) for e in entries), default=2)
     table.add_column("id", no_wrap=True, min_width=longest)  # there to be copied, so never cut
-    for name in ("title", "creator", "notes", "rights"):
-        table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=34)
+    for name, least in (("title", 0), ("creator", 0), ("notes", 5), ("rights", 13)):
+        table.add_column(name, overflow="ellipsis", no_wrap=True, min_width=least, max_width=34)
     for e in entries:
         cells = (e.id, e.title, e.creator or "", str(e.notes), effective(e.rights).status)
         table.add_row(*map(escape, cells))
-    width = longest + 80
+    width = longest + 2 * 34 + 5 + 13 + 8
     shared.deliver(shared.rendered(lambda console: console.print(table), output, width), output)
+    if not entries and not quiet:
+        click.echo(f"nothing found among {total:,}", err=True)
     if len(entries) == limit and not quiet:
         click.echo(f"the first {limit} of {total:,}; --limit shows more", err=True)
 
@@ -325,6 +329,10 @@ def rights_(
             rights = check_rights(replace(entries[identity].rights, **fields))
             store.set_rights(identity, rights)
     click.echo(f"rights set: {len(rows):,}", err=True)
+    today = date.today().isoformat()
+    past = [i for i, fields in rows if (fields.get("expires") or today) < today]
+    if past:
+        click.echo(f"of these, the licence has run out already: {', '.join(past[:3])}", err=True)
 
 
 @command.command()
@@ -347,7 +355,11 @@ def remove(identities: tuple[str, ...], library_path: Path | None) -> None:
 @shared.library_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks.")
 def export(folder: Path, text: str | None, library_path: Path | None, quiet: bool) -> None:
-    """Write melodies to FOLDER: a MIDI and a CSV file each, and index.csv over all."""
+    """Write melodies to FOLDER: a MIDI and a CSV file each, and index.csv over all.
+
+    For other programs. A library is copied by copying its file: what is imported from an export again
+    has lost its rights and its titles.
+    """
     import csv
     import io
     import re

@@ -101,6 +101,9 @@ def command(ctx: click.Context, places: tuple[Path, ...], **options: Any) -> Non
     from melodysim.scanning.session import Session
 
     settings = _settings(places, **options)
+    for place in settings.places:  # before anything is written
+        if not place.exists() and not place.is_symlink():
+            raise ReadError(f"{place}: no such file or folder")
     watch, quiet = options["watch"], options["quiet"]
     status, idle = 0, False
     with _shown(quiet) as tick:
@@ -115,7 +118,8 @@ def command(ctx: click.Context, places: tuple[Path, ...], **options: Any) -> Non
             found = session.found()
             if not found:
                 named = ", ".join(map(str, settings.places)) or "the list"
-                raise ReadError(f"{named}: no track of a kind that melodysim reads")
+                chosen = " that --include and --exclude leave" if settings.include else ""
+                raise ReadError(f"{named}: no track of a kind that melodysim reads{chosen}")
             status = _told(session.run(found), settings, **options)
         except KeyboardInterrupt:
             if not idle:

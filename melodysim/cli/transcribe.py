@@ -55,6 +55,8 @@ def command(
         raise click.UsageError("say what to write: -o heard.mid, --plot heard.png or --audio heard.wav")
     if output and output.suffix.lower() not in MIDI_SUFFIXES:
         raise click.UsageError(f"--output {output}: name a .mid file")
+    if audio and audio.suffix.lower() != ".wav":
+        raise click.UsageError(f"--audio {audio}: name a .wav file")
     form = shared.picture_form(plot) if plot else ""
     with shared.progress("transcribing", quiet) as update:
         update(0, 1, track.name)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -573,10 +574,10 @@ class Store:
             )
 
     def statistics(self) -> dict[str, dict[str, int]]:
-        """Count melodies and notes, by rights status and by folder of the source."""
+        """Count melodies and notes, by rights as they stand today and by folder of the source."""
         with _explained(self.path):
-            rights = self._connection.execute(
-                "SELECT status, count(*) FROM rights GROUP BY status ORDER BY 2 DESC"
+            groups = self._connection.execute(
+                "SELECT status, published, died, expires, count(*) FROM rights GROUP BY 1, 2, 3, 4"
             ).fetchall()
             totals = self._connection.execute(
                 "SELECT count(*), coalesce(sum(notes), 0) FROM melody"
@@ -586,9 +587,13 @@ class Store:
                 "ELSE '(no folder)' END AS folder, count(*) "
                 "FROM melody GROUP BY folder ORDER BY 2 DESC LIMIT 20"
             ).fetchall()
+        rights: Counter[str] = Counter()
+        for status, published, died, expires, count in groups:
+            known = Rights(status, published=published, died=died, expires=expires)
+            rights[effective(known).status] += count
         return {
             "totals": {"melodies": totals[0], "notes": totals[1]},
-            "rights": dict(rights),
+            "rights": dict(rights.most_common()),
             "collections": dict(collections),
         }
 

@@ -60,7 +60,10 @@ class Row:
 def row_of(report: TrackReport, href: str | None = None) -> Row:
     """Sum a report up in a row."""
     if report.verdict is None:
-        return Row(report.source, "error", title=report.error or "")
+        # The file is named beside it.
+        return Row(
+            report.source, "error", title=(report.error or "").removeprefix(f"{report.source}: ")
+        )
     best = report.closest
     return Row(
         report.source,
