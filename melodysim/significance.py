@@ -63,6 +63,37 @@ SMALLEST_SCALE = 0.5
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What becomes of E-values among real tracks.
+
+    Songs share phrases, chords and patterns, and not by chance alone, so that they reach small E-values
+    more often than an extreme-value distribution has it.
+
+    Attributes
+    ----------
+    factor : float
+        By which all are larger.
+    near, tail : float
+        What is left of each decade above the knee, and below it.
+    knee : float
+        Decades, by the distribution.
+    """
+
+    factor: float
+    near: float
+    knee: float
+    tail: float
+
+
+SEEN_IN_SONGS = Seen(10**0.16, 0.8, -1.75, 0.5)
+"""Fitted by maximum likelihood on 2,800 passages of pop songs that follow none of 178 protected works,
+and as they come out on 2,800 of other songs with another library (docs/calibration.md)."""
+SEEN_IN_RECORDINGS = Seen(1.0, 1.0, -2.0, 0.5)
+"""Of 708 rendered excerpts of unrelated songs four times too many had an E-value below 0.001, and as
+many as should be below 0.01; checked on others (docs/calibration.md)."""
+
+
+@dataclass(frozen=True)
 class Background:
     """Distribution of the scores of one query against unrelated references.
 
@@ -177,6 +208,26 @@ def _supported(bends: tuple[float, ...], length: NDArray[np.integer]) -> tuple[f
         if min(np.sum((length > since) & (length <= bend)), np.sum(length > bend)) >= FEWEST_BEYOND:
             chosen.append(bend)
     return tuple(chosen)
+
+
+def e_values_seen(log_e: ArrayLike, seen: Seen) -> NDArray[np.float64]:
+    """Turn logarithms of E-values by the distribution into E-values as they come true.
+
+    Parameters
+    ----------
+    log_e : array_like
+        Natural logarithms.
+    seen : Seen
+        Among which tracks.
+
+    Returns
+    -------
+    ndarray of float64
+        In the same order.
+    """
+    decades = np.minimum(np.asarray(log_e, np.float64) / np.log(10), 300.0)
+    below = np.minimum(decades - seen.knee, 0)
+    return seen.factor * 10 ** (seen.near * np.maximum(decades, seen.knee) + seen.tail * below)
 
 
 def harmonic_mean(p_values: ArrayLike) -> float:

@@ -14,11 +14,10 @@ from melodysim.library.store import Store
 from melodysim.matching import find_matches, listening
 from melodysim.matching.notes import IN_TIME_SHARE, TYPICAL_NOTES
 from melodysim.melody import Melody, Piece
-from melodysim.passages import seen_in_songs
 from melodysim.reading import read
 from melodysim.rights import Rights
 from melodysim.sequence import normalise
-from melodysim.significance import fit_background, sample_references
+from melodysim.significance import SEEN_IN_SONGS, e_values_seen, fit_background, sample_references
 from melodysim.verdict import Rates
 
 SLOW = settings(
@@ -286,7 +285,9 @@ def test_free_tunes_beside_a_work_do_not_hide_it(tmp_path, lanterns):
         fit = fit_background(scores.astype(float), shelf.index.lengths[sample], TYPICAL_NOTES)
         alone = fit.p_value(mine.score, len(lanterns)) / share * len(query) / (last - first)
         together = float(np.sqrt(whole * alone))
-        assert mine.e_value == pytest.approx(float(seen_in_songs(np.log(together))), rel=1e-5)
+        assert mine.e_value == pytest.approx(
+            float(e_values_seen(np.log(together), SEEN_IN_SONGS)), rel=1e-5
+        )
         e_values.append(mine.e_value)
     assert e_values[0] == pytest.approx(e_values[1], rel=2.0)
 

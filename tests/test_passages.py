@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melodysim.melody import Melody
-from melodysim.passages import log_e_value, passage_of, seen_in_songs
+from melodysim.passages import log_e_value, passage_of
 from melodysim.sequence import normalise
 from melodysim.significance import Background
 
@@ -27,14 +27,3 @@ def test_logarithms_are_those_of_e_values(standardised, references, tries):
     unit = Background(0.0, 0.0, 1.0)
     e_value = float(unit.e_value(standardised, 1, references, tries))
     assert log_e_value(standardised, references, tries) == pytest.approx(np.log(e_value), abs=1e-6)
-
-
-def test_e_values_of_songs_keep_their_order():
-    assert (np.diff(seen_in_songs(np.linspace(-600, 600, 2000))) > 0).all()
-
-
-def test_e_values_of_songs_by_hand():
-    # 0.8 of each decade down to 1.75, half of each below, and a factor of 10^0.16.
-    decades = np.array([1.0, 0.0, -1.0, -1.75, -3.75, -11.75])
-    expected = np.array([0.96, 0.16, -0.64, -1.24, -2.24, -6.24])
-    assert np.log10(seen_in_songs(decades * np.log(10))) == pytest.approx(expected)

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from melodysim.significance import (
+    SEEN_IN_RECORDINGS,
+    SEEN_IN_SONGS,
     SMALLEST_SCALE,
     Background,
     Fitting,
+    e_values_seen,
     fit_background,
     sample_references,
 )
@@ -128,3 +131,18 @@ def test_the_sample_does_not_depend_on_order():
     assert {turned[k] for k in sample_references(keys[order], among[order], 100)} == chosen
     assert len(chosen) == 100
     assert all(int(name.split("/")[1]) % 3 == 0 for name in chosen)
+
+
+@pytest.mark.parametrize("seen", [SEEN_IN_SONGS, SEEN_IN_RECORDINGS])
+def test_e_values_among_tracks_keep_their_order(seen):
+    assert (np.diff(e_values_seen(np.linspace(-600, 600, 2000), seen)) > 0).all()
+
+
+def test_e_values_among_tracks_by_hand():
+    # 0.8 of each decade down to 1.75, half of each below, and a factor of 10^0.16.
+    decades = np.array([1.0, 0.0, -1.0, -1.75, -3.75, -11.75])
+    songs = np.log10(e_values_seen(decades * np.log(10), SEEN_IN_SONGS))
+    assert songs == pytest.approx([0.96, 0.16, -0.64, -1.24, -2.24, -6.24])
+    # Down to a hundredth as they are, and half of each decade below.
+    recordings = np.log10(e_values_seen(decades * np.log(10), SEEN_IN_RECORDINGS))
+    assert recordings == pytest.approx([1.0, 0.0, -1.0, -1.75, -2.875, -6.875])

@@ -24,7 +24,9 @@ from melodysim.melody import Heard, Melody, Piece
 from melodysim.significance import (
     FITTED_ALL,
     FITTED_LISTENED,
+    SEEN_IN_RECORDINGS,
     Background,
+    e_values_seen,
     fit_background,
     sample_references,
 )
@@ -115,6 +117,7 @@ def read_recording(
         background = _fitted_to(sample, references, score, lengths)
     fits = (background, background)
     e_value, standardised = e_values(score, references, library, fits, tries)
+    e_value = e_values_seen(np.log(np.maximum(e_value, 1e-300)), SEEN_IN_RECORDINGS)
     return Hypothesis(references, score, e_value, standardised, fits, None, found=found)
 
 

@@ -13,9 +13,15 @@ from melodysim.match import Match
 from melodysim.matching.describing import span
 from melodysim.matching.hypothesis import Hypothesis, e_values, ranking
 from melodysim.melody import Piece
-from melodysim.passages import background_of_passage, log_e_value, passage_of, seen_in_songs
+from melodysim.passages import background_of_passage, log_e_value, passage_of
 from melodysim.sequence import Sequence, retrograde
-from melodysim.significance import SMALLEST_BACKGROUND, Background, fit_background
+from melodysim.significance import (
+    SEEN_IN_SONGS,
+    SMALLEST_BACKGROUND,
+    Background,
+    e_values_seen,
+    fit_background,
+)
 
 CANDIDATES = 300
 """References that the first pass hands on. Of passages of 20 notes of which 15 % were changed, it
@@ -229,7 +235,7 @@ def measured_by_passage(
             whole = log_e_value(z, library.comparisons[kind], reading.tries)
             logs[number][place] = (whole + again) / 2
     return [
-        replace(reading, e_value=seen_in_songs(log_e))
+        replace(reading, e_value=e_values_seen(log_e, SEEN_IN_SONGS))
         for reading, log_e in zip(readings, logs, strict=True)
     ]
 
