@@ -96,6 +96,7 @@ def checked_renderings(
         "top1_by": {name: (float(np.mean(v)), len(v)) for name, v in by.items()},
         "confidence": confidence_table(notes),
         "significance": significance(chances),
+        "e_values": [[related, float(f"{e_value:.3g}")] for related, e_value in chances],
     }
     if args.notes:
         args.notes.write_text(json.dumps(notes))
