@@ -102,6 +102,8 @@ def all_rows(args: argparse.Namespace, work: Path) -> list[dict]:
         "excerpts": args.excerpts, "songs": [song.stem for song in songs],
     }  # fmt: skip
     rows = rows_so_far(args.rows, settings)
+    if args.jobs == 0:
+        return rows
     done = {row["song"] for row in rows}
     queries = []
     for half in (0, 1):
@@ -198,7 +200,7 @@ def main() -> None:
     parser.add_argument("--but", nargs="*", default=[], help="songs that are one another: name both")
     parser.add_argument("--rows", type=Path, help="write every check here (JSON lines), or go on")
     parser.add_argument("--work", type=Path, help="folder for the two libraries, kept")
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--jobs", type=int, default=2, help="processes; 0 only sums --rows up")
     parser.add_argument("--plot", type=Path, help="PNG to write")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
