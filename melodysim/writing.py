@@ -18,6 +18,8 @@ _TICKS = 960
 """A quarter note."""
 _USUAL_TEMPO = 120.0
 """Quarter notes a minute, where a source has no steady tempo: MIDI's default."""
+_SLOWEST, _FASTEST = 4.0, 1000.0
+"""Quarter notes a minute that a MIDI file can say (three bytes of microseconds), and any player plays."""
 _STEADY = 0.01
 """Quarter notes that an onset may be off a steady tempo."""
 _PROGRAM = 73
@@ -67,7 +69,8 @@ def _steady_tempo(melody: Melody) -> float | None:
     per_second = float(melody.beat[-1] / melody.onset[-1])
     if per_second <= 0 or np.abs(melody.beat - melody.onset * per_second).max() > _STEADY:
         return None
-    return round(60 * per_second, 3)
+    tempo = round(60 * per_second, 3)
+    return tempo if _SLOWEST <= tempo <= _FASTEST else None
 
 
 def csv_text(melody: Melody) -> str:
