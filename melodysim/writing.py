@@ -19,7 +19,7 @@ _TICKS = 960
 _USUAL_TEMPO = 120.0
 """Quarter notes a minute, where a source has no steady tempo: MIDI's default."""
 _SLOWEST, _FASTEST = 4.0, 1000.0
-"""Quarter notes a minute that a MIDI file can say (three bytes of microseconds), and any player plays."""
+"""Quarter notes a minute that a MIDI file can say (in three bytes of microseconds) and players play."""
 _STEADY = 0.01
 """Quarter notes that an onset may be off a steady tempo."""
 _PROGRAM = 73
