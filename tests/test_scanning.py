@@ -149,7 +149,8 @@ def test_each_track_has_the_line_that_check_gives(environment, folder, undisturb
         validator("line").validate(entry)
     summary = json.loads((output / "summary.json").read_text())
     validator("scan").validate(summary)
-    assert summary["verdicts"]["likely"] == 3
+    # A recording against so few works, where typical values stand in, is for review.
+    assert (summary["verdicts"]["likely"], summary["verdicts"]["review"]) == (2, 1)
     assert len(summary["errors"]) == 8
     assert {"tracks": [str(folder / "stolen.mid"), str(folder / "sub" / "stolen too.mid")]}.items() <= (
         summary["groups"][0].items()
@@ -180,7 +181,7 @@ def test_moving_a_track_costs_nothing(environment, undisturbed, folder, tmp_path
     (other / "sung.mp3").rename(other / "sub" / "renamed.mp3")
     scan(environment, other, output, "--time-limit", "0.1", "--workers", "1")
     found = {entry["source"]: entry for entry in lines(output)}
-    assert found[str(other / "sub" / "renamed.mp3")]["verdict"] == "likely"
+    assert found[str(other / "sub" / "renamed.mp3")]["verdict"] == "review"
     assert found[str(other / "text.mp3")]["error"].startswith(str(other / "text.mp3"))
     assert len(found) == 26
 
@@ -483,7 +484,7 @@ def test_a_recording_is_listened_to_once_and_comes_out_the_same(small, tmp_path,
     first = check_track(plan(small, tmp_path), path, digest)
     monkeypatch.setattr(work, "read", lambda *_, **__: pytest.fail("listened to again"))
     assert check_track(plan(small, tmp_path), path, digest) == first
-    assert first.level == "likely"
+    assert first.level == "review"
 
 
 def test_a_damaged_or_swept_cache_costs_time_alone(tmp_path):
