@@ -183,11 +183,6 @@ def draw(path: Path, groups: dict[str, list[dict]]) -> None:
     figure.savefig(path, dpi=80)
 
 
-def _columns(rows: list[dict]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    share, bounds = shares(rows, np.array(LEVELS))
-    return share, *bounds
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -217,8 +212,9 @@ def main() -> None:
     for name, some in groups.items():
         print(f"{name}: {len(some)} checks of {len({row['song'] for row in some})} songs")
         print("  E below   promised   observed (95 % interval)")
-        for level, share, low, high in zip(LEVELS, *_columns(some), strict=True):
-            print(f"  {level:<9g} {-np.expm1(-level):8.4f}   {share:.4f} ({low:.4f} to {high:.4f})")
+        share, bounds = shares(some, np.array(LEVELS))
+        for level, here, low, high in zip(LEVELS, share, *bounds, strict=True):
+            print(f"  {level:<9g} {-np.expm1(-level):8.4f}   {here:.4f} ({low:.4f} to {high:.4f})")
     for row in sorted(rows, key=lambda row: row["e_value"])[:12]:
         print(f"  {row['e_value']:.2g}  {row['song']} {row['what']}: {row['reference']}")
     if args.plot:

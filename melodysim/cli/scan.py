@@ -99,11 +99,10 @@ def command(ctx: click.Context, places: tuple[Path, ...], **options: Any) -> Non
     Exit status: 0, or 1 if a track is at or above --fail-on, or 2 if one could not be read.
     """
     from melodysim.scanning.session import Session
+    from melodysim.scanning.tracks import require_places
 
     settings = _settings(places, **options)
-    for place in settings.places:  # before anything is written
-        if not place.exists() and not place.is_symlink():
-            raise ReadError(f"{place}: no such file or folder")
+    require_places(settings.places)  # before anything is written
     watch, quiet = options["watch"], options["quiet"]
     status, idle = 0, False
     with _shown(quiet) as tick:

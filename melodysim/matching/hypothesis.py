@@ -130,3 +130,25 @@ def ranking(readings: list[Hypothesis], best: NDArray[np.int64]) -> NDArray[np.i
     e = np.array([readings[r].e_value[p] for r, p in best[scored]], np.float64)
     z = np.array([readings[r].standardised[p] for r, p in best[scored]], np.float64)
     return scored[np.lexsort((scored, -z, e))]
+
+
+def best_of_each_kind(
+    order: NDArray[np.int64], protected: NDArray[np.bool_], count: int
+) -> NDArray[np.int64]:
+    """Pick the first few protected ones and the first few free ones.
+
+    Parameters
+    ----------
+    order : ndarray of int64, shape (n,)
+        The best first.
+    protected : ndarray of bool, shape (n,)
+        Of which kind each in `order` is.
+    count : int
+        Of each kind, at most.
+
+    Returns
+    -------
+    ndarray of int64
+        Protected ones, then free ones; each the best first.
+    """
+    return np.concatenate([order[protected][:count], order[~protected][:count]])

@@ -18,7 +18,7 @@ from melodysim.align.listen import (
 from melodysim.library import Reference, Shelf
 from melodysim.match import Match, Span
 from melodysim.matching.describing import span
-from melodysim.matching.hypothesis import Hypothesis, e_values
+from melodysim.matching.hypothesis import Hypothesis, best_of_each_kind, e_values
 from melodysim.matching.notes import CANDIDATES, best_of_first_pass
 from melodysim.melody import Heard, Melody, Piece
 from melodysim.significance import (
@@ -129,9 +129,8 @@ def _worth_another_look(
 ) -> NDArray[np.int64]:
     """Choose the best references of each kind, and a sample to measure chance on: places among them."""
     order = np.argsort(-promise, kind="stable")
-    protected = library.protected[references[order]]
-    best = [order[kind][:CANDIDATES] for kind in (protected, ~protected)]
-    return np.unique(np.concatenate([*best, np.flatnonzero(np.isin(references, sample))]))
+    best = best_of_each_kind(order, library.protected[references[order]], CANDIDATES)
+    return np.unique(np.concatenate([best, np.flatnonzero(np.isin(references, sample))]))
 
 
 def _fitted_to(

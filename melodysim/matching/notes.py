@@ -11,7 +11,7 @@ from melodysim.align.notes import IN_TIME, OTHER_RHYTHM, PITCH_ALONE, Costs, ali
 from melodysim.library import Reference, Shelf
 from melodysim.match import Match
 from melodysim.matching.describing import span
-from melodysim.matching.hypothesis import Hypothesis, e_values, ranking
+from melodysim.matching.hypothesis import Hypothesis, best_of_each_kind, e_values, ranking
 from melodysim.melody import Piece
 from melodysim.passages import background_of_passage, log_e_value, passage_of
 from melodysim.sequence import Sequence, retrograde
@@ -157,8 +157,7 @@ def read_notes(
     # What the same notes score backwards is composition, not tune: repeated notes, ostinati, scales
     # (Karplus et al. 2005, "What is the value added by human intervention", the reverse null model).
     order = np.argsort(e_value, kind="stable")
-    protected = library.protected[references[order]]
-    best = np.concatenate([order[protected][:CONTROLLED], order[~protected][:CONTROLLED]])
+    best = best_of_each_kind(order, library.protected[references[order]], CONTROLLED)
     backwards = align_scores(retrograde(sequence), corpus, best, threads, costs)
     kinds = library.protected[references[best]]
     lengths = corpus.lengths[best]
@@ -220,10 +219,7 @@ def measured_by_passage(
     """
     logs = [np.log(np.maximum(reading.e_value, 1e-300)) for reading in readings]
     order = ranking(readings, best)
-    protected = library.protected[order]
-    for reference in np.concatenate(
-        [order[protected][:MEASURED_AGAIN], order[~protected][:MEASURED_AGAIN]]
-    ):
+    for reference in best_of_each_kind(order, library.protected[order], MEASURED_AGAIN):
         number, place = best[reference]
         reading = readings[number]
         kind = int(library.protected[reference])

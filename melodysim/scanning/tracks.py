@@ -75,6 +75,8 @@ def find_tracks(
     ReadError
         If a place does not exist.
     """
+    places = list(places)
+    require_places(places)
     found: dict[str, Found] = {}
 
     def add(files: Iterable[Found]) -> None:
@@ -87,12 +89,17 @@ def find_tracks(
             add(_below(place, include, exclude, skipped))
         elif place.suffix.lower() in PLAYLISTS and place.is_file():
             add(_stat(path) for path in _playlist(place) if not _excluded(path, exclude))
-        elif place.exists() or place.is_symlink():
-            add([_stat(place)])
         else:
-            raise ReadError(f"{place}: no such file or folder")
+            add([_stat(place)])
     add(_stat(path) for path in listed if not _excluded(path, exclude))
     return sorted(found.values(), key=lambda file: file.path)
+
+
+def require_places(places: Iterable[Path]) -> None:
+    """Raise `ReadError` if a place does not exist; a link that leads nowhere does."""
+    for place in places:
+        if not place.exists() and not place.is_symlink():
+            raise ReadError(f"{place}: no such file or folder")
 
 
 def _named(file: Found) -> Found:
