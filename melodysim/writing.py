@@ -74,12 +74,18 @@ def _steady_tempo(melody: Melody) -> float | None:
 
 
 def csv_text(melody: Melody) -> str:
-    """Write a melody as CSV: onset and duration in seconds, pitch as a MIDI note number."""
+    """Write a melody as CSV: onset and duration in seconds, pitch as a MIDI note number.
+
+    Where onsets are known in quarter notes too, they are in a column ``beat``.
+    """
+    columns = {"onset": melody.onset, "duration": melody.duration}
+    if melody.beat is not None:
+        columns["beat"] = melody.beat
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["onset", "duration", "pitch"])
-    for onset, duration, pitch in zip(melody.onset, melody.duration, melody.pitch, strict=True):
-        writer.writerow([f"{onset:.6f}", f"{duration:.6f}", f"{pitch:g}"])
+    writer.writerow([*columns, "pitch"])
+    for *times, pitch in zip(*columns.values(), melody.pitch, strict=True):
+        writer.writerow([*(f"{time:.6f}" for time in times), f"{pitch:g}"])
     return out.getvalue()
 
 

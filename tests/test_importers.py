@@ -2,15 +2,19 @@ import csv
 import gzip
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import random_tune
 from test_midi import midi, scale
 
+from melodysim.errors import MissingDependencyError
 from melodysim.library.importers import import_paths, run
 from melodysim.library.importers.sets import RECORDS, known_set
-from melodysim.library.store import Store
+from melodysim.library.store import Reference, Store
+from melodysim.melody import Melody
 from melodysim.rights import Rights
 from melodysim.writing import csv_text, midi_bytes
 
@@ -86,8 +90,6 @@ def imported(tmp_path, *paths, rights=None):
 
 
 def tune_file(path, seed, rng_notes=30):
-    import numpy as np
-
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(midi_bytes([random_tune(np.random.default_rng(seed), rng_notes)]))
     return path
@@ -139,8 +141,6 @@ def test_a_worker_that_dies_costs_its_own_file_alone(tmp_path, monkeypatch):
 
 
 def test_tables_of_notes(tmp_path, run):
-    import numpy as np
-
     tunes = [random_tune(np.random.default_rng(k), 20) for k in range(2)]
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "one.csv").write_text(csv_text(tunes[0]))
@@ -169,13 +169,68 @@ def test_tables_of_notes(tmp_path, run):
     assert "no column 'onset'" in bad.stdout + bad.stderr
 
 
-def test_what_was_exported_is_imported_once(tmp_path, run, fixtures):
+def exported(tmp_path, run, fixtures):
+    """Write out a library: a score, the same notes under another name, the line of a recording."""
     path = tmp_path / "l.db"
+    rights = Rights("licensed", "Anna & Co", "T-1", 1999, "no. 1, signed", 2001, "2099-12-31")
+    rng = np.random.default_rng(1)
+    sung = Melody.from_notes(np.arange(9) / 3, np.full(9, 0.3), 60 + rng.normal(0, 3, 9))
     with Store(path, create=True) as store:
-        import_paths(store, [fixtures / "twinkle.mid"], Rights("own"))
+        import_paths(store, [fixtures / "twinkle.mid"], rights, 'A "star", twinkling', "Ünal, A.")
+        with store.transaction():
+            copy = replace(store.entries()[0], id="again", rights=Rights("own"), creator=None)
+            same = Reference(copy, store.melody("twinkle.mid"))
+            store.put([same, Reference(replace(copy, id="sung"), sung)], "somewhere", "")
     assert run("library", "export", tmp_path / "out", "--library", path).returncode == 0
-    done, entries, _ = imported(tmp_path / "out", tmp_path / "out")
-    assert (done.imported, len(entries), done.failed) == (1, 1, [])
+    return path, tmp_path / "out"
+
+
+def test_what_was_exported_keeps_its_names_and_rights(tmp_path, run, fixtures):
+    _, folder = exported(tmp_path, run, fixtures)
+    there, before, notes = imported(tmp_path, folder)
+    assert (there.imported, there.unchanged, len(before)) == (0, 3, 3)  # into the same library
+    done, entries, melodies = imported(folder, folder)
+    assert (done.imported, done.failed) == (3, [])
+    assert {k: replace(e, source="", voice="") for k, e in entries.items()} == {
+        k: replace(e, source="", voice="") for k, e in before.items()
+    }
+    for name, melody in melodies.items():
+        for array in ("onset", "duration", "pitch", "beat"):
+            was, now = getattr(notes[name], array), getattr(melody, array)
+            assert (was is None) == (now is None)
+            assert was is None or np.allclose(was, now, rtol=0, atol=5e-4)
+    # Naming the index is naming the folder; a file that lies there too is a melody of its own.
+    tune_file(folder / "mine.mid", 3)
+    for named, ids in ((folder / "index.csv", set(before)), (folder, {*before, "mine.mid"})):
+        _, entries, _ = imported(tmp_path / "new" / named.name, named)
+        assert set(entries) == ids
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "says"),
+    [
+        ("000000-again", "../l", "no name of a file beside"),
+        ("000000-again", "gone", "gone.csv"),
+        (",own,", ",free,", "line 2"),
+    ],
+)
+def test_a_damaged_export_says_where(tmp_path, run, fixtures, was, now, says):
+    _, folder = exported(tmp_path, run, fixtures)
+    index = folder / "index.csv"
+    index.write_text(index.read_text().replace(was, now, 1))
+    done, _, _ = imported(tmp_path / "new", folder)
+    assert len(done.failed) == 1
+    assert says in done.failed[0][1]
+
+
+def test_the_index_of_an_export_sets_rights(tmp_path, run, fixtures):
+    path, folder = exported(tmp_path, run, fixtures)
+    index = folder / "index.csv"
+    index.write_text(index.read_text().replace(",own,", ",in-copyright,"))
+    assert run("library", "rights", "--csv", index, "--library", path).returncode == 0
+    with Store(path) as store:
+        status = {entry.id: entry.rights.status for entry in store.entries()}
+    assert status == {"again": "in-copyright", "sung": "in-copyright", "twinkle.mid": "licensed"}
 
 
 def test_pop909(tmp_path):
@@ -335,8 +390,6 @@ def test_a_changed_set_keeps_rights_and_ids(tmp_path):
 
 
 def test_no_two_melodies_of_one_source_are_one(tmp_path):
-    import numpy as np
-
     rows = [random_tune(np.random.default_rng(k), 12) for k in range(5)]
     objects = [
         {"notes": np.stack([t.onset, t.duration, t.pitch], axis=1).tolist()}
@@ -354,8 +407,6 @@ def test_no_two_melodies_of_one_source_are_one(tmp_path):
 
 
 def test_new_melodies_of_a_source_do_not_inherit_rights(tmp_path):
-    import numpy as np
-
     def written(count):
         notes = [random_tune(np.random.default_rng(k), 12) for k in range(count)]
         return json.dumps(
@@ -382,8 +433,6 @@ def test_a_folder_that_only_looks_like_a_set(tmp_path):
 
 
 def test_sets_and_tables_in_a_folder_are_found(tmp_path):
-    import numpy as np
-
     folder = tmp_path / "all"
     tune_file(folder / "a.mid", 1)
     (folder / "a.csv").write_text(csv_text(random_tune(np.random.default_rng(2), 12)))
@@ -460,3 +509,13 @@ def test_years_of_death(dates, year):
     from melodysim.library.importers.sets import _year_of_death
 
     assert _year_of_death(dates) == year
+
+
+def test_a_library_is_not_made_where_there_is_nothing_to_fill_it(tmp_path, monkeypatch):
+    from melodysim.cli import cli
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    path = tmp_path / "l.db"
+    with pytest.raises(MissingDependencyError, match=r"melodysim\[score\]"):
+        cli.main(["library", "init", "--library", str(path)], standalone_mode=False)
+    assert not path.exists()

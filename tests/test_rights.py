@@ -8,7 +8,7 @@ from melodysim.errors import ReadError, RightsError
 from melodysim.library import Library
 from melodysim.library.importers import import_paths
 from melodysim.library.store import MIGRATIONS, Store
-from melodysim.library.table import read_rights
+from melodysim.library.table import read_list
 from melodysim.rights import TERRITORIES, Rights, check_rights, effective, free_since
 
 DAY = date(2026, 11, 23)
@@ -135,7 +135,7 @@ def test_bad_tables_name_the_line(tmp_path, text, says):
     path = tmp_path / "bad.csv"
     path.write_text(text)
     with pytest.raises(ReadError, match=says):
-        read_rights(path)
+        read_list(path)
 
 
 def test_a_library_of_the_first_schema_is_brought_up_to_date(tmp_path):

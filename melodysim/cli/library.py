@@ -86,10 +86,11 @@ def init(
     12,700 in all: a background of what melodies have in common, and a first library to check with.
     Running it again changes nothing.
     """
-    from melodysim.library.importers import import_builtin
+    from melodysim.library.importers import builtin_folder, import_builtin
     from melodysim.library.store import Store
 
     path = shared.library_path_or_default(library_path)
+    builtin_folder()  # before there is a library that would stay empty
     with (
         shared.progress("reading tune books", quiet) as update,
         Store(path, create=True) as store,
@@ -143,7 +144,8 @@ def import_(
 
     Tables: CSV with the columns onset, duration (seconds) and pitch (MIDI note number), and id, title
     and creator where one file holds many melodies; or JSON, a list of
-    {"id", "title", "creator", "notes": [[onset, duration, pitch], ...]}.
+    {"id", "title", "creator", "notes": [[onset, duration, pitch], ...]}. A folder that
+    `library export` wrote keeps its ids, titles and rights.
 
     Public sets are recognised by what they look like, and their licences told: POP909, the Lakh MIDI
     Dataset, The Session (tunes.json or .csv), Hooktheory lead sheets (Hooktheory.json.gz), RISM
@@ -296,11 +298,11 @@ def rights_(
 
     The CSV file has a line of column names: id, and any of status, holder, iswc, published, died,
     expires, note. An empty cell means that it is not known. All of it is taken, or, if a line is
-    wrong, nothing.
+    wrong, nothing. `melodysim library export` writes such a file, index.csv, to begin with.
     """
     from melodysim.errors import LibraryError
     from melodysim.library.store import Store
-    from melodysim.library.table import read_rights
+    from melodysim.library.table import read_list
 
     path = shared.library_path_or_default(library_path)
     given = {
@@ -311,7 +313,7 @@ def rights_(
     if table is not None:
         if identities or named:
             raise click.UsageError("give either IDs and what holds of them, or --csv, not both")
-        rows = read_rights(table)
+        rows = [(row.id, row.rights) for row in read_list(table)]
     elif not identities or not named:
         raise click.UsageError("give IDs and what holds of them, such as --status, or --csv FILE")
     else:
@@ -357,33 +359,31 @@ def remove(identities: tuple[str, ...], library_path: Path | None) -> None:
 def export(folder: Path, text: str | None, library_path: Path | None, quiet: bool) -> None:
     """Write melodies to FOLDER: a MIDI and a CSV file each, and index.csv over all.
 
-    For other programs. A library is copied by copying its file: what is imported from an export again
-    has lost its rights and its titles.
+    For other programs, for a spreadsheet, and for other libraries: `melodysim library import FOLDER`
+    gives every melody the id, title and rights that it had. index.csv, edited, is what `melodysim
+    library rights --csv` takes.
     """
-    import csv
-    import io
     import re
 
     from melodysim.library.store import Store
+    from melodysim.library.table import index_text
     from melodysim.writing import csv_text, midi_bytes
 
     with Store(shared.library_path_or_default(library_path)) as store:
         entries = store.entries(text)
+        names = [
+            f"{number:06d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', entry.id)[:80]}"
+            for number, entry in enumerate(entries)
+        ]
         make_folder(folder)
-        out = io.StringIO()
-        index = csv.writer(out, lineterminator="\n")
-        index.writerow(["file", "id", "title", "creator", "rights", "source"])
         with shared.progress("exporting", quiet) as update:
-            for number, entry in enumerate(entries):
+            for number, (name, entry) in enumerate(zip(names, entries, strict=True)):
                 update(number, len(entries), entry.title)
-                name = f"{number:06d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', entry.id)[:80]}"
                 melody = store.melody(entry.id)
                 write_whole(folder / f"{name}.mid", midi_bytes([melody]))
                 write_whole(folder / f"{name}.csv", csv_text(melody).encode())
-                index.writerow(
-                    [name, entry.id, entry.title, entry.creator, entry.rights.status, entry.source]
-                )
-        write_whole(folder / "index.csv", out.getvalue().encode())
+        index = index_text(zip(names, entries, strict=True))
+        write_whole(folder / "index.csv", index.encode())
     if not quiet:
         click.echo(f"{counted(len(entries), 'melody', 'melodies')} written to {folder}", err=True)
 

@@ -1,31 +1,78 @@
-"""Rights in bulk, from a CSV file."""
+"""Lists of melodies as CSV: rights in bulk, and the index of an exported library."""
 
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
+import io
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from melodysim.errors import ReadError, RightsError
+from melodysim.library.store import Entry
 from melodysim.rights import Rights, check_rights
 
 COLUMNS = ("id", "status", "holder", "iswc", "published", "died", "expires", "note")
+BESIDE = ("file", "title", "creator", "source")
+"""Other columns of an exported library's index; where only rights are read they are passed over."""
 
 
-def read_rights(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Read which melody has which rights.
+@dataclass(frozen=True)
+class Row:
+    """What a list says of one melody.
+
+    Attributes
+    ----------
+    id : str
+        Of the melody.
+    rights : dict
+        The fields of its `Rights` that the list speaks of.
+    beside : dict of str to str or None
+        The cells of the columns in `BESIDE` that the list has.
+    """
+
+    id: str
+    rights: dict[str, Any]
+    beside: dict[str, str | None]
+
+
+def index_text(entries: Iterable[tuple[str, Entry]]) -> str:
+    """Write the index of an export: the file of each melody, what it is and whose.
+
+    Parameters
+    ----------
+    entries : iterable of (str, Entry)
+        Name of its files, without a suffix; and what the library says.
+
+    Returns
+    -------
+    str
+        CSV that `read_list` reads.
+    """
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\n")
+    lines.writerow(["file", "id", "title", "creator", *COLUMNS[1:], "source"])
+    for name, entry in entries:
+        rights = asdict(entry.rights)
+        about = [name, entry.id, entry.title, entry.creator]
+        lines.writerow([*about, *(rights[column] for column in COLUMNS[1:]), entry.source])
+    return out.getvalue()
+
+
+def read_list(path: Path) -> list[Row]:
+    """Read a list of melodies.
 
     Parameters
     ----------
     path : Path
-        CSV in UTF-8, its first line naming the columns: "id", and any of the others in `COLUMNS`.
-        Empty cells are not known.
+        CSV in UTF-8, its first line naming the columns: "id", and any of the others in `COLUMNS` and
+        `BESIDE`. Empty cells are not known.
 
     Returns
     -------
-    list of (str, dict)
-        Identity of the melody, and the fields of its `Rights` that the file speaks of; in its order.
+    list of Row
+        In the order of the file.
 
     Raises
     ------
@@ -38,45 +85,44 @@ def read_rights(path: Path) -> list[tuple[str, dict[str, Any]]]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
         raise ReadError(f"{path}: cannot be read ({reason})") from error
-    reader = csv.reader(text.splitlines())
+    reader = csv.reader(io.StringIO(text, newline=""))
     names = [name.strip().lower() for name in next(reader, [])]
-    unknown = [name for name in names if name not in COLUMNS]
-    if unknown or "id" not in names or len(names) < 2:
+    unknown = [name for name in names if name not in (*COLUMNS, *BESIDE)]
+    if unknown or "id" not in names or not set(names) & set(COLUMNS[1:]):
         wrong = f"no column is called {unknown[0]!r}" if unknown else "needs the column id and another"
         hint = "; separate columns by commas" if unknown and ";" in unknown[0] else ""
         raise ReadError(f"{path}: {wrong}{hint}; known are {', '.join(COLUMNS)}")
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, Row] = {}
     for cells in reader:
         if not any(cell.strip() for cell in cells):
             continue
         try:
-            identity, fields = _fields(names, cells)
-            if identity in rows:
-                raise RightsError(f"{identity!r} has had a line already")
-            rows[identity] = fields
+            row = _row(names, cells)
+            if row.id in rows:
+                raise RightsError(f"{row.id!r} has had a line already")
+            rows[row.id] = row
         except RightsError as error:
             raise ReadError(f"{path}: line {reader.line_num}: {error}") from error
-    return list(rows.items())
+    return list(rows.values())
 
 
-def _fields(names: list[str], cells: list[str]) -> tuple[str, dict[str, Any]]:
+def _row(names: list[str], cells: list[str]) -> Row:
     """Make sense of one line's cells."""
     if len(cells) != len(names):
         raise RightsError(
             f"{len(cells)} cells under {len(names)} column names; put text with a comma in quotes"
         )
-    fields: dict[str, Any] = {
-        name: cell.strip() or None for name, cell in zip(names, cells, strict=True)
-    }
-    identity = fields.pop("id")
+    said: dict[str, Any] = {name: cell.strip() or None for name, cell in zip(names, cells, strict=True)}
+    identity = said.pop("id")
     if identity is None:
         raise RightsError("no id")
+    beside = {name: said.pop(name) for name in BESIDE if name in said}
     for name in ("published", "died"):
-        if fields.get(name) is not None:
-            if not fields[name].isdecimal():
-                raise RightsError(f"{name}: {fields[name]!r} is no year")
-            fields[name] = int(fields[name])
-    if "status" in fields and fields["status"] is None:
+        if said.get(name) is not None:
+            if not said[name].isdecimal():
+                raise RightsError(f"{name}: {said[name]!r} is no year")
+            said[name] = int(said[name])
+    if "status" in said and said["status"] is None:
         raise RightsError("no status")
-    check_rights(replace(Rights(), **fields))
-    return identity, fields
+    check_rights(replace(Rights(), **said))
+    return Row(identity, said, beside)

@@ -2,7 +2,7 @@
 
 `jobs` says what is to be read and reads it, in worker processes; `run` stores what comes back, a chunk
 at a time, so that an import that is stopped goes on where it was; `sets` knows the public sets that
-people have, `tables` melodies as plain CSV and JSON.
+people have, `exported` what `library export` wrote, `tables` melodies as plain CSV and JSON.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from melodysim.errors import MissingDependencyError, ReadError
+from melodysim.library.importers.exported import INDEX, exported_jobs, is_export, is_there
 from melodysim.library.importers.jobs import Job, file_jobs
 from melodysim.library.importers.run import ImportResult, Progress, run_jobs
 from melodysim.library.importers.sets import PublicSet, known_set, sets_in
@@ -91,7 +92,8 @@ def import_paths(
         Files and folders. A melody's id is its file's path relative to the folder given; in a set it
         is what the set calls it.
     rights : Rights
-        Of new melodies; those of melodies that are there already stay.
+        Of new melodies; those of melodies that are there already stay, and an exported library says
+        what it knows itself.
     title, creator : str, optional
         Instead of what the files say.
     progress : callable, optional
@@ -103,6 +105,7 @@ def import_paths(
     """
     result = ImportResult()
     jobs: list[Job] = []
+    exported: list[Job] = []
     sets: list[tuple[PublicSet, Path]] = []
     for path in paths:
         public = known_set(path)
@@ -110,18 +113,41 @@ def import_paths(
             sets.append((public, path))
             continue
         inside = list(sets_in(path)) if path.is_dir() else []
-        files = {file for _, file in inside}
+        kept, theirs = _exported(path, rights, result)
+        files = {file for _, file in inside} | theirs
         found = [job for job in file_jobs(path, rights, title, creator) if job.path not in files]
-        if path.is_dir() and not found and not inside:
+        exported += kept
+        if path.is_dir() and not found and not files:
             reason = f"{path}: no file of a known kind in this folder"
             result.failed.append((str(path), reason))
         jobs += found
         sets += inside
     # Together, so that many files named one by one are read side by side too.
     result += run_jobs(store, jobs, progress)
+    new = [job for job in exported if not is_there(job, store)]
+    result.unchanged += len(exported) - len(new)
+    # Two melodies of the same notes were two there, too.
+    result += run_jobs(store, new, progress, merge=False)
     for public, path in sets:
         result += _imported_set(store, public, path, rights, progress)
     return result
+
+
+def _exported(path: Path, rights: Rights, result: ImportResult) -> tuple[list[Job], set[Path]]:
+    """List what exported libraries hold, in a folder or named by their index; and all their files."""
+    jobs: list[Job] = []
+    theirs: set[Path] = set()
+    for index in sorted(path.rglob(INDEX)) if path.is_dir() else [path]:
+        if is_export(index):
+            theirs.add(index)
+            try:
+                jobs += exported_jobs(index, rights)
+            except ReadError as error:
+                result.failed.append((str(index), str(error)))
+                theirs |= set(index.parent.iterdir())
+    # A table and a MIDI file of each.
+    theirs |= {job.path.with_suffix(suffix) for job in jobs for suffix in (".csv", ".mid")}
+    return jobs, theirs
 
 
 def _imported_set(

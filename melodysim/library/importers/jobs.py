@@ -85,9 +85,7 @@ def file_jobs(path: Path, rights: Rights, title: str | None, creator: str | None
     else:
         found = [p for p in sorted(path.rglob("*")) if p.is_file()]
         music = [p for p in found if p.suffix.lower() in SUFFIXES]
-        # `library export` writes a table beside every MIDI file: one of the two is enough.
-        exported = {p.parent for p in found if p.name == "index.csv" and _is_export(p)}
-        tables = [p for p in found if p.parent not in exported and looks_like_table(p)]
+        tables = [p for p in found if looks_like_table(p)]
         named = [(file, shown(file.relative_to(path))) for file in sorted(music + tables)]
     return [
         Job(
@@ -101,11 +99,6 @@ def file_jobs(path: Path, rights: Rights, title: str | None, creator: str | None
         )
         for file, identity in named
     ]
-
-
-def _is_export(index: Path) -> bool:
-    with index.open("rb") as file:
-        return file.readline().startswith(b"file,id,title,creator")
 
 
 def looks_like_table(path: Path) -> bool:

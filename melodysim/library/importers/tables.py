@@ -1,9 +1,10 @@
 """Melodies as plain tables: CSV with one row a note, JSON with one object a melody.
 
 CSV has the columns ``onset``, ``duration`` and ``pitch`` (seconds, seconds, MIDI note number), as
-`library export` writes them; with a column ``id`` one file holds many melodies, and ``title`` and
-``creator`` say what they are. JSON is a list of objects ``{"id", "title", "creator", "notes"}``, or one
-such object a line, whose notes are ``[onset, duration, pitch]``.
+`library export` writes them, and ``beat`` where onsets are known in quarter notes too; with a column
+``id`` one file holds many melodies, and ``title`` and ``creator`` say what they are. JSON is a list of
+objects ``{"id", "title", "creator", "notes"}``, or one such object a line, whose notes are
+``[onset, duration, pitch]``.
 """
 
 from __future__ import annotations
@@ -54,15 +55,16 @@ def read_table(job: Job) -> Iterator[Made]:
         raise ReadError(f"{job.path}: holds no melody; see `melodysim library import --help`")
 
 
-def _melody(notes: list[tuple[float, float, float]]) -> Melody:
+def _melody(notes: list[tuple[float, ...]]) -> Melody:
+    """Make a melody of notes: onset, duration, pitch, and beat if there is a fourth number."""
     if len(notes) < MIN_NOTES:
         raise ReadError(f"{len(notes)} notes are too few for a melody")
-    rows = sorted((float(onset), float(duration), float(pitch)) for onset, duration, pitch, *_ in notes)
-    onset, duration, pitch = zip(*rows, strict=True)
-    return Melody.from_notes(onset, duration, pitch)
+    rows = sorted(tuple(map(float, note)) for note in notes)
+    onset, duration, pitch, *beat = zip(*rows, strict=True)
+    return Melody.from_notes(onset, duration, pitch, beat=beat[0] if beat else None)
 
 
-def _csv(job: Job, text: str) -> Iterator[tuple[dict[str, Any], list[tuple[float, float, float]]]]:
+def _csv(job: Job, text: str) -> Iterator[tuple[dict[str, Any], list[tuple[float, ...]]]]:
     """Group rows by the column ``id``, in the order in which ids first come."""
     csv.field_size_limit(10_000_000)
     rows = csv.DictReader(io.StringIO(text))
@@ -73,20 +75,21 @@ def _csv(job: Job, text: str) -> Iterator[tuple[dict[str, Any], list[tuple[float
             f"{job.path}: no column {missing[0]!r}; a table of notes has the columns onset, duration "
             "and pitch, in UTF-8, with commas between them"
         )
-    melodies: dict[str, tuple[dict[str, Any], list[tuple[float, float, float]]]] = {}
+    columns = [*_COLUMNS, *(["beat"] if "beat" in names else [])]
+    melodies: dict[str, tuple[dict[str, Any], list[tuple[float, ...]]]] = {}
     for number, row in enumerate(rows, 2):
         said: dict[str, Any] = {
             key: row.get(names[key]) for key in ("id", "title", "creator") if key in names
         }
         try:
-            note = tuple(float(row[names[column]]) for column in _COLUMNS)
+            note = tuple(float(row[names[column]]) for column in columns)
         except (TypeError, ValueError) as error:
             raise ReadError(f"{job.path}: line {number}: no note ({error})") from error
-        melodies.setdefault(said.get("id") or "", (said, []))[1].append((note[0], note[1], note[2]))
+        melodies.setdefault(said.get("id") or "", (said, []))[1].append(note)
     yield from melodies.values()
 
 
-def _json(job: Job, text: str) -> Iterator[tuple[dict[str, Any], list[tuple[float, float, float]]]]:
+def _json(job: Job, text: str) -> Iterator[tuple[dict[str, Any], list[tuple[float, ...]]]]:
     """Read a list of objects, or one a line."""
     try:
         if text.lstrip().startswith("["):
@@ -100,4 +103,4 @@ def _json(job: Job, text: str) -> Iterator[tuple[dict[str, Any], list[tuple[floa
     for item in objects:
         if not isinstance(item, dict) or not isinstance(item.get("notes"), list):
             raise ReadError(f"{job.path}: no list of objects with `notes`, and no set that is known")
-        yield item, item["notes"]
+        yield item, [note[:3] for note in item["notes"]]
