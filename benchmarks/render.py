@@ -249,7 +249,7 @@ def render(
     if len(lead.pitch):
         low, high = SUNG_MEDIANS if sung else PLAYED_MEDIANS
         centre = float(np.median(lead.pitch))
-        fits = [o for o in (-24, -12, 0, 12) if low <= centre + o <= high]
+        fits = [o for o in range(-48, 49, 12) if low <= centre + o <= high]
         lead = Notes(lead.onset, lead.duration, lead.pitch + int(rng.choice(fits)))
     backing = [excerpt(notes, begin, begin + span, faster, shift) for notes in others]
     backing = [notes for notes in backing if len(notes.onset)]
