@@ -30,6 +30,9 @@ def printable_or_none(text: str | None) -> str | None:
     return (printable(text).strip() or None) if text else None
 
 
+_FORMULA = "=+-@\t\r"
+
+
 def cell(text: str | None) -> str | None:
     """Give a text for a spreadsheet, which would take some beginnings as a formula.
 
@@ -38,4 +41,15 @@ def cell(text: str | None) -> str | None:
     >>> cell("=SUM(1)"), cell("song.mid")
     ("'=SUM(1)", 'song.mid')
     """
-    return f"'{text}" if text and text[0] in "=+-@\t\r" else text
+    return f"'{text}" if text and text[0] in _FORMULA else text
+
+
+def uncell(text: str) -> str:
+    """Give the text that `cell` was given.
+
+    Examples
+    --------
+    >>> uncell("'=SUM(1)"), uncell("'Tis")
+    ('=SUM(1)', "'Tis")
+    """
+    return text[1:] if text[:1] == "'" and text[1:2] and text[1] in _FORMULA else text

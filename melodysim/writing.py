@@ -76,16 +76,18 @@ def _steady_tempo(melody: Melody) -> float | None:
 def csv_text(melody: Melody) -> str:
     """Write a melody as CSV: onset and duration in seconds, pitch as a MIDI note number.
 
-    Where onsets are known in quarter notes too, they are in a column ``beat``.
+    Where onsets are known in quarter notes too, they are in a column ``beat``. Numbers are written as
+    exactly as a library keeps them, so that what is read again is the same.
     """
-    columns = {"onset": melody.onset, "duration": melody.duration}
+    columns = {"onset": melody.onset, "duration": melody.duration.astype(np.float32)}
     if melody.beat is not None:
         columns["beat"] = melody.beat
+    columns["pitch"] = melody.pitch.astype(np.float32)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*columns, "pitch"])
-    for *times, pitch in zip(*columns.values(), melody.pitch, strict=True):
-        writer.writerow([*(f"{time:.6f}" for time in times), f"{pitch:g}"])
+    writer.writerow(columns)
+    for row in zip(*columns.values(), strict=True):
+        writer.writerow([np.format_float_positional(number, trim="-") for number in row])
     return out.getvalue()
 
 

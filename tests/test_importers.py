@@ -13,7 +13,7 @@ from test_midi import midi, scale
 from melodysim.errors import MissingDependencyError
 from melodysim.library.importers import import_paths, run
 from melodysim.library.importers.sets import RECORDS, known_set
-from melodysim.library.store import Reference, Store
+from melodysim.library.store import Entry, Reference, Store
 from melodysim.melody import Melody
 from melodysim.rights import Rights
 from melodysim.writing import csv_text, midi_bytes
@@ -198,7 +198,7 @@ def test_what_was_exported_keeps_its_names_and_rights(tmp_path, run, fixtures):
         for array in ("onset", "duration", "pitch", "beat"):
             was, now = getattr(notes[name], array), getattr(melody, array)
             assert (was is None) == (now is None)
-            assert was is None or np.allclose(was, now, rtol=0, atol=5e-4)
+            assert was is None or np.array_equal(was, now)
     # Naming the index is naming the folder; a file that lies there too is a melody of its own.
     tune_file(folder / "mine.mid", 3)
     for named, ids in ((folder / "index.csv", set(before)), (folder, {*before, "mine.mid"})):
@@ -209,18 +209,120 @@ def test_what_was_exported_keeps_its_names_and_rights(tmp_path, run, fixtures):
 @pytest.mark.parametrize(
     ("was", "now", "says"),
     [
-        ("000000-again", "../l", "no name of a file beside"),
-        ("000000-again", "gone", "gone.csv"),
-        (",own,", ",free,", "line 2"),
+        (b"000000-again", b"../l", "no name of a file beside"),
+        (b"000000-again", b"gone", "gone.csv"),
+        (b",own,", b",free,", "line 2"),
+        (b",own,", b',"own,', "line"),
+        (b",", b";", "separate columns by commas"),
     ],
 )
 def test_a_damaged_export_says_where(tmp_path, run, fixtures, was, now, says):
     _, folder = exported(tmp_path, run, fixtures)
     index = folder / "index.csv"
-    index.write_text(index.read_text().replace(was, now, 1))
-    done, _, _ = imported(tmp_path / "new", folder)
+    index.write_bytes(index.read_bytes().replace(was, now, 1 if len(was) > 1 else -1))
+    tune_file(folder / "mine.mid", 3)
+    done, entries, _ = imported(tmp_path / "new", folder)
     assert len(done.failed) == 1
     assert says in done.failed[0][1]
+    assert set(entries) <= {
+        "mine.mid",
+        "sung",
+        "twinkle.mid",
+    }  # what is told to have failed is not half there
+    assert "mine.mid" in entries
+
+
+def test_an_index_may_be_saved_by_a_spreadsheet(tmp_path, run, fixtures):
+    _, folder = exported(tmp_path, run, fixtures)
+    index = folder / "index.csv"
+    with index.open(newline="") as file:
+        rows = [row[::-1] for row in csv.reader(file)]
+    with index.open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
+    for table in folder.glob("0*.csv"):
+        table.write_bytes(table.read_bytes().replace(b"\n", b"\r\n"))
+    done, entries, _ = imported(tmp_path / "new", folder)
+    assert (done.failed, set(entries)) == ([], {"again", "sung", "twinkle.mid"})
+    assert imported(tmp_path, folder)[0].unchanged == 3
+
+
+def test_nothing_of_an_export_is_imported_twice(tmp_path, run, fixtures):
+    path, folder = exported(tmp_path, run, fixtures)
+    ids = {"again", "sung", "twinkle.mid"}
+    # Named file by file; copied; left over from an earlier export to the same folder.
+    assert set(imported(tmp_path / "1", *sorted(folder.iterdir()))[1]) == ids
+    shutil.copytree(folder, tmp_path / "both" / "jan")
+    shutil.copytree(folder, tmp_path / "both" / "feb")
+    assert set(imported(tmp_path / "2", tmp_path / "both")[1]) == ids
+    assert run("library", "export", folder, "--text", "sung", "--library", path).returncode == 0
+    assert set(imported(tmp_path / "3", folder)[1]) == {"sung"}
+    # Beside the file that it came from, whose rights it knows.
+    shutil.copy(fixtures / "twinkle.mid", tmp_path / "both")
+    _, entries, _ = imported(tmp_path / "4", tmp_path / "both")
+    assert (set(entries), entries["twinkle.mid"].rights.holder) == (ids, "Anna & Co")
+
+
+def test_libraries_exported_to_one_folder_do_not_replace_each_other(tmp_path, run):
+    for seed, status in ((1, "own"), (2, "in-copyright")):
+        tune_file(tmp_path / str(seed) / "hook.mid", seed)
+        with Store(tmp_path / f"{seed}.db", create=True) as store:
+            import_paths(store, [tmp_path / str(seed)], Rights(status))
+        out = tmp_path / "out"
+        assert run("library", "export", out, "--library", tmp_path / f"{seed}.db").returncode == 0
+        _, entries, _ = imported(tmp_path, out)
+    assert {name: entry.rights.status for name, entry in entries.items()} == {
+        "hook.mid": "own",
+        "hook.mid~2": "in-copyright",
+    }
+
+
+def test_exports_say_what_a_library_says(tmp_path, run):
+    """Odd names, formulas, notes that hardly last, and rights that only an import knows."""
+    onset = np.cumsum([0.1, 4e-7, 1 / 3, 1e3, 1e-9])
+    melody = Melody.from_notes(onset, [1e-7, 1e-8, 0.3, 2, 1], [60, 60.123456, 127, 0, 61])
+    rights = Rights("unknown", note="a\rb", holder="=SUM(1)")
+    entry = Entry(' a,"b" ', "@title", "-Anna", "x", rights)
+    path, out = tmp_path / "l.db", tmp_path / "out"
+    with Store(path, create=True) as store, store.transaction():
+        store.put([Reference(entry, melody)], "x", "")
+        stored = store.melody(store.entries()[0].id)
+    assert run("library", "export", out, "--library", path).returncode == 0
+    given = Rights("licensed", holder="Bob", published=1999)
+    done, entries, melodies = imported(tmp_path / "new", out, rights=given)
+    (found,), (notes,) = entries.values(), melodies.values()
+    assert (done.failed, found.id, found.title, found.creator) == ([], entry.id, "@title", "-Anna")
+    assert found.rights == replace(rights, status="licensed", published=1999)
+    assert np.array_equal(notes.onset, stored.onset)
+    assert np.array_equal(notes.duration, stored.duration)
+    assert np.array_equal(notes.pitch, stored.pitch)
+    assert run("library", "rights", "--csv", out / "index.csv", "--library", path).returncode == 0
+
+
+def test_folders_with_a_hash_in_their_names(tmp_path):
+    for seed, key in enumerate(("C#", "C#m")):
+        tune_file(tmp_path / key / "hook.mid", seed)
+    _, entries, _ = imported(tmp_path, tmp_path / "C#", tmp_path / "C#m")
+    assert set(entries) == {"hook.mid", "hook.mid~2"}
+
+
+@pytest.mark.parametrize(
+    ("beat", "kept"), [("0 1 2 3.5", True), ("0 1 2 1", False), ("1:1 1:2 1:3 2:1", False)]
+)
+def test_beats_count_only_if_they_go_on(tmp_path, beat, kept):
+    rows = [f"{k},0.5,{60 + k},{b}" for k, b in enumerate(beat.split())]
+    (tmp_path / "t.csv").write_text("\n".join(["onset,duration,pitch,beat", *rows]))
+    _, _, melodies = imported(tmp_path, tmp_path / "t.csv")
+    assert (melodies["t.csv"].beat is not None) == kept
+
+
+def test_one_damaged_melody_of_a_table_costs_no_other(tmp_path):
+    good = [[k, 0.5, 60 + k] for k in range(9)]
+    found = [
+        {"id": name, "notes": notes} for name, notes in (("a", good), ("b", [5, 6, 7, 8]), ("c", good))
+    ]
+    (tmp_path / "t.json").write_text(json.dumps(found))
+    done, entries, _ = imported(tmp_path, tmp_path / "t.json")
+    assert (set(entries), len(done.failed)) == ({"t.json#a", "t.json#c"}, 1)
 
 
 def test_the_index_of_an_export_sets_rights(tmp_path, run, fixtures):

@@ -112,8 +112,8 @@ def init(
     show_default=True,
     help="Rights status of the new melodies.",
 )
-@click.option("--title", help="Title, instead of what the files say; not for sets.")
-@click.option("--creator", help="Composer or artist, instead; not for sets.")
+@click.option("--title", help="Title, instead of what the files say; not for sets and exports.")
+@click.option("--creator", help="Composer or artist, instead; not for sets and exports.")
 @click.option("--holder", help="Who holds the rights.")
 @click.option("--published", type=int, help="Year of first publication.")
 @click.option("--died", type=int, help="Year in which the last of the authors died.")
@@ -142,10 +142,12 @@ def import_(
     A file that cannot be read does not stop the rest; an import that was stopped goes on where it was.
     Exit status: 0, or 2 if a file could not be read.
 
-    Tables: CSV with the columns onset, duration (seconds) and pitch (MIDI note number), and id, title
-    and creator where one file holds many melodies; or JSON, a list of
-    {"id", "title", "creator", "notes": [[onset, duration, pitch], ...]}. A folder that
-    `library export` wrote keeps its ids, titles and rights.
+    Tables: CSV with the columns onset, duration (seconds) and pitch (MIDI note number), beat (onset in
+    quarter notes) if you have it, and id, title and creator where one file holds many melodies; or
+    JSON, a list of {"id", "title", "creator", "notes": [[onset, duration, pitch], ...]}.
+
+    A folder that `library export` wrote is known by its index.csv: its melodies keep their ids, titles
+    and rights; --rights and the like only fill in what it does not say.
 
     Public sets are recognised by what they look like, and their licences told: POP909, the Lakh MIDI
     Dataset, The Session (tunes.json or .csv), Hooktheory lead sheets (Hooktheory.json.gz), RISM

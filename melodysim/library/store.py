@@ -124,6 +124,34 @@ def file_of(source: str) -> Path:
     return path if "#" not in source or path.exists() else Path(source.rsplit("#", 1)[0])
 
 
+def _asked(reference: Reference) -> str:
+    """Give the id that a melody is to have."""
+    return printable(reference.entry.id) or "melody"
+
+
+def _numbered(identity: str, number: int) -> str:
+    """Give an id for one of several melodies that ask for the same."""
+    return identity if number == 1 else f"{identity}~{number}"
+
+
+def _same_notes(there: Melody, new: Melody) -> bool:
+    """Compare what a library keeps of melodies."""
+    if len(there) != len(new) or (there.beat is None) != (new.beat is None):
+        return False
+    pairs = [(there.onset, new.onset), (there.duration, new.duration)]
+    if there.beat is not None and new.beat is not None:
+        pairs.append((there.beat, new.beat))
+    return np.array_equal(there.pitch, new.pitch) and all(
+        np.array_equal(a.astype(np.float32), b.astype(np.float32)) for a, b in pairs
+    )
+
+
+def _of_one_set(source: str, other: str) -> bool:
+    """Tell whether two sources are parts of one file, not files in folders with a # in their names."""
+    whole = file_of(source)
+    return whole != Path(source) and whole == file_of(other) and other != str(whole)
+
+
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into one line that says what to do."""
@@ -337,8 +365,7 @@ class Store:
         source = db.execute("INSERT INTO source (path, sha256) VALUES (?, ?)", (path, sha256)).lastrowid
         for reference in references:
             melody = reference.melody
-            asked = printable(reference.entry.id) or "melody"
-            identity, owner, rights_there = self._free_id(asked, path, sha256)
+            identity, owner, rights_there = self._free_id(_asked(reference), path, sha256)
             moved |= {owner} if owner else set()
             entry = replace(
                 reference.entry,
@@ -379,12 +406,35 @@ class Store:
             )
         return count
 
+    def has(self, reference: Reference, but: str) -> bool:
+        """Tell whether a melody is there from elsewhere: the same id, or one made of it, and notes.
+
+        Parameters
+        ----------
+        reference : Reference
+        but : str
+            A source that does not count, nor does another part of the set that it is of.
+
+        Returns
+        -------
+        bool
+        """
+        for number in itertools.count(1):
+            identity = _numbered(_asked(reference), number)
+            entry = self.entries_by_id([identity]).get(identity)
+            if entry is None:
+                return False
+            elsewhere = entry.source != but and not _of_one_set(but, entry.source)
+            if elsewhere and _same_notes(self.melody(identity), reference.melody):
+                return True
+        raise AssertionError("unreachable")
+
     def _free_id(
         self, asked: str, path: str, sha256: str
     ) -> tuple[str, str | None, tuple[Any, ...] | None]:
         """Find an id for a melody of a source; if it has moved here, from where, and its rights."""
         for number in itertools.count(1):
-            identity = asked if number == 1 else f"{asked}~{number}"
+            identity = _numbered(asked, number)
             row = self._connection.execute(
                 "SELECT source.path, source.sha256, rights.* FROM melody "
                 "JOIN source ON source.id = melody.source JOIN rights ON rights.melody = melody.id "
@@ -395,7 +445,7 @@ class Store:
                 return identity, None, None
             if row[0] == path:  # two melodies of this very source: each is kept
                 continue
-            if "#" in path and row[0].rsplit("#", 1)[0] == path.rsplit("#", 1)[0]:
+            if _of_one_set(path, row[0]):
                 return identity, row[0], row[3:]
             if row[1] == sha256 and not file_of(row[0]).exists():
                 return identity, row[0], row[3:]

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from melodysim.errors import MissingDependencyError, ReadError
-from melodysim.library.importers.exported import INDEX, exported_jobs, is_export, is_there
-from melodysim.library.importers.jobs import Job, file_jobs
+from melodysim.library.importers.exported import exported_jobs
+from melodysim.library.importers.jobs import Job, file_jobs, is_exported
 from melodysim.library.importers.run import ImportResult, Progress, run_jobs
 from melodysim.library.importers.sets import PublicSet, known_set, sets_in
 from melodysim.library.store import Store
+from melodysim.library.table import INDEX, is_index
 from melodysim.rights import Rights
 
 __all__ = ["ImportResult", "Progress", "builtin_folder", "import_builtin", "import_paths"]
@@ -105,49 +106,45 @@ def import_paths(
     """
     result = ImportResult()
     jobs: list[Job] = []
-    exported: list[Job] = []
     sets: list[tuple[PublicSet, Path]] = []
+    paths = list(paths)
+    indices = [index for path in paths for index in _indices(path)]
+    exports = {index.parent for index in indices}
     for path in paths:
         public = known_set(path)
         if public is not None:
             sets.append((public, path))
             continue
         inside = list(sets_in(path)) if path.is_dir() else []
-        kept, theirs = _exported(path, rights, result)
-        files = {file for _, file in inside} | theirs
-        found = [job for job in file_jobs(path, rights, title, creator) if job.path not in files]
-        exported += kept
-        if path.is_dir() and not found and not files:
+        files = {file for _, file in inside}
+        found = [
+            job
+            for job in file_jobs(path, rights, title, creator)
+            if job.path not in files and job.path not in indices and not is_exported(job.path, exports)
+        ]
+        if path.is_dir() and not found and not inside and not _indices(path):
             reason = f"{path}: no file of a known kind in this folder"
             result.failed.append((str(path), reason))
         jobs += found
         sets += inside
+    exported = []
+    for index in dict.fromkeys(indices):
+        try:
+            exported += exported_jobs(index, rights)
+        except ReadError as error:
+            result.failed.append((str(index), str(error)))
+    result += run_jobs(store, exported, progress)
     # Together, so that many files named one by one are read side by side too.
     result += run_jobs(store, jobs, progress)
-    new = [job for job in exported if not is_there(job, store)]
-    result.unchanged += len(exported) - len(new)
-    # Two melodies of the same notes were two there, too.
-    result += run_jobs(store, new, progress, merge=False)
     for public, path in sets:
         result += _imported_set(store, public, path, rights, progress)
     return result
 
 
-def _exported(path: Path, rights: Rights, result: ImportResult) -> tuple[list[Job], set[Path]]:
-    """List what exported libraries hold, in a folder or named by their index; and all their files."""
-    jobs: list[Job] = []
-    theirs: set[Path] = set()
-    for index in sorted(path.rglob(INDEX)) if path.is_dir() else [path]:
-        if is_export(index):
-            theirs.add(index)
-            try:
-                jobs += exported_jobs(index, rights)
-            except ReadError as error:
-                result.failed.append((str(index), str(error)))
-                theirs |= set(index.parent.iterdir())
-    # A table and a MIDI file of each.
-    theirs |= {job.path.with_suffix(suffix) for job in jobs for suffix in (".csv", ".mid")}
-    return jobs, theirs
+def _indices(path: Path) -> list[Path]:
+    """Find the exported libraries in a folder; or the one whose index is named."""
+    found = path.rglob(INDEX) if path.is_dir() else [path]
+    return sorted(index for index in found if is_index(index))
 
 
 def _imported_set(

@@ -6,26 +6,15 @@ are read, which say more than MIDI can: onsets are on no grid, pitches may lie b
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 from melodysim.errors import ReadError
 from melodysim.library.importers.jobs import Job, shown
-from melodysim.library.store import Store
-from melodysim.library.table import read_list
+from melodysim.library.table import Row, read_list
 from melodysim.reading import file_bytes
 from melodysim.rights import Rights
-from melodysim.writing import csv_text
-
-INDEX = "index.csv"
-
-
-def is_export(index: Path) -> bool:
-    """Tell the index of an exported library from other files."""
-    if index.name != INDEX or not index.is_file():
-        return False
-    with index.open("rb") as file:
-        return file.readline().startswith(b"file,id,title,creator")
 
 
 def exported_jobs(index: Path, rights: Rights) -> list[Job]:
@@ -47,31 +36,36 @@ def exported_jobs(index: Path, rights: Rights) -> list[Job]:
     ReadError
         If the index is damaged or names a file that is not beside it.
     """
-    jobs = []
-    for row in read_list(index):
-        name = row.beside.get("file") or ""
-        if not name or Path(name).name != name:
-            raise ReadError(f"{index}: {row.id}: {name!r} is no name of a file beside the index")
-        table = index.parent / f"{name}.csv"
-        jobs.append(
-            Job(
-                shown(table),
-                "table",
-                table,
-                row.id,
-                replace(rights, **row.rights),
-                row.beside.get("title"),
-                row.beside.get("creator"),
-            )
-        )
-    return jobs
+    return [_job(index, row, rights) for row in read_list(index)]
 
 
-def is_there(job: Job, store: Store) -> bool:
-    """Tell whether a library has a melody of an exported one already: the same id, the same notes."""
-    if job.identity not in store.entries_by_id([job.identity]):
-        return False
+def _job(index: Path, row: Row, rights: Rights) -> Job:
+    name = row.beside.get("file") or ""
+    if not name or Path(name).name != name:
+        raise ReadError(f"{index}: {row.id}: {name!r} is no name of a file beside the index")
+    table = index.parent / f"{name}.csv"
+    said = {
+        field: value
+        for field, value in row.rights.items()
+        if value is not None and (field, value) != ("status", "unknown")
+    }
+    about = {"name of record": row.id, "title": row.beside.get("title"), "notes": _digest(table)}
+    mark = hashlib.sha256(repr(about).encode()).hexdigest()[:16]
+    return Job(
+        # Another library may be written to the same folder: its melodies are no new state of these.
+        f"{shown(index)}@{mark}",
+        "table",
+        table,
+        row.id,
+        replace(rights, **said),
+        row.beside.get("title"),
+        row.beside.get("creator"),
+        (about,),
+    )
+
+
+def _digest(table: Path) -> str:
     try:
-        return file_bytes(job.path) == csv_text(store.melody(job.identity)).encode()
+        return hashlib.sha256(file_bytes(table)).hexdigest()
     except ReadError:
-        return False  # what cannot be read is told when it is imported
+        return ""  # what cannot be read is told when it is imported

@@ -13,6 +13,7 @@ from typing import Any
 
 from melodysim.errors import MelodysimError, ReadError
 from melodysim.library.store import Entry, Reference
+from melodysim.library.table import is_index
 from melodysim.melody import Melody
 from melodysim.readers.score import decode, read_abc
 from melodysim.reading import ABC_SUFFIXES, SUFFIXES, file_bytes, read
@@ -43,7 +44,8 @@ class Job:
     title, creator : str, optional
         Instead of what the file says.
     records : tuple of dict
-        What was read of a set already, for readers that take records.
+        What was read of a set already, for readers that take records; whatever they do, a job with
+        records is new if these are.
     """
 
     source: str
@@ -79,14 +81,19 @@ class Outcome:
 
 
 def file_jobs(path: Path, rights: Rights, title: str | None, creator: str | None) -> list[Job]:
-    """List the files of known kinds in a folder, or the one file."""
+    """List the files of known kinds in a folder, or the one file; none of an exported library."""
     if not path.is_dir():
         named = [(path, shown(Path(path.name)))]
     else:
         found = [p for p in sorted(path.rglob("*")) if p.is_file()]
         music = [p for p in found if p.suffix.lower() in SUFFIXES]
         tables = [p for p in found if looks_like_table(p)]
-        named = [(file, shown(file.relative_to(path))) for file in sorted(music + tables)]
+        exports = {p.parent for p in found if is_index(p)}
+        named = [
+            (file, shown(file.relative_to(path)))
+            for file in sorted(music + tables)
+            if not is_exported(file, exports)
+        ]
     return [
         Job(
             shown(file),
@@ -99,6 +106,14 @@ def file_jobs(path: Path, rights: Rights, title: str | None, creator: str | None
         )
         for file, identity in named
     ]
+
+
+_EXPORTED = re.compile(r"\d{6,}-.*\.(csv|mid)")
+
+
+def is_exported(path: Path, exports: set[Path]) -> bool:
+    """Tell a file that `library export` wrote, lately or before, to a folder that has its index."""
+    return path.parent in exports and _EXPORTED.fullmatch(path.name) is not None
 
 
 def looks_like_table(path: Path) -> bool:

@@ -149,6 +149,13 @@ class _Writer:
                     if other is not None and other != job.source and file_of(other).exists():
                         added.duplicates += self._once("duplicate", job)
                         continue
+                    if (
+                        self._merge
+                        and other is None
+                        and all(self.store.has(r, but=job.source) for r in outcome.references)
+                    ):
+                        added.unchanged += self._once("unchanged", job)
+                        continue
                     added.imported += self.store.put(
                         outcome.references, job.source, outcome.digest, self.remembered
                     )
@@ -183,7 +190,7 @@ def _outcomes(jobs: Iterable[Job], known: dict[str, str]) -> Iterator[tuple[Job,
         for job in jobs:
             batch.append(job)
             # Small files travel together; a set's records or a recording are work enough for one.
-            if len(batch) == _BATCH or job.records or job.path.suffix.lower() not in _QUICK:
+            if len(batch) == _BATCH or not _is_quick(job):
                 waiting.append((batch, pool.submit(_read_batch, batch, [digests(j) for j in batch])))
                 batch = []
             while len(waiting) > pool.in_flight:
@@ -194,6 +201,10 @@ def _outcomes(jobs: Iterable[Job], known: dict[str, str]) -> Iterator[tuple[Job,
             yield from _finished(*waiting.popleft())
     finally:
         pool.stop()
+
+
+def _is_quick(job: Job) -> bool:
+    return len(job.records) == 1 or (not job.records and job.path.suffix.lower() in _QUICK)
 
 
 _QUICK = {".mid", ".midi", ".kar", ".rmi", ".smf"}

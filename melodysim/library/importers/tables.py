@@ -15,6 +15,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from melodysim.errors import MelodysimError, ReadError
 from melodysim.library.importers.jobs import Job, Made, reference
 from melodysim.melody import Melody
@@ -23,6 +25,8 @@ from melodysim.reading import file_bytes
 from melodysim.transcribe.voices import MIN_NOTES
 
 _COLUMNS = ("onset", "duration", "pitch")
+Said = tuple[dict[str, Any], list[tuple[float, ...]]]
+"""What a table says of a melody, and its notes."""
 
 
 def read_table(job: Job) -> Iterator[Made]:
@@ -45,7 +49,7 @@ def read_table(job: Job) -> Iterator[Made]:
         if name and seen[name] > 1:
             identity += "'" * (seen[name] - 1)
         try:
-            melody = _melody(notes)
+            melody = _melody(notes, said.get("beat"))
         except (MelodysimError, ValueError, TypeError, KeyError, OverflowError) as error:
             yield f"{job.source}#{name or position}", f"{job.path}: melody {name or position}: {error}"
             continue
@@ -55,16 +59,28 @@ def read_table(job: Job) -> Iterator[Made]:
         raise ReadError(f"{job.path}: holds no melody; see `melodysim library import --help`")
 
 
-def _melody(notes: list[tuple[float, ...]]) -> Melody:
-    """Make a melody of notes: onset, duration, pitch, and beat if there is a fourth number."""
+def _melody(notes: list[tuple[float, ...]], beat: list[Any] | None = None) -> Melody:
+    """Make a melody of notes, each onset, duration, pitch and whatever else."""
     if len(notes) < MIN_NOTES:
         raise ReadError(f"{len(notes)} notes are too few for a melody")
-    rows = sorted(tuple(map(float, note)) for note in notes)
-    onset, duration, pitch, *beat = zip(*rows, strict=True)
-    return Melody.from_notes(onset, duration, pitch, beat=beat[0] if beat else None)
+    rows = [(float(onset), float(duration), float(pitch)) for onset, duration, pitch, *_ in notes]
+    order = sorted(range(len(rows)), key=rows.__getitem__)
+    onset, duration, pitch = zip(*(rows[k] for k in order), strict=True)
+    beats = _increasing([beat[k] for k in order]) if beat else None
+    return Melody.from_notes(onset, duration, pitch, beat=beats)
 
 
-def _csv(job: Job, text: str) -> Iterator[tuple[dict[str, Any], list[tuple[float, ...]]]]:
+def _increasing(beat: list[Any]) -> list[float] | None:
+    """Give beats as numbers, if they are that: what others call a beat may begin anew in each bar."""
+    try:
+        number = [float(text) for text in beat]
+    except (TypeError, ValueError):
+        return None
+    steps = np.diff(number)
+    return number if np.isfinite(number).all() and (steps > 0).all() else None
+
+
+def _csv(job: Job, text: str) -> Iterator[Said]:
     """Group rows by the column ``id``, in the order in which ids first come."""
     csv.field_size_limit(10_000_000)
     rows = csv.DictReader(io.StringIO(text))
@@ -75,21 +91,23 @@ def _csv(job: Job, text: str) -> Iterator[tuple[dict[str, Any], list[tuple[float
             f"{job.path}: no column {missing[0]!r}; a table of notes has the columns onset, duration "
             "and pitch, in UTF-8, with commas between them"
         )
-    columns = [*_COLUMNS, *(["beat"] if "beat" in names else [])]
-    melodies: dict[str, tuple[dict[str, Any], list[tuple[float, ...]]]] = {}
+    melodies: dict[str, Said] = {}
     for number, row in enumerate(rows, 2):
         said: dict[str, Any] = {
             key: row.get(names[key]) for key in ("id", "title", "creator") if key in names
         }
         try:
-            note = tuple(float(row[names[column]]) for column in columns)
+            note = tuple(float(row[names[column]]) for column in _COLUMNS)
         except (TypeError, ValueError) as error:
             raise ReadError(f"{job.path}: line {number}: no note ({error})") from error
-        melodies.setdefault(said.get("id") or "", (said, []))[1].append(note)
+        about, notes = melodies.setdefault(said.get("id") or "", (said, []))
+        notes.append(note)
+        if "beat" in names:
+            about.setdefault("beat", []).append(row[names["beat"]])
     yield from melodies.values()
 
 
-def _json(job: Job, text: str) -> Iterator[tuple[dict[str, Any], list[tuple[float, ...]]]]:
+def _json(job: Job, text: str) -> Iterator[Said]:
     """Read a list of objects, or one a line."""
     try:
         if text.lstrip().startswith("["):
@@ -103,4 +121,4 @@ def _json(job: Job, text: str) -> Iterator[tuple[dict[str, Any], list[tuple[floa
     for item in objects:
         if not isinstance(item, dict) or not isinstance(item.get("notes"), list):
             raise ReadError(f"{job.path}: no list of objects with `notes`, and no set that is known")
-        yield item, [note[:3] for note in item["notes"]]
+        yield {**item, "beat": None}, item["notes"]
