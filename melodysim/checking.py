@@ -24,7 +24,7 @@ from melodysim.transcribe.voices import MIN_NOTES
 from melodysim.verdict import Rates, Verdict, judge, judge_pair
 
 DEFAULT_TOP = 10
-RESULTS = 7
+RESULTS = 8
 """Raised whenever a check may come out otherwise than before, words included: results that were kept
 are stale. What a recording is heard as has a version of its own in `melodysim.transcribe.recording`."""
 
@@ -104,7 +104,7 @@ def check(
     require_references(library)
     require_melody(piece)
     matches = find_matches(piece, library, max(top, 1), threads, tick=tick)
-    verdict = judge(piece, matches, len(library), rates or Rates())
+    verdict = judge(piece, matches, len(library), rates or Rates(), int(library.comparisons[1]))
     shown = matches[:top]
     if verdict.level != "clear" and len(matches) > top > 0:
         shown[-1] = matches[-1]  # what the verdict rests on is shown, whatever its rank

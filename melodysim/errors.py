@@ -48,5 +48,9 @@ class RightsError(MelodysimError, ValueError):
     """Rights handed in make no sense: an unknown status, a year or a date that is none."""
 
 
+class RateError(MelodysimError, ValueError):
+    """Rates of false alarms handed in make no sense."""
+
+
 class CancelledError(MelodysimError):
     """A check that was cancelled by whoever asked for it."""

@@ -20,6 +20,7 @@ Territory = Literal["anywhere", "us", "eu", "uk", "life+50"]
 TERRITORIES: tuple[str, ...] = get_args(Territory)
 """Where the track is to be released; "anywhere" asks for the strictest of the others."""
 
+_PLACES: tuple[Territory, ...] = ("us", "eu", "uk", "life+50")
 US_YEARS_FROM_PUBLICATION = 95
 """17 U.S.C. § 304: works published before 1978."""
 US_LIFE_FROM = 1978
@@ -89,7 +90,8 @@ def check_rights(rights: Rights) -> Rights:
             raise RightsError(f"{name}: {year} is no year that has been")
     if rights.expires is not None:
         try:
-            date.fromisoformat(rights.expires)
+            if date.fromisoformat(rights.expires).isoformat() != rights.expires:
+                raise ValueError(rights.expires)  # 20271231 and 2027-W52-5 are dates, too
         except ValueError as error:
             raise RightsError(f"expires: {rights.expires!r} is no date such as 2027-12-31") from error
     return rights
@@ -108,7 +110,8 @@ def free_since(rights: Rights, territory: Territory) -> int | None:
     -------
     int or None
         None where what is known does not tell; so too for works published after their authors' deaths,
-        which have terms of their own.
+        which have terms of their own, but for those published before 1978 in the US, where publication
+        alone counts.
 
     Examples
     --------
@@ -121,16 +124,21 @@ def free_since(rights: Rights, territory: Territory) -> int | None:
     2031
     """
     if territory == "anywhere":
-        years = [free_since(rights, place) for place in ("us", "eu", "uk", "life+50")]
-        known = [year for year in years if year is not None]
-        return max(known) if len(known) == len(years) else None
-    if rights.published is not None and rights.died is not None and rights.published > rights.died:
-        return None
+        known = _known_years(rights)
+        return max(known) if len(known) == len(_PLACES) else None
     if territory == "us" and rights.published is not None and rights.published < US_LIFE_FROM:
         return rights.published + US_YEARS_FROM_PUBLICATION + 1
+    if rights.published is not None and rights.died is not None and rights.published > rights.died:
+        return None
     if rights.died is None or (territory == "us" and rights.published is None):
         return None
     return rights.died + LIFE_YEARS[territory] + 1
+
+
+def _known_years(rights: Rights) -> list[int]:
+    """Years in which a composition becomes free, of the places for which that can be told."""
+    years = (free_since(rights, place) for place in _PLACES)
+    return [year for year in years if year is not None]
 
 
 def effective(rights: Rights, territory: Territory = "anywhere", today: date | None = None) -> Rights:
@@ -158,14 +166,19 @@ def effective(rights: Rights, territory: Territory = "anywhere", today: date | N
         if rights.expires is None or day <= date.fromisoformat(rights.expires):
             return rights
         why = f"the licence ran out on {rights.expires}"
-        return replace(rights, status="in-copyright", note=_noted(rights.note, why))
+        rights = replace(rights, status="in-copyright", note=_noted(rights.note, why))
     since = free_since(rights, territory)
+    if since is None and territory == "anywhere":
+        # Free everywhere has to be known of every place; protected, of one.
+        since = max((year for year in _known_years(rights) if year > day.year), default=None)
     if since is None:
         return rights
-    where = "everywhere asked about" if territory == "anywhere" else f"in “{territory}”"
     status: Status = "public-domain" if since <= day.year else "in-copyright"
     if status == rights.status:
         return rights
+    where = f"in “{territory}”"
+    if territory == "anywhere":
+        where = "everywhere asked about" if status == "public-domain" else "in one place at least"
     word = "free" if status == "public-domain" else "protected until the end of"
     year = f"since {since}" if status == "public-domain" else f"{since - 1}"
     return replace(rights, status=status, note=_noted(rights.note, f"{word} {year} {where}"))

@@ -58,6 +58,13 @@ FEWEST_BEYOND = 50
 """References on either side of a bend, or there is none: a lone long one would be its own chance."""
 SHORTEST_PART = 0.01
 """Share of references that is shorter than `Background.shortest`."""
+UNSUSPECTED = 0.8
+"""Share of the references that are not suspected at first: so many of a library may be one work."""
+MIDDLE = (0.3, 0.8)
+"""Quantiles of those that are not suspected, from which the rest is judged."""
+BEYOND_CHANCE = 0.05
+"""Expected number of unrelated references with such a score, below which one is suspected."""
+_ROUNDS = 8
 SMALLEST_SCALE = 0.5
 """Of the fit, in the score's own unit: queries of one repeated note have no spread to speak of."""
 
@@ -86,7 +93,7 @@ class Seen:
 
 
 SEEN_IN_SONGS = Seen(10**0.16, 0.8, -1.75, 0.5)
-"""Fitted by maximum likelihood on 2,800 passages of pop songs that follow none of 178 protected works,
+"""Fitted by maximum likelihood on 2,800 passages of pop songs that follow none of 150 protected works,
 and as they come out on 2,800 of other songs with another library (docs/calibration.md)."""
 SEEN_IN_RECORDINGS = Seen(1.0, 1.0, -2.0, 0.5)
 """Of 708 rendered excerpts of unrelated songs four times too many had an E-value below 0.001, and as
@@ -149,6 +156,7 @@ def fit_background(
     length: NDArray[np.integer],
     typical: Background,
     fitting: Fitting = FITTED_SAMPLE,
+    related: NDArray[np.bool_] | None = None,
 ) -> Background:
     """Fit the distribution of unrelated scores.
 
@@ -159,9 +167,12 @@ def fit_background(
     length : ndarray of int, shape (n,)
         Notes of those references.
     typical : Background
-        Stands in where n is below `SMALLEST_BACKGROUND`.
+        Stands in where n is below `SMALLEST_BACKGROUND`; and the slopes are held near its own where
+        lengths hardly differ, so that no single reference can tilt the line to itself.
     fitting : Fitting, optional
         How.
+    related : ndarray of bool, shape (n,), optional
+        References that are known not to be unrelated; they are left out.
 
     Returns
     -------
@@ -169,35 +180,122 @@ def fit_background(
     """
     if len(score) < SMALLEST_BACKGROUND:
         return typical
-    lowest, highest = fitting.quantiles
-    highest = min(highest, 1 - FEWEST_LEFT_OUT / len(score))
-    lowest = min(lowest, max(FITTED_SAMPLE.quantiles[0], 1 - FEWEST_FITTED / len(score)))
-    shortest = float(np.quantile(length, SHORTEST_PART))
-    log_length = np.log(np.maximum(length, max(shortest, 1)))
-    bends = _supported(fitting.bends, length)
-    beyond = [np.maximum(log_length - np.log(bend), 0) for bend in bends]
-    design = np.column_stack([np.ones(len(score)), log_length, *beyond])
+    if related is not None:
+        score, length = score[~related], length[~related]
+    line = _Line.through(length, typical, fitting)
+    lowest, highest = _quantiles(len(score), fitting)
     keep = np.ones(len(score), bool)
     # Once with everything, without bends that could follow what is related; then without that.
-    for columns in (2, design.shape[1], design.shape[1]):
-        fitted = design[:, :columns]
-        solution, *_ = np.linalg.lstsq(fitted[keep], score[keep].astype(np.float64), rcond=None)
-        # A longer reference has more places to be followed at, never fewer.
-        slopes = np.diff(np.maximum(np.cumsum(solution[1:]), 0), prepend=0)
-        residual = score - fitted[:, 1:] @ slopes
+    for columns in (2, line.design.shape[1], line.design.shape[1]):
+        slopes = line.slopes(score, keep, columns)
+        residual = score - line.design[:, 1:columns] @ slopes
         keep = residual <= np.quantile(residual, highest)
-    # Gumbel quantiles are linear in -log(-log p).
-    rank = (np.arange(len(score)) + 0.5) / len(score)
-    used = (rank >= lowest) & (rank <= highest)
-    reduced = -np.log(-np.log(rank[used]))
-    scale, mode = np.polyfit(reduced, np.sort(residual)[used], 1)
+    scale, mode = _gumbel(residual, lowest, highest)
     return Background(
-        float(mode),
+        mode,
         float(slopes[0]),
-        max(float(scale), SMALLEST_SCALE),
-        bends=tuple(zip(bends, slopes[1:].tolist(), strict=True)),
-        shortest=shortest,
+        max(scale, SMALLEST_SCALE),
+        bends=tuple(zip(line.bends, slopes[1:].tolist(), strict=True)),
+        shortest=line.shortest,
     )
+
+
+def suspects(
+    score: NDArray[np.floating],
+    length: NDArray[np.integer],
+    typical: Background,
+    fitting: Fitting = FITTED_SAMPLE,
+) -> NDArray[np.bool_]:
+    """Find references that score higher than chance, as the middle of the scores has it, explains.
+
+    A fit leaves out a few of the highest scores, as what may be related. A library may hold a work many
+    times over; then that is not enough, and a copy of it would pass for chance. But a query of repeated
+    notes has a heavy tail of its own, so it takes another look to call a suspect related.
+
+    Parameters
+    ----------
+    score, length, typical, fitting
+        As in `fit_background`.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        None at all where a fit leaves as many out anyway.
+    """
+    none = np.zeros(len(score), bool)
+    if len(score) < SMALLEST_BACKGROUND:
+        return none
+    line = _Line.through(length, typical, fitting)
+    residual = score - line.design[:, 1:] @ line.prior
+    beyond = residual > np.quantile(residual, UNSUSPECTED)
+    for _ in range(_ROUNDS):
+        slopes = line.slopes(score, ~beyond, line.design.shape[1])
+        residual = score - line.design[:, 1:] @ slopes
+        scale, mode = _gumbel(residual[~beyond], *MIDDLE)
+        log_e = np.log(len(score)) - (residual - mode) / max(scale, SMALLEST_SCALE)
+        before, beyond = beyond, log_e < np.log(BEYOND_CHANCE)
+        if np.array_equal(before, beyond):
+            break
+    left_out = len(score) * (1 - _quantiles(len(score), fitting)[1])
+    return beyond if beyond.sum() > left_out else none
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """How scores go with the logarithm of a reference's length: a line that may bend.
+
+    `design` has a column of ones, one of logarithms, and one for each bend; `prior` are the slopes that
+    are expected, `weight` how many notes' worth they hold.
+    """
+
+    shortest: float
+    bends: tuple[float, ...]
+    design: NDArray[np.float64]
+    prior: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+    @classmethod
+    def through(cls, length: NDArray[np.integer], typical: Background, fitting: Fitting) -> _Line:
+        shortest = float(np.quantile(length, SHORTEST_PART))
+        log_length = np.log(np.maximum(length, max(shortest, 1)))
+        bends = _supported(fitting.bends, length)
+        beyond = [np.maximum(log_length - np.log(bend), 0) for bend in bends]
+        changes = dict(typical.bends)
+        prior = np.array([typical.per_log_length, *(changes.get(bend, 0.0) for bend in bends)])
+        # Known to about a slope's own size; a Gumbel distribution has 1.28 of its scale as deviation.
+        spread = max(abs(typical.per_log_length), 1e-9)
+        weight = np.full(len(prior), 1.28 * typical.scale / spread)
+        design = np.column_stack([np.ones(len(length)), log_length, *beyond])
+        return cls(shortest, bends, design, prior, weight)
+
+    def slopes(
+        self, score: NDArray[np.floating], keep: NDArray[np.bool_], columns: int
+    ) -> NDArray[np.float64]:
+        """Fit the slopes of the first columns by least squares, held near those that are expected."""
+        held = np.diag(np.concatenate([[0.0], self.weight[: columns - 1]]))[1:]
+        solution, *_ = np.linalg.lstsq(
+            np.concatenate([self.design[keep, :columns], held]),
+            np.concatenate([score[keep].astype(np.float64), (self.weight * self.prior)[: columns - 1]]),
+            rcond=None,
+        )
+        # A longer reference has more places to be followed at, never fewer.
+        slopes: NDArray[np.float64] = np.diff(np.maximum(np.cumsum(solution[1:]), 0), prepend=0)
+        return slopes
+
+
+def _quantiles(references: int, fitting: Fitting) -> tuple[float, float]:
+    """Between which quantiles so many scores are fitted."""
+    lowest, highest = fitting.quantiles
+    highest = min(highest, 1 - FEWEST_LEFT_OUT / references)
+    return min(lowest, max(FITTED_SAMPLE.quantiles[0], 1 - FEWEST_FITTED / references)), highest
+
+
+def _gumbel(residual: NDArray[np.floating], lowest: float, highest: float) -> tuple[float, float]:
+    """Fit scale and mode: Gumbel quantiles are linear in -log(-log p)."""
+    rank = (np.arange(len(residual)) + 0.5) / len(residual)
+    used = (rank >= lowest) & (rank <= highest)
+    scale, mode = np.polyfit(-np.log(-np.log(rank[used])), np.sort(residual)[used], 1)
+    return float(scale), float(mode)
 
 
 def _supported(bends: tuple[float, ...], length: NDArray[np.integer]) -> tuple[float, ...]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import random_tune
@@ -8,11 +10,11 @@ from test_listen import heard_from
 import melodysim
 from melodysim.align.notes import align_scores
 from melodysim.checking import check, compare
-from melodysim.errors import LibraryError, ReadError
+from melodysim.errors import LibraryError, RateError, ReadError
 from melodysim.library import Entry, Library, Reference
 from melodysim.library.store import Store
 from melodysim.matching import find_matches, listening
-from melodysim.matching.notes import IN_TIME_SHARE, TYPICAL_NOTES
+from melodysim.matching.notes import IN_TIME_SHARE, STAND_IN, TYPICAL_NOTES
 from melodysim.melody import Melody, Piece
 from melodysim.reading import read
 from melodysim.rights import Rights
@@ -283,6 +285,7 @@ def test_free_tunes_beside_a_work_do_not_hide_it(tmp_path, lanterns):
         sample = shelf.backgrounds[0]
         scores = align_scores(passage, shelf.index.corpus(sample), np.arange(len(sample)))
         fit = fit_background(scores.astype(float), shelf.index.lengths[sample], TYPICAL_NOTES)
+        fit = replace(fit, mode=fit.mode + STAND_IN * fit.scale)  # free tunes stand for protected ones
         alone = fit.p_value(mine.score, len(lanterns)) / share * len(query) / (last - first)
         together = float(np.sqrt(whole * alone))
         assert mine.e_value == pytest.approx(
@@ -346,3 +349,86 @@ def test_a_line_finds_what_listening_misses_among_thousands(library):
         matches = find_matches(track, library, 3, 2)
         pitches = [m.reference_melody.pitch.tolist() for m in matches]
         assert line.pitch.tolist() in pitches
+
+
+def library_of(path, melodies, status="in-copyright"):
+    """Make a library of some melodies, all of one kind."""
+    with Store(path, create=True) as store, store.transaction():
+        for k, melody in enumerate(melodies):
+            entry = Entry(f"{k:04d}", f"Song {k}", None, f"{k}.mid", Rights(status))
+            store.put([Reference(entry, melody)], f"{k}.mid", str(k))
+    return Library(path)
+
+
+@pytest.mark.parametrize("copies", [1, 8, 30])
+def test_a_work_that_a_library_holds_many_times_is_no_background_of_itself(tmp_path, lanterns, copies):
+    rng = np.random.default_rng(1)
+    songs = [random_tune(rng, int(n)) for n in rng.integers(40, 200, 130)]
+    takes = []
+    for _ in range(copies):  # each with some notes of its own
+        pitch = lanterns.pitch.copy()
+        pitch[rng.choice(len(pitch), 3)] += 2
+        takes.append(Melody.from_notes(lanterns.onset, lanterns.duration, pitch))
+    shelf = library_of(tmp_path / "l.db", [*songs, *takes])
+    assert check(piece(lanterns), shelf).verdict.level == "likely"
+    query, _ = borrowed(lanterns, np.random.default_rng(2))
+    assert check(piece(query), shelf).verdict.level == "likely"
+    assert check(piece(random_tune(rng, 60)), shelf).verdict.level == "clear"
+
+
+def rap(rng, notes=60):
+    """One note in some rhythm."""
+    gaps = rng.choice([0.25, 0.25, 0.5, 0.5, 1.0], notes)
+    return Melody.from_notes(np.cumsum(gaps), gaps * 0.9, np.full(notes, 60))
+
+
+@pytest.mark.parametrize("raps", [20, 61, 90])
+def test_repetitions_are_no_tune_however_many_works_have_them(tmp_path, raps):
+    rng = np.random.default_rng(4)
+    songs = [random_tune(rng, int(n)) for n in rng.integers(40, 200, 400)]
+    shelf = library_of(tmp_path / "l.db", [*songs, *(rap(rng) for _ in range(raps))])
+    assert check(piece(rap(np.random.default_rng(5))), shelf).verdict.level == "clear"
+
+
+@pytest.mark.parametrize("others", [(32, 33), (30, 35)])
+def test_one_longer_work_among_many_of_one_length_is_found(tmp_path, others):
+    rng = np.random.default_rng(6)
+    songs = [random_tune(rng, int(n)) for n in rng.integers(*others, 150)]
+    longer = random_tune(rng, 48)
+    shelf = library_of(tmp_path / "l.db", [*songs, longer])
+    assert check(piece(longer), shelf).verdict.level == "likely"
+
+
+def test_nothing_is_clear_of_works_that_a_library_does_not_hold(tmp_path, lanterns):
+    rng = np.random.default_rng(7)
+    shelf = library_of(tmp_path / "l.db", [random_tune(rng, 40) for _ in range(9)], "public-domain")
+    assert "says nothing" in check(piece(lanterns), shelf).verdict.reasons[0]
+
+
+def test_a_few_notes_are_said_to_be_few(library):
+    rng = np.random.default_rng(8)
+    for notes, few in ((8, True), (12, False)):
+        verdict = check(piece(random_tune(rng, notes)), library).verdict
+        assert any("seldom told from chance" in reason for reason in verdict.reasons) is few
+
+
+def test_rates_that_make_no_sense():
+    for likely, review in ((0.01, 0.005), (-0.1, 0.5), (0.1, 1.5)):
+        with pytest.raises(RateError, match="no larger than review"):
+            Rates(likely, review)
+
+
+def test_the_rarest_turn_is_one_that_the_track_has(library, lanterns):
+    rng = np.random.default_rng(9)
+    for _ in range(12):
+        pitch = lanterns.pitch.copy()
+        pitch[rng.choice(len(pitch), 6, replace=False)] += 1
+        changed = Melody.from_notes(lanterns.onset, lanterns.duration, pitch)
+        (match, *_) = check(piece(changed), library).matches
+        if match.turn is None:
+            continue
+        first, last = match.turn.notes
+        turn = np.diff(match.reference_melody.pitch[first:last])
+        assert any(
+            np.array_equal(np.diff(pitch[k : k + last - first]), turn) for k in range(len(pitch))
+        )

@@ -153,3 +153,36 @@ def test_a_library_of_the_first_schema_is_brought_up_to_date(tmp_path):
     with Store(path) as store:  # opened for reading only
         (entry,) = store.entries()
     assert entry.rights == Rights("own", "me", None, 1999)
+
+
+def test_protected_in_one_place_is_not_free_anywhere():
+    day = date(2026, 6, 1)
+    for rights in (
+        Rights("public-domain", died=2000),
+        Rights("public-domain", published=1960),
+        Rights("unknown", published=1960),
+    ):
+        assert effective(rights, "anywhere", day).status == "in-copyright"
+    # Free in one place says nothing of the others.
+    assert effective(Rights("in-copyright", published=1900), "anywhere", day).status == "in-copyright"
+
+
+def test_what_a_licence_was_for_may_be_free_by_now():
+    old = Rights("licensed", published=1880, died=1900, expires="2020-01-01")
+    assert effective(old, "anywhere", date(2026, 6, 1)).status == "public-domain"
+    new = Rights("licensed", published=1980, died=1990, expires="2020-01-01")
+    assert effective(new, "anywhere", date(2026, 6, 1)).status == "in-copyright"
+
+
+def test_posthumous_works_in_the_us():
+    """Before 1978 publication alone counts, 17 U.S.C. § 304; § 303 is for what was unpublished then."""
+    assert free_since(Rights(published=1910, died=1900), "us") == 2006
+    assert free_since(Rights(published=1960, died=1950), "us") == 2056
+    assert free_since(Rights(published=1990, died=1950), "us") is None
+    assert free_since(Rights(published=1910, died=1900), "eu") is None
+
+
+@pytest.mark.parametrize("expires", ["20271231", "2027-W52-5", "31.12.2027"])
+def test_dates_are_of_one_form(expires):
+    with pytest.raises(RightsError, match="is no date such as"):
+        check_rights(Rights("licensed", expires=expires))

@@ -12,6 +12,7 @@ from melodysim.significance import (
     e_values_seen,
     fit_background,
     sample_references,
+    suspects,
 )
 
 TYPICAL = Background(1.0, 1.0, 1.0, measured=False)
@@ -146,3 +147,26 @@ def test_e_values_among_tracks_by_hand():
     # Down to a hundredth as they are, and half of each decade below.
     recordings = np.log10(e_values_seen(decades * np.log(10), SEEN_IN_RECORDINGS))
     assert recordings == pytest.approx([1.0, 0.0, -1.0, -1.75, -2.875, -6.875])
+
+
+def test_what_a_fit_does_not_leave_out_is_suspected_if_chance_does_not_explain_it():
+    score, length = simulated(300)
+    assert not suspects(score, length, TYPICAL).any()
+    few = score.copy()
+    few[:4] += 100  # are left out anyway
+    assert not suspects(few, length, TYPICAL).any()
+    many = score.copy()
+    many[:40] += 100
+    found = suspects(many, length, TYPICAL)
+    assert found[:40].all()
+    assert found[40:].sum() <= 1
+    fit = fit_background(many, length, TYPICAL, related=found)
+    assert fit.scale == pytest.approx(fit_background(score, length, TYPICAL).scale, rel=0.15)
+
+
+def test_one_reference_does_not_tilt_the_line_to_itself():
+    rng = np.random.default_rng(3)
+    length = np.append(np.full(150, 32), 48)
+    score = np.append(rng.gumbel(10, 2, 150), 200.0)
+    fit = fit_background(score, length, TYPICAL)
+    assert fit.e_value(200.0, 48, 151, 1) < 1e-12

@@ -15,6 +15,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.stopping = threading.Event()
         self._default = library
         self._libraries: dict[Path, Library] = {}
+        self._days: dict[Path, date] = {}
         self._lock = threading.Lock()
 
     def library(self, path: str | None) -> Library:
@@ -54,8 +56,10 @@ class _Server(socketserver.ThreadingTCPServer):
             opened = self._libraries.get(place)
             with Store(place) as store:
                 stale = opened is None or opened.version != store.version()
-            if opened is None or stale:
+            # Licences run out, and works become free, by the day.
+            if opened is None or stale or self._days[place] != date.today():
                 opened = self._libraries[place] = Library.open(place)
+                self._days[place] = date.today()
             return opened
 
     def began(self) -> None:

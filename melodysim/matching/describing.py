@@ -18,7 +18,9 @@ _COMMON = 0.25
 """Part of the shorter of two places that they have in common at least if they are one."""
 
 
-def rarest_turn(match: Match, library: Shelf, reference: int) -> Turn | None:
+def rarest_turn(
+    match: Match, library: Shelf, reference: int, query: Melody | None = None
+) -> Turn | None:
     """Find the turn, of the notes that the passage has in common, that fewest melodies have.
 
     Parameters
@@ -27,6 +29,8 @@ def rarest_turn(match: Match, library: Shelf, reference: int) -> Turn | None:
     library : Shelf
     reference : int
         Which the match is with.
+    query : Melody, optional
+        The melody whose notes the match pairs, where it does.
 
     Returns
     -------
@@ -37,7 +41,14 @@ def rarest_turn(match: Match, library: Shelf, reference: int) -> Turn | None:
     interval = library.index.notes(np.array([reference])).interval
     if match.evidence == "notes":  # only where note followed note in both
         together = np.flatnonzero((np.diff(match.path, axis=0) == 1).all(axis=1))
-        linked = set(match.path[together, 1].tolist())
+        # And by the same interval: where a note was changed, the turn is the reference's alone.
+        apart = match.reference_melody.pitch[match.path[:, 1]]
+        own = query.pitch[match.path[:, 0]] if query is not None else apart
+        same = np.rint(np.diff(apart)) == np.rint(np.diff(own))
+        linked = set(match.path[together[same[together]], 1].tolist())
+    elif match.listening is not None:
+        heard = match.listening.note[match.listening.heard]
+        linked = set(heard[:-1][np.diff(heard) == 1].tolist())
     else:
         linked = set(range(first, last - 1))
     best: Turn | None = None

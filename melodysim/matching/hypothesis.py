@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ class Hypothesis:
         Where each reference was heard, as `scan_heard` gives it.
     tries : float
         What E-values were corrected by.
+    related : ndarray of int64, shape (k,)
+        References that were found to be no background.
     """
 
     references: NDArray[np.int64]
@@ -47,6 +49,7 @@ class Hypothesis:
     costs: Costs = IN_TIME
     found: NDArray[np.int32] | None = None
     tries: float = 1.0
+    related: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def e_values(

@@ -29,6 +29,7 @@ from melodysim.significance import (
     e_values_seen,
     fit_background,
     sample_references,
+    suspects,
 )
 
 LINE_WEIGHT, LINE_CHANCE = 1.0, 3.0
@@ -96,7 +97,8 @@ def read_recording(
     lengths = library.index.lengths[references]
     found = scan_heard(corpus, evidence, np.arange(len(references)), threads)
     score = found[:, 0] / QUANTUM
-    background = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL)
+    known = suspects(score, lengths, TYPICAL_HEARD, FITTED_ALL)
+    background = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL, known)
     support = np.zeros(len(library.index))
     for line in lines:
         excess = LINE_WEIGHT * np.maximum(line.standardised - LINE_CHANCE, 0)
@@ -141,7 +143,10 @@ def _fitted_to(
 ) -> Background:
     """Fit what chance does to the scores of a sample, not of what was chosen for its scores."""
     mine = np.isin(references, sample)
-    return fit_background(score[mine], lengths[mine], TYPICAL_HEARD, FITTED_LISTENED)
+    score, lengths = score[mine], lengths[mine]
+    # A work that a library holds many times over is no background of itself.
+    known = suspects(score, lengths, TYPICAL_HEARD, FITTED_LISTENED)
+    return fit_background(score, lengths, TYPICAL_HEARD, FITTED_LISTENED, known)
 
 
 def match_heard(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from melodysim.align.corpus import Corpus
 from melodysim.align.notes import IN_TIME, OTHER_RHYTHM, PITCH_ALONE, Costs, align_path, align_scores
 from melodysim.library import Reference, Shelf
 from melodysim.match import Match
@@ -16,11 +17,13 @@ from melodysim.melody import Piece
 from melodysim.passages import background_of_passage, log_e_value, passage_of
 from melodysim.sequence import Sequence, retrograde
 from melodysim.significance import (
+    BEYOND_CHANCE,
     SEEN_IN_SONGS,
     SMALLEST_BACKGROUND,
     Background,
     e_values_seen,
     fit_background,
+    suspects,
 )
 
 CANDIDATES = 300
@@ -36,6 +39,10 @@ that an accompaniment must follow a reference more closely than the tune itself 
 IN_TIME_SHARE = 0.9
 """Chance of error given to the likeliest melody's reading in time; its reading whatever the rhythm has
 the rest. Other words bring other rhythms, but most copies keep theirs."""
+STAND_IN = 1.0
+"""Scale units by which the mode is higher where free works stand for protected ones, which are too few
+to be measured on: songs follow one another more closely than folk tunes do. Without it E-values of 650
+passages against 99 songs beside folk tunes were below 0.1 in 0.24 instead of 0.095."""
 IN_STEP, PLAYED_OFF = 0.25, 0.05
 """Octaves, or seconds, that a step may be off the tempo of a passage and be in time."""
 
@@ -150,37 +157,113 @@ def read_notes(
     corpus = library.index.corpus(references)
     every = np.arange(len(references))
     score = align_scores(sequence, corpus, every, threads, costs).astype(np.float64)
-    fits = _backgrounds(score, references, library)
+    known = related_to(sequence, score, references, corpus, library, threads, costs)
+    fits = _backgrounds(score, references, library, known)
     e_value, standardised = e_values(score, references, library, fits, tries)
     if costs is PITCH_ALONE:
-        return Hypothesis(references, score, e_value, standardised, fits, melody, costs)
+        return Hypothesis(references, score, e_value, standardised, fits, melody, costs, related=known)
     # What the same notes score backwards is composition, not tune: repeated notes, ostinati, scales
-    # (Karplus et al. 2005, "What is the value added by human intervention", the reverse null model).
-    order = np.argsort(e_value, kind="stable")
-    best = best_of_each_kind(order, library.protected[references[order]], CONTROLLED)
-    backwards = align_scores(retrograde(sequence), corpus, best, threads, costs)
-    kinds = library.protected[references[best]]
-    lengths = corpus.lengths[best]
-    expected = np.where(kinds, fits[1].expected(lengths), fits[0].expected(lengths))
-    # The background stays what it was: fitted to scores treated in the same way, it puts made-up tunes
-    # where they belong, but real songs, which share turns, too low (docs/calibration.md).
-    score[best] = np.maximum(score[best] - np.maximum(backwards - expected, 0), 0)
-    e_value, standardised = e_values(score, references, library, fits, tries)
-    return Hypothesis(references, score, e_value, standardised, fits, melody, costs, tries=tries)
+    # (Karplus et al. 2005, "Calibrating E-values for hidden Markov models using reverse-sequence null
+    # models"). As long as one that was not controlled is among the best: of what is left of the others,
+    # the next would come first only because nobody looked.
+    kinds = library.protected[references]
+    controlled = np.zeros(len(references), bool)
+    while True:
+        order = np.argsort(e_value, kind="stable")
+        if controlled[best_of_each_kind(order, kinds[order], MEASURED_AGAIN)].all():
+            break
+        best = best_of_each_kind(order, kinds[order], CONTROLLED)
+        best = best[~controlled[best]]
+        backwards = align_scores(retrograde(sequence), corpus, best, threads, costs)
+        lengths = corpus.lengths[best]
+        expected = np.where(kinds[best], fits[1].expected(lengths), fits[0].expected(lengths))
+        # The background stays what it was: fitted to scores treated in the same way, it puts made-up
+        # tunes where they belong, but real songs, which share turns, too low (docs/calibration.md).
+        score[best] = np.maximum(score[best] - np.maximum(backwards - expected, 0), 0)
+        controlled[best] = True
+        e_value, standardised = e_values(score, references, library, fits, tries)
+    return Hypothesis(
+        references, score, e_value, standardised, fits, melody, costs, tries=tries, related=known
+    )
+
+
+def related_to(
+    sequence: Sequence,
+    score: NDArray[np.float64],
+    references: NDArray[np.int64],
+    corpus: Corpus,
+    library: Shelf,
+    threads: int,
+    costs: Costs,
+) -> NDArray[np.int64]:
+    """Find references that are no background: a work that the library holds many times over.
+
+    Parameters
+    ----------
+    sequence : Sequence
+        The query.
+    score : ndarray of float64, shape (n,)
+        In bits.
+    references : ndarray of int64, shape (n,)
+        Whose scores these are, the background among them.
+    corpus : Corpus
+        Of them.
+    library : Shelf
+    threads : int
+    costs : Costs
+
+    Returns
+    -------
+    ndarray of int64
+        Those that the query follows more closely than chance and its own repetitions explain.
+    """
+    found = []
+    for kind in (0, 1):
+        places = np.flatnonzero(np.isin(references, _sample(library, kind)))
+        scores, lengths = score[places], corpus.lengths[places]
+        suspect = suspects(scores, lengths, TYPICAL_NOTES)
+        if not suspect.any():
+            continue
+        others = fit_background(scores, lengths, TYPICAL_NOTES, related=suspect)
+        backwards = align_scores(retrograde(sequence), corpus, places[suspect], threads, costs)
+        tune = scores[suspect] - np.maximum(backwards - others.expected(lengths[suspect]), 0)
+        expected = others.e_value(tune, lengths[suspect], len(places), 1)
+        found.append(references[places[suspect]][expected < BEYOND_CHANCE])
+    return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
 
 
 def _backgrounds(
-    score: NDArray[np.float64], references: NDArray[np.int64], library: Shelf
+    score: NDArray[np.float64],
+    references: NDArray[np.int64],
+    library: Shelf,
+    related: NDArray[np.int64],
 ) -> tuple[Background, Background]:
     """Fit what chance does among free and among protected references, each by their own kind."""
     lengths = library.index.lengths
     position = np.full(len(library.index), -1, np.int64)
     position[references] = np.arange(len(references))
     free, protected = (
-        fit_background(score[position[sample]], lengths[sample], TYPICAL_NOTES)
-        for sample in (_sample(library, kind) for kind in (0, 1))
+        _as_of_kind(
+            fit_background(
+                score[position[sample]],
+                lengths[sample],
+                TYPICAL_NOTES,
+                related=np.isin(sample, related),
+            ),
+            library,
+            kind,
+        )
+        for kind, sample in enumerate(_sample(library, kind) for kind in (0, 1))
     )
     return free, protected
+
+
+def _as_of_kind(background: Background, library: Shelf, kind: int) -> Background:
+    """Raise a background that free works measured for protected ones."""
+    few = len(library.backgrounds[1]) < SMALLEST_BACKGROUND <= len(library.backgrounds[0])
+    if not (kind and few and background.measured):
+        return background
+    return replace(background, mode=background.mode + STAND_IN * background.scale)
 
 
 def _sample(library: Shelf, kind: int, but: int = -1) -> NDArray[np.int64]:
@@ -219,17 +302,29 @@ def measured_by_passage(
     """
     logs = [np.log(np.maximum(reading.e_value, 1e-300)) for reading in readings]
     order = ranking(readings, best)
-    for reference in best_of_each_kind(order, library.protected[order], MEASURED_AGAIN):
-        number, place = best[reference]
-        reading = readings[number]
-        kind = int(library.protected[reference])
-        again = _log_e_of_passage(
-            sequences[reading.melody or 0], reading, place, library, kind, threads
-        )
-        if again is not None:  # and so the background of the whole was measured too
-            z = float(reading.standardised[place])
-            whole = log_e_value(z, library.comparisons[kind], reading.tries)
-            logs[number][place] = (whole + again) / 2
+    measured: set[int] = set()
+    while True:
+        leading = best_of_each_kind(order, library.protected[order], 1)
+        if measured.issuperset(leading.tolist()):
+            break
+        for reference in best_of_each_kind(order, library.protected[order], MEASURED_AGAIN):
+            if int(reference) in measured:
+                continue
+            measured.add(int(reference))
+            number, place = best[reference]
+            reading = readings[number]
+            kind = int(library.protected[reference])
+            again = _log_e_of_passage(
+                sequences[reading.melody or 0], reading, place, library, kind, threads
+            )
+            if again is not None:  # and so the background of the whole was measured too
+                z = float(reading.standardised[place])
+                whole = log_e_value(z, library.comparisons[kind], reading.tries)
+                logs[number][place] = (whole + again) / 2
+        # Until the best of either kind has been measured: the next one would else come first only
+        # because it was not.
+        log_e = np.array([logs[number][place] for number, place in best[order]])
+        order = order[np.argsort(log_e, kind="stable")]
     return [
         replace(reading, e_value=e_values_seen(log_e, SEEN_IN_SONGS))
         for reading, log_e in zip(readings, logs, strict=True)
@@ -249,13 +344,16 @@ def _log_e_of_passage(
     sample = _sample(library, kind, but=reference)
     if len(sample) < SMALLEST_BACKGROUND:
         return None
+    sample = sample[~np.isin(sample, reading.related)]
     path = align_path(sequence, library.index.corpus(np.array([reference])), 0, reading.costs).path
     if not len(path):
         return None
     notes = int(path[0, 0]), int(path[-1, 0]) + 1
     passage = passage_of(sequence, notes)
     unrelated = library.index.corpus(sample)
-    chance = background_of_passage(passage, unrelated, reading.costs, TYPICAL_NOTES, threads)
+    chance = _as_of_kind(
+        background_of_passage(passage, unrelated, reading.costs, TYPICAL_NOTES, threads), library, kind
+    )
     length = library.index.lengths[reference]
     standardised = float(chance.standardised(reading.score[place], length))
     side_by_side = max(len(sequence) / len(passage), 1.0)

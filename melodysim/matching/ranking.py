@@ -74,7 +74,9 @@ class _Ranked:
         """Add to a match what is only worth looking for where chance hardly explains it."""
         if match.e_value >= DESCRIBED:
             return match
-        turn = rarest_turn(match, self.library, reference)
+        melody = self.readings[self.best[reference, 0]].melody
+        query = None if melody is None else self.piece.melodies[melody]
+        turn = rarest_turn(match, self.library, reference, query)
         return replace(match, turn=turn, places=self._places(reference, match))
 
     def _places(self, reference: int, match: Match) -> tuple[tuple[float, float], ...]:
