@@ -432,3 +432,22 @@ def test_the_rarest_turn_is_one_that_the_track_has(library, lanterns):
         assert any(
             np.array_equal(np.diff(pitch[k : k + last - first]), turn) for k in range(len(pitch))
         )
+
+
+@pytest.mark.parametrize("copies", [1, 20])
+def test_a_work_held_many_times_is_heard_all_the_same(tmp_path, lanterns, copies):
+    rng = np.random.default_rng(13)
+    songs = [random_tune(rng, int(n)) for n in rng.integers(30, 90, 130)]
+    shelf = library_of(tmp_path / "l.db", [*songs, *[lanterns] * copies])
+    heard = heard_from(lanterns, rng, noise=0.3)
+    track = Piece("mix", "audio", (random_tune(rng, 12),), lanterns.end, heard=heard)
+    assert check(track, shelf).verdict.level == "likely"
+
+
+def test_a_drone_is_not_told_from_many_drones(tmp_path):
+    rng = np.random.default_rng(14)
+    songs = [random_tune(rng, int(n)) for n in rng.integers(30, 90, 200)]
+    shelf = library_of(tmp_path / "l.db", [*songs, *(rap(rng) for _ in range(40))])
+    mine = rap(np.random.default_rng(15))
+    track = Piece("mix", "audio", (mine,), mine.end, heard=heard_from(mine, rng, noise=0.3))
+    assert check(track, shelf).verdict.level == "clear"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from melodysim.align.corpus import Corpus
 from melodysim.align.listen import (
     BLOCK_SECONDS,
     PITCHES,
@@ -41,6 +42,8 @@ PITCH_WEIGHT = 0.5
 LISTENED_SAMPLE = 2400
 """References that are listened to by pitch to measure chance, beside those that may be followed. With
 1,200, and so a fit further from the tail, E-values were two to three times too large."""
+TURNED = 0.5
+"""Share of what a reference scores beyond chance that a tune loses at least if it is turned around."""
 MAX_LISTENED = 20_000
 """References that a recording is listened to for; above that, the best by the first pass."""
 
@@ -98,6 +101,9 @@ def read_recording(
     found = scan_heard(corpus, evidence, np.arange(len(references)), threads)
     score = found[:, 0] / QUANTUM
     known = suspects(score, lengths, TYPICAL_HEARD, FITTED_ALL)
+    others = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL, known)
+    beyond = score - others.expected(lengths)
+    known &= _are_tunes(known, beyond, corpus, heard, threads)
     background = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL, known)
     support = np.zeros(len(library.index))
     for line in lines:
@@ -111,12 +117,22 @@ def read_recording(
         references, found, lengths = references[chosen], found[chosen], lengths[chosen]
         corpus = library.index.corpus(references)
         again = scan_heard(corpus, prepare_evidence(heard, PITCHES), np.arange(len(chosen)), threads)
-        by_pitch = _fitted_to(sample, references, again[:, 0] / QUANTUM, lengths)
+        mine, beyond = np.isin(references, sample), beyond[chosen]
+
+        def fitted(values: NDArray[np.float64]) -> Background:
+            """Fit what chance does to a sample, not to what was chosen for its scores."""
+            known = np.zeros(len(values), bool)
+            known[mine] = suspects(values[mine], lengths[mine], TYPICAL_HEARD, FITTED_LISTENED)
+            known &= _are_tunes(known, beyond, corpus, heard, threads)
+            some = values[mine], lengths[mine]
+            return fit_background(*some, TYPICAL_HEARD, FITTED_LISTENED, known[mine])
+
+        by_pitch = fitted(again[:, 0] / QUANTUM)
         support = support[chosen] + PITCH_WEIGHT * by_pitch.standardised(again[:, 0] / QUANTUM, lengths)
         score = score[chosen]
     score += np.where(score > 0, support * background.scale, 0)
     if background.measured:
-        background = _fitted_to(sample, references, score, lengths)
+        background = fitted(score)
     fits = (background, background)
     e_value, standardised = e_values(score, references, library, fits, tries)
     e_value = e_values_seen(np.log(np.maximum(e_value, 1e-300)), SEEN_IN_RECORDINGS)
@@ -135,18 +151,41 @@ def _worth_another_look(
     return np.unique(np.concatenate([best, np.flatnonzero(np.isin(references, sample))]))
 
 
-def _fitted_to(
-    sample: NDArray[np.int64],
-    references: NDArray[np.int64],
-    score: NDArray[np.float64],
-    lengths: NDArray[np.integer],
-) -> Background:
-    """Fit what chance does to the scores of a sample, not of what was chosen for its scores."""
-    mine = np.isin(references, sample)
-    score, lengths = score[mine], lengths[mine]
-    # A work that a library holds many times over is no background of itself.
-    known = suspects(score, lengths, TYPICAL_HEARD, FITTED_LISTENED)
-    return fit_background(score, lengths, TYPICAL_HEARD, FITTED_LISTENED, known)
+def _are_tunes(
+    suspected: NDArray[np.bool_],
+    beyond: NDArray[np.float64],
+    corpus: Corpus,
+    heard: Heard,
+    threads: int,
+) -> NDArray[np.bool_]:
+    """Tell which suspects are followed much less closely backwards: takes of a work that is there.
+
+    Repeated notes and drones are followed as closely either way. They are what chance does here, and
+    stay in the background.
+
+    Parameters
+    ----------
+    suspected : ndarray of bool, shape (n,)
+        Of the references in `corpus`.
+    beyond : ndarray of float64, shape (n,)
+        Scores by pitch class above what unrelated references of their length have.
+    corpus : Corpus
+    heard : Heard
+    threads : int
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        False where nothing was suspected.
+    """
+    places = np.flatnonzero(suspected)
+    tunes = np.zeros(len(suspected), bool)
+    if len(places):
+        turned = Heard(np.ascontiguousarray(heard.strength[::-1]), heard.frame)
+        forwards = scan_heard(corpus, prepare_evidence(heard), places, threads)[:, 0] / QUANTUM
+        backwards = scan_heard(corpus, prepare_evidence(turned), places, threads)[:, 0] / QUANTUM
+        tunes[places] = forwards - backwards > TURNED * beyond[places]
+    return tunes
 
 
 def match_heard(
