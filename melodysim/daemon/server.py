@@ -45,21 +45,21 @@ class _Server(socketserver.ThreadingTCPServer):
         self.busy = 0
         self.stopping = threading.Event()
         self._default = library
-        self._libraries: dict[Path, Library] = {}
-        self._days: dict[Path, date] = {}
+        self._libraries: dict[Path, tuple[date, Library]] = {}
         self._lock = threading.Lock()
 
     def library(self, path: str | None) -> Library:
         """Open a library, or give the one that is open if it has not changed."""
         place = (Path(path) if path else None) or self._default or default_library_path()
         with self._lock:
-            opened = self._libraries.get(place)
+            # Licences run out, and works become free, by the day.
+            today = date.today()
+            day, opened = self._libraries.get(place, (None, None))
             with Store(place) as store:
                 stale = opened is None or opened.version != store.version()
-            # Licences run out, and works become free, by the day.
-            if opened is None or stale or self._days[place] != date.today():
-                opened = self._libraries[place] = Library.open(place)
-                self._days[place] = date.today()
+            if opened is None or stale or day != today:
+                opened = Library.open(place)
+                self._libraries[place] = today, opened
             return opened
 
     def began(self) -> None:

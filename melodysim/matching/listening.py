@@ -101,10 +101,12 @@ def read_recording(
     found = scan_heard(corpus, evidence, np.arange(len(references)), threads)
     score = found[:, 0] / QUANTUM
     known = suspects(score, lengths, TYPICAL_HEARD, FITTED_ALL)
-    others = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL, known)
-    beyond = score - others.expected(lengths)
-    known &= _are_tunes(known, beyond, corpus, heard, threads)
     background = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL, known)
+    # What a tune scores backwards at most, by pitch class.
+    bound = score - TURNED * (score - background.expected(lengths))
+    if known.any():
+        known &= _are_tunes(known, bound, corpus, heard, threads)
+        background = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL, known)
     support = np.zeros(len(library.index))
     for line in lines:
         excess = LINE_WEIGHT * np.maximum(line.standardised - LINE_CHANCE, 0)
@@ -117,13 +119,13 @@ def read_recording(
         references, found, lengths = references[chosen], found[chosen], lengths[chosen]
         corpus = library.index.corpus(references)
         again = scan_heard(corpus, prepare_evidence(heard, PITCHES), np.arange(len(chosen)), threads)
-        mine, beyond = np.isin(references, sample), beyond[chosen]
+        mine, bound = np.isin(references, sample), bound[chosen]
 
         def fitted(values: NDArray[np.float64]) -> Background:
             """Fit what chance does to a sample, not to what was chosen for its scores."""
             known = np.zeros(len(values), bool)
             known[mine] = suspects(values[mine], lengths[mine], TYPICAL_HEARD, FITTED_LISTENED)
-            known &= _are_tunes(known, beyond, corpus, heard, threads)
+            known &= _are_tunes(known, bound, corpus, heard, threads)
             some = values[mine], lengths[mine]
             return fit_background(*some, TYPICAL_HEARD, FITTED_LISTENED, known[mine])
 
@@ -153,7 +155,7 @@ def _worth_another_look(
 
 def _are_tunes(
     suspected: NDArray[np.bool_],
-    beyond: NDArray[np.float64],
+    bound: NDArray[np.float64],
     corpus: Corpus,
     heard: Heard,
     threads: int,
@@ -167,8 +169,8 @@ def _are_tunes(
     ----------
     suspected : ndarray of bool, shape (n,)
         Of the references in `corpus`.
-    beyond : ndarray of float64, shape (n,)
-        Scores by pitch class above what unrelated references of their length have.
+    bound : ndarray of float64, shape (n,)
+        Scores by pitch class that a tune stays below backwards.
     corpus : Corpus
     heard : Heard
     threads : int
@@ -181,10 +183,9 @@ def _are_tunes(
     places = np.flatnonzero(suspected)
     tunes = np.zeros(len(suspected), bool)
     if len(places):
-        turned = Heard(np.ascontiguousarray(heard.strength[::-1]), heard.frame)
-        forwards = scan_heard(corpus, prepare_evidence(heard), places, threads)[:, 0] / QUANTUM
-        backwards = scan_heard(corpus, prepare_evidence(turned), places, threads)[:, 0] / QUANTUM
-        tunes[places] = forwards - backwards > TURNED * beyond[places]
+        turned = prepare_evidence(Heard(np.ascontiguousarray(heard.strength[::-1]), heard.frame))
+        backwards = scan_heard(corpus, turned, places, threads)[:, 0] / QUANTUM
+        tunes[places] = backwards < bound[places]
     return tunes
 
 

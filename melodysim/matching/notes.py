@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -158,8 +159,12 @@ def read_notes(
     corpus = library.index.corpus(references)
     every = np.arange(len(references))
     score = align_scores(sequence, corpus, every, threads, costs).astype(np.float64)
-    known = related_to(sequence, score, references, corpus, library, threads, costs)
-    fits = _backgrounds(score, references, library, known)
+    turned = retrograde(sequence)
+
+    def backwards(places: NDArray[np.int64]) -> NDArray[np.float32]:
+        return align_scores(turned, corpus, places, threads, costs)
+
+    fits, known = _backgrounds(score, references, corpus, library, backwards)
     e_value, standardised = e_values(score, references, library, fits, tries)
     if costs is PITCH_ALONE:
         return Hypothesis(references, score, e_value, standardised, fits, melody, costs, related=known)
@@ -175,12 +180,11 @@ def read_notes(
             break
         best = best_of_each_kind(order, kinds[order], CONTROLLED)
         best = best[~controlled[best]]
-        backwards = align_scores(retrograde(sequence), corpus, best, threads, costs)
         lengths = corpus.lengths[best]
         expected = np.where(kinds[best], fits[1].expected(lengths), fits[0].expected(lengths))
         # The background stays what it was: fitted to scores treated in the same way, it puts made-up
         # tunes where they belong, but real songs, which share turns, too low (docs/calibration.md).
-        score[best] = np.maximum(score[best] - np.maximum(backwards - expected, 0), 0)
+        score[best] = np.maximum(score[best] - np.maximum(backwards(best) - expected, 0), 0)
         controlled[best] = True
         e_value, standardised = e_values(score, references, library, fits, tries)
     return Hypothesis(
@@ -188,75 +192,34 @@ def read_notes(
     )
 
 
-def related_to(
-    sequence: Sequence,
+def _backgrounds(
     score: NDArray[np.float64],
     references: NDArray[np.int64],
     corpus: Corpus,
     library: Shelf,
-    threads: int,
-    costs: Costs,
-) -> NDArray[np.int64]:
-    """Find references that are no background: a work that the library holds many times over.
+    backwards: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+) -> tuple[tuple[Background, Background], NDArray[np.int64]]:
+    """Fit what chance does among free and among protected references, each by their own kind.
 
-    Parameters
-    ----------
-    sequence : Sequence
-        The query.
-    score : ndarray of float64, shape (n,)
-        In bits.
-    references : ndarray of int64, shape (n,)
-        Whose scores these are, the background among them.
-    corpus : Corpus
-        Of them.
-    library : Shelf
-    threads : int
-    costs : Costs
-
-    Returns
-    -------
-    ndarray of int64
-        Those that the query follows more closely than chance and its own repetitions explain.
+    And find references that are no background: a work that the library holds many times over, which the
+    query follows more closely than chance and its own repetitions explain. `backwards` scores places in
+    `references` against the query turned around.
     """
-    found = []
+    fits, related = [], [np.zeros(0, np.int64)]
     for kind in (0, 1):
-        places = np.flatnonzero(np.isin(references, _sample(library, kind)))
+        places = np.searchsorted(references, _sample(library, kind))
         scores, lengths = score[places], corpus.lengths[places]
         suspect = suspects(scores, lengths, TYPICAL_NOTES)
-        if not suspect.any():
-            continue
-        others = fit_background(scores, lengths, TYPICAL_NOTES, related=suspect)
-        backwards = align_scores(retrograde(sequence), corpus, places[suspect], threads, costs)
-        tune = scores[suspect] - np.maximum(backwards - others.expected(lengths[suspect]), 0)
-        expected = others.e_value(tune, lengths[suspect], len(places), 1)
-        found.append(references[places[suspect]][expected < BEYOND_CHANCE])
-    return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
-
-
-def _backgrounds(
-    score: NDArray[np.float64],
-    references: NDArray[np.int64],
-    library: Shelf,
-    related: NDArray[np.int64],
-) -> tuple[Background, Background]:
-    """Fit what chance does among free and among protected references, each by their own kind."""
-    lengths = library.index.lengths
-    position = np.full(len(library.index), -1, np.int64)
-    position[references] = np.arange(len(references))
-    free, protected = (
-        _as_of_kind(
-            fit_background(
-                score[position[sample]],
-                lengths[sample],
-                TYPICAL_NOTES,
-                related=np.isin(sample, related),
-            ),
-            library,
-            kind,
-        )
-        for kind, sample in enumerate(_sample(library, kind) for kind in (0, 1))
-    )
-    return free, protected
+        fit = fit_background(scores, lengths, TYPICAL_NOTES, related=suspect)
+        if suspect.any():
+            turned = backwards(places[suspect])
+            tune = scores[suspect] - np.maximum(turned - fit.expected(lengths[suspect]), 0)
+            expected = fit.e_value(tune, lengths[suspect], len(places), 1)
+            suspect[suspect] = expected < BEYOND_CHANCE
+            related.append(references[places[suspect]])
+            fit = fit_background(scores, lengths, TYPICAL_NOTES, related=suspect)
+        fits.append(_as_of_kind(fit, library, kind))
+    return (fits[0], fits[1]), np.unique(np.concatenate(related))
 
 
 def _as_of_kind(background: Background, library: Shelf, kind: int) -> Background:
@@ -318,10 +281,11 @@ def measured_by_passage(
             again = _log_e_of_passage(
                 sequences[reading.melody or 0], reading, place, library, kind, threads
             )
-            if again is not None:  # and so the background of the whole was measured too
-                z = float(reading.standardised[place])
-                whole = log_e_value(z, library.comparisons[kind], reading.tries)
-                logs[number][place] = (whole + again) / 2
+            if again is None:  # and so the background of the whole was not measured either
+                continue
+            z = float(reading.standardised[place])
+            whole = log_e_value(z, library.comparisons[kind], reading.tries)
+            logs[number][place] = (whole + again) / 2
         # Until the best of either kind has been measured: the next one would else come first only
         # because it was not.
         log_e = np.array([logs[number][place] for number, place in best[order]])

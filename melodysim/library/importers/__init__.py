@@ -108,7 +108,8 @@ def import_paths(
     jobs: list[Job] = []
     sets: list[tuple[PublicSet, Path]] = []
     paths = list(paths)
-    indices = [index for path in paths for index in _indices(path)]
+    inside_of = {path: _indices(path) for path in paths}
+    indices = [index for found in inside_of.values() for index in found]
     exports = {index.parent for index in indices}
     for path in paths:
         public = known_set(path)
@@ -122,7 +123,7 @@ def import_paths(
             for job in file_jobs(path, rights, title, creator)
             if job.path not in files and job.path not in indices and not is_exported(job.path, exports)
         ]
-        if path.is_dir() and not found and not inside and not _indices(path):
+        if path.is_dir() and not found and not inside and not inside_of[path]:
             reason = f"{path}: no file of a known kind in this folder"
             result.failed.append((str(path), reason))
         jobs += found
