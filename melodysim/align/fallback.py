@@ -149,12 +149,23 @@ def _reach(step):  # pragma: no cover
 
 
 @njit(inline="always")
-def _followed(before, tempo, earned, gain, lag, slope, loss, drift):  # pragma: no cover
+def _followed(before, tempo, earned, gain, lag, rules):  # pragma: no cover
     """Score and tempo after a move from a pair of notes that belongs to an alignment."""
+    slope, loss, drift = rules
     one = np.float32(1)
     away = lag - tempo
     earned += max(gain - slope * abs(away), -loss)
     return before + earned, tempo + drift * min(max(away, -one), one)
+
+
+@njit(inline="always")
+def _take(found, move, before, tempo, earned, gain, lag, rules):  # pragma: no cover
+    """Give the better of what was found so far and a move from an aligned pair."""
+    if before > 0 and before + earned + gain > found[0]:
+        total, follows = _followed(before, tempo, earned, gain, lag, rules)
+        if total > found[0]:
+            return total, follows, move
+    return found
 
 
 @njit(nogil=True, cache=True)
@@ -183,7 +194,7 @@ def _align(  # pragma: no cover
     alignment or change the transposition. `move` is filled if it has a row for each note.
     """
     repetition, octave, mistuned, different = costs[0], costs[1], costs[2], costs[3]
-    share, slope, loss, drift = costs[4], costs[5], costs[6], costs[7]
+    share, rules = costs[4], (costs[5], costs[6], costs[7])
     n, m = query.shape[0], reference.shape[0]
     zero = np.float32(0)
     first, second, third = np.uintp(1), np.uintp(2), np.uintp(3)
@@ -234,89 +245,55 @@ def _align(  # pragma: no cover
                 faster = lag_1 - gap_1[j]
                 total, follows = before + earned, faster
                 if before > zero:
-                    total, follows = _followed(
-                        before, tempo_1[at_1], earned, gain, faster, slope, loss, drift
-                    )
+                    total, follows = _followed(before, tempo_1[at_1], earned, gain, faster, rules)
                 if total > top:
                     top, top_tempo, top_move = total, follows, 5
-            before = row_1[at_2]
-            if by_1 == to_2 and before > zero:
+            found = top, top_tempo, top_move
+            if by_1 == to_2:
+                worth = displacement[2, _reach(to_2)] + moves[1, 2]
                 if repeats[j]:
-                    earned = displacement[1, _reach(to_2)] + repetition
-                else:
-                    earned = displacement[2, _reach(to_2)] + moves[1, 2]
-                if before + earned + gain > top:
-                    total, follows = _followed(
-                        before, tempo_1[at_2], earned, gain, lag_1 - gap_2[j], slope, loss, drift
-                    )
-                    if total > top:
-                        top, top_tempo, top_move = total, follows, 6
-            before = row_1[at_3]
-            if by_1 == to_3 and before > zero:
-                earned = displacement[3, _reach(to_3)] + moves[1, 3]
-                if before + earned + gain > top:
-                    total, follows = _followed(
-                        before, tempo_1[at_3], earned, gain, lag_1 - gap_3[j], slope, loss, drift
-                    )
-                    if total > top:
-                        top, top_tempo, top_move = total, follows, 7
-            before = row_2[at_1]
-            if by_2 == to_1 and before > zero:
-                if query_repeats:
-                    earned = said + repetition
-                else:
-                    earned = displacement[1, _reach(to_1)] + moves[2, 1]
-                if before + earned + gain > top:
-                    total, follows = _followed(
-                        before, tempo_2[at_1], earned, gain, lag_2 - gap_1[j], slope, loss, drift
-                    )
-                    if total > top:
-                        top, top_tempo, top_move = total, follows, 9
-            before = row_2[at_2]
-            if by_2 == to_2 and before > zero:
-                earned = displacement[2, _reach(to_2)] + moves[2, 2]
-                if before + earned + gain > top:
-                    total, follows = _followed(
-                        before, tempo_2[at_2], earned, gain, lag_2 - gap_2[j], slope, loss, drift
-                    )
-                    if total > top:
-                        top, top_tempo, top_move = total, follows, 10
-            before = row_2[at_3]
-            if by_2 == to_3 and before > zero:
-                earned = displacement[3, _reach(to_3)] + moves[2, 3]
-                if before + earned + gain > top:
-                    total, follows = _followed(
-                        before, tempo_2[at_3], earned, gain, lag_2 - gap_3[j], slope, loss, drift
-                    )
-                    if total > top:
-                        top, top_tempo, top_move = total, follows, 11
-            before = row_3[at_1]
-            if by_3 == to_1 and before > zero:
-                earned = displacement[1, _reach(to_1)] + moves[3, 1]
-                if before + earned + gain > top:
-                    total, follows = _followed(
-                        before, tempo_3[at_1], earned, gain, lag_3 - gap_1[j], slope, loss, drift
-                    )
-                    if total > top:
-                        top, top_tempo, top_move = total, follows, 13
-            before = row_3[at_2]
-            if by_3 == to_2 and before > zero:
-                earned = displacement[2, _reach(to_2)] + moves[3, 2]
-                if before + earned + gain > top:
-                    total, follows = _followed(
-                        before, tempo_3[at_2], earned, gain, lag_3 - gap_2[j], slope, loss, drift
-                    )
-                    if total > top:
-                        top, top_tempo, top_move = total, follows, 14
-            before = row_3[at_3]
-            if by_3 == to_3 and before > zero:
-                earned = displacement[3, _reach(to_3)] + moves[3, 3]
-                if before + earned + gain > top:
-                    total, follows = _followed(
-                        before, tempo_3[at_3], earned, gain, lag_3 - gap_3[j], slope, loss, drift
-                    )
-                    if total > top:
-                        top, top_tempo, top_move = total, follows, 15
+                    worth = displacement[1, _reach(to_2)] + repetition
+                found = _take(
+                    found, 6, row_1[at_2], tempo_1[at_2], worth, gain, lag_1 - gap_2[j], rules
+                )
+            if by_1 == to_3:
+                worth = displacement[3, _reach(to_3)] + moves[1, 3]
+                found = _take(
+                    found, 7, row_1[at_3], tempo_1[at_3], worth, gain, lag_1 - gap_3[j], rules
+                )
+            if by_2 == to_1:
+                worth = said + repetition
+                if not query_repeats:
+                    worth = displacement[1, _reach(to_1)] + moves[2, 1]
+                found = _take(
+                    found, 9, row_2[at_1], tempo_2[at_1], worth, gain, lag_2 - gap_1[j], rules
+                )
+            if by_2 == to_2:
+                worth = displacement[2, _reach(to_2)] + moves[2, 2]
+                found = _take(
+                    found, 10, row_2[at_2], tempo_2[at_2], worth, gain, lag_2 - gap_2[j], rules
+                )
+            if by_2 == to_3:
+                worth = displacement[3, _reach(to_3)] + moves[2, 3]
+                found = _take(
+                    found, 11, row_2[at_3], tempo_2[at_3], worth, gain, lag_2 - gap_3[j], rules
+                )
+            if by_3 == to_1:
+                worth = displacement[1, _reach(to_1)] + moves[3, 1]
+                found = _take(
+                    found, 13, row_3[at_1], tempo_3[at_1], worth, gain, lag_3 - gap_1[j], rules
+                )
+            if by_3 == to_2:
+                worth = displacement[2, _reach(to_2)] + moves[3, 2]
+                found = _take(
+                    found, 14, row_3[at_2], tempo_3[at_2], worth, gain, lag_3 - gap_2[j], rules
+                )
+            if by_3 == to_3:
+                worth = displacement[3, _reach(to_3)] + moves[3, 3]
+                found = _take(
+                    found, 15, row_3[at_3], tempo_3[at_3], worth, gain, lag_3 - gap_3[j], rules
+                )
+            top, top_tempo, top_move = found
             row[j + third] = top
             now[j + third] = top_tempo
             if keep_moves:

@@ -1,7 +1,9 @@
-/* The second pass for LANES references side by side: included once for every instruction set.
+/* The second pass for SIDE references side by side: included once for every instruction set, and once
+ * for a single reference.
  *
- * The including file defines NAME and TARGET. The loop over `lane` has no branches, so that compilers
- * turn it into vector instructions; every sum is made in the order of `align` in notes.c.
+ * The including file defines NAME, TARGET, SIDE (how many references lie side by side) and KEEP (what
+ * becomes of the number of a move). The loop over `lane` has no branches, so that compilers turn it into
+ * vector instructions; of one reference alone every move is kept, and what leads nowhere is left early.
  */
 
 #if defined(__clang__)
@@ -13,20 +15,26 @@
 #endif
 
 /* Take a move where it is allowed and leads to more than what is there. */
-#define TAKE(row, tempo, at, worth, gap, lag, step, by) \
+#define TAKE(number, row, tempo, at, worth, gap, lag, steps, by) \
     do { \
-        const float from = (row)[(at) + lane], then = (tempo)[(at) + lane], earned = (worth); \
+        const float from = (row)[(at) + lane]; \
+        if (SIDE == 1 && !((steps)[lane] == (by) && from > 0)) \
+            break; \
+        const float then = (tempo)[(at) + lane], earned = (worth), hoped = from + earned + won; \
+        if (SIDE == 1 && !(hoped > top)) \
+            break; \
         const float away = ((lag) - (gap)[lane]) - then; \
         const float timed = larger(won - slope * fabsf(away), loss); \
-        const float total = from + (earned + timed), hoped = from + earned + won; \
+        const float total = from + (earned + timed); \
         const float follows = then + drift * smaller(larger(away, -1.0f), 1.0f); \
-        const int32_t good = ((step)[lane] == (by)) & (from > 0) & (hoped > top) & (total > top); \
+        const int32_t good = ((steps)[lane] == (by)) & (from > 0) & (hoped > top) & (total > top); \
         top = good ? total : top; \
         top_tempo = good ? follows : top_tempo; \
+        KEEP(good, number); \
     } while (0)
 
 static void TARGET NAME(align_lanes)(const Pair *pair, int64_t m, const Laid *laid, float *score,
-                                     float *tempo, float *best)
+                                     float *tempo, float *best, int8_t *move, int64_t *end)
 {
     const Costs costs = costs_of(pair);
     const float slope = costs.slope, loss = -costs.loss, drift = costs.drift, octave = costs.octave;
@@ -34,11 +42,14 @@ static void TARGET NAME(align_lanes)(const Pair *pair, int64_t m, const Laid *la
     const float *moves = pair->moves;
     const float match = moves[5], over_13 = moves[7], over_21 = moves[9], over_22 = moves[10];
     const float over_23 = moves[11], over_31 = moves[13], over_32 = moves[14], over_33 = moves[15];
-    const int64_t n = pair->notes, width = (m + FURTHEST) * LANES;
+    const int64_t n = pair->notes, width = (m + FURTHEST) * SIDE;
     const int16_t *query = pair->query;
     memset(score, 0, (size_t)(4 * width) * sizeof(float));
     memset(tempo, 0, (size_t)(4 * width) * sizeof(float));
-    memset(best, 0, LANES * sizeof(float));
+    memset(best, 0, SIDE * sizeof(float));
+    if (SIDE == 1)
+        end[0] = end[1] = 0;
+    (void)move, (void)end;
     for (int64_t i = 1; i < n; i++) {
         const int32_t by_1 = query[i] - query[i - 1];
         const int32_t by_2 = i > 1 ? query[i] - query[i - 2] : -NEVER;
@@ -53,7 +64,7 @@ static void TARGET NAME(align_lanes)(const Pair *pair, int64_t m, const Laid *la
         const float lag_1 = pair->query_gap[n + i], lag_2 = pair->query_gap[2 * n + i];
         const float lag_3 = pair->query_gap[3 * n + i], bits = pair->query_bits[i];
         for (int64_t j = 1; j < m; j++) {
-            const int64_t at_1 = (j + 2) * LANES, at_2 = (j + 1) * LANES, at_3 = j * LANES;
+            const int64_t at_1 = (j + 2) * SIDE, at_2 = (j + 1) * SIDE, at_3 = j * SIDE;
             const float *surprisal = laid->surprisal + at_3, *gain = laid->gain + at_3;
             const float *gap_1 = laid->gap_1 + at_3, *gap_2 = laid->gap_2 + at_3;
             const float *gap_3 = laid->gap_3 + at_3, *shorter = laid->shorter + at_3;
@@ -61,16 +72,20 @@ static void TARGET NAME(align_lanes)(const Pair *pair, int64_t m, const Laid *la
             const int32_t *to_3 = laid->step_3 + at_3;
             const float *away_1 = laid->away_1 + at_3, *away_2 = laid->away_2 + at_3;
             const float *away_3 = laid->away_3 + at_3;
-            float *score_here = row + at_1 + LANES, *tempo_here = now + at_1 + LANES;
+            float *score_here = row + at_1 + SIDE, *tempo_here = now + at_1 + SIDE;
             LANES_APART
-            for (int lane = 0; lane < LANES; lane++) {
+            for (int lane = 0; lane < SIDE; lane++) {
                 const float said = smaller(surprisal[lane], bits), won = gain[lane];
-                float top, top_tempo;
-                {
+                float top = 0.0f, top_tempo = 0.0f;
+                int step = 0;
+                (void)step;
+                do {
                     /* Over one interval of each: it may begin an alignment, or change transposition. */
                     const float from = row_1[at_1 + lane], then = tempo_1[at_1 + lane];
                     const int32_t off = by_1 - to_1[lane];
                     const int32_t same = off == 0, positive = from > 0;
+                    if (SIDE == 1 && !(same | positive))
+                        break;
                     const int32_t octaves = (off == 12) | (off == -12);
                     const int32_t tuned = ((off == 1) | (off == -1)) & (to_1[lane] * sign > 0) & moving;
                     const float with_octave = said + octave, with_match = said + match;
@@ -86,18 +101,23 @@ static void TARGET NAME(align_lanes)(const Pair *pair, int64_t m, const Laid *la
                     const int32_t good = (same | positive) & (hoped > 0) & (total > 0);
                     top = good ? total : 0.0f;
                     top_tempo = good ? follows : 0.0f;
-                }
+                    KEEP(good, 5);
+                } while (0);
                 const float repeating = said + repetition, merging = away_1[lane] + over_21;
-                TAKE(row_1, tempo_1, at_2, shorter[lane], gap_2, lag_1, to_2, by_1);
-                TAKE(row_1, tempo_1, at_3, away_3[lane] + over_13, gap_3, lag_1, to_3, by_1);
-                TAKE(row_2, tempo_2, at_1, query_repeats ? repeating : merging, gap_1, lag_2, to_1, by_2);
-                TAKE(row_2, tempo_2, at_2, away_2[lane] + over_22, gap_2, lag_2, to_2, by_2);
-                TAKE(row_2, tempo_2, at_3, away_3[lane] + over_23, gap_3, lag_2, to_3, by_2);
-                TAKE(row_3, tempo_3, at_1, away_1[lane] + over_31, gap_1, lag_3, to_1, by_3);
-                TAKE(row_3, tempo_3, at_2, away_2[lane] + over_32, gap_2, lag_3, to_2, by_3);
-                TAKE(row_3, tempo_3, at_3, away_3[lane] + over_33, gap_3, lag_3, to_3, by_3);
+                TAKE(6, row_1, tempo_1, at_2, shorter[lane], gap_2, lag_1, to_2, by_1);
+                TAKE(7, row_1, tempo_1, at_3, away_3[lane] + over_13, gap_3, lag_1, to_3, by_1);
+                TAKE(9, row_2, tempo_2, at_1, query_repeats ? repeating : merging, gap_1, lag_2, to_1, by_2);
+                TAKE(10, row_2, tempo_2, at_2, away_2[lane] + over_22, gap_2, lag_2, to_2, by_2);
+                TAKE(11, row_2, tempo_2, at_3, away_3[lane] + over_23, gap_3, lag_2, to_3, by_2);
+                TAKE(13, row_3, tempo_3, at_1, away_1[lane] + over_31, gap_1, lag_3, to_1, by_3);
+                TAKE(14, row_3, tempo_3, at_2, away_2[lane] + over_32, gap_2, lag_3, to_2, by_3);
+                TAKE(15, row_3, tempo_3, at_3, away_3[lane] + over_33, gap_3, lag_3, to_3, by_3);
                 score_here[lane] = top;
                 tempo_here[lane] = top_tempo;
+                if (SIDE == 1 && top > best[0])
+                    end[0] = i, end[1] = j;
+                if (SIDE == 1)
+                    move[i * m + j] = (int8_t)step;
                 best[lane] = larger(best[lane], top);
             }
         }

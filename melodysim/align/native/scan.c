@@ -28,124 +28,55 @@
 #endif
 
 #ifdef X86
-/* ---- SSE4.1 ---- */
+/* The operations by the prefix of a set's intrinsics; `if_equal` and its kin differ from set to set. */
+#define OP(name) JOIN(MM, name)
+#define fill(x) OP(_set1_epi8)((char)(x))
+#define add_i8 OP(_add_epi8)
+#define adds_i8 OP(_adds_epi8)
+#define sub_i8 OP(_sub_epi8)
+#define subs_u8 OP(_subs_epu8)
+#define max_i8 OP(_max_epi8)
+#define max_u8 OP(_max_epu8)
+#define load(p) OP(JOIN(_loadu_, BITS))((const void *)(p))
+#define store(p, x) OP(JOIN(_storeu_, BITS))((void *)(p), x)
+#define or_(a, b) OP(JOIN(_or_, BITS))(a, b)
+#define masked(a, b, x) OP(JOIN(_and_, BITS))(OP(_cmpeq_epi8)(a, b), x)
+#define if_equal masked
+#define max_if_equal(m, a, b, x) max_u8(m, masked(a, b, x))
+#define where_equal(a, b, x, y) OP(_blendv_epi8)(y, x, OP(_cmpeq_epi8)(a, b))
+
 #define NAME(x) JOIN(x, _sse41)
 #define TARGET FOR_SET("sse4.1")
 #define V 16
-typedef struct { __m128i part[4]; } Index_sse41;
-
-static void TARGET prepare_sse41(Index_sse41 *index, __m128i symbols)
-{
-    /* pshufb gives 0 where the high bit is set: each part holds what is inside its 16 entries. */
-    for (int k = 0; k < 4; k++) {
-        __m128i within = _mm_sub_epi8(symbols, _mm_set1_epi8((char)(16 * k)));
-        index->part[k] = _mm_adds_epu8(within, _mm_set1_epi8(0x70));
-    }
-}
-
-static __m128i TARGET find_sse41(const uint8_t *table, const Index_sse41 *index)
-{
-    __m128i found = _mm_setzero_si128();
-    for (int k = 0; k < 4; k++) {
-        __m128i entries = _mm_loadu_si128((const __m128i *)(table + 16 * k));
-        found = _mm_or_si128(found, _mm_shuffle_epi8(entries, index->part[k]));
-    }
-    return found;
-}
-
+#define MM _mm
+#define BITS si128
 #define vec __m128i
-#define fill(x) _mm_set1_epi8((char)(x))
-#define load(p) _mm_loadu_si128((const __m128i *)(p))
-#define store(p, x) _mm_storeu_si128((__m128i *)(p), x)
-#define add_i8 _mm_add_epi8
-#define adds_i8 _mm_adds_epi8
-#define sub_i8 _mm_sub_epi8
-#define subs_u8 _mm_subs_epu8
-#define max_i8 _mm_max_epi8
-#define max_u8 _mm_max_epu8
-#define if_equal(a, b, x) _mm_and_si128(_mm_cmpeq_epi8(a, b), x)
-#define max_if_equal(m, a, b, x) _mm_max_epu8(m, if_equal(a, b, x))
-#define where_equal(a, b, x, y) _mm_blendv_epi8(y, x, _mm_cmpeq_epi8(a, b))
+#define spread(table) (table)
 #include "scan_lanes.h"
 
-/* ---- AVX2 ---- */
 #define NAME(x) JOIN(x, _avx2)
 #define TARGET FOR_SET("avx2")
 #define V 32
-typedef struct { __m256i part[4]; } Index_avx2;
-
-static void TARGET prepare_avx2(Index_avx2 *index, __m256i symbols)
-{
-    for (int k = 0; k < 4; k++) {
-        __m256i within = _mm256_sub_epi8(symbols, _mm256_set1_epi8((char)(16 * k)));
-        index->part[k] = _mm256_adds_epu8(within, _mm256_set1_epi8(0x70));
-    }
-}
-
-static __m256i TARGET find_avx2(const uint8_t *table, const Index_avx2 *index)
-{
-    __m256i found = _mm256_setzero_si256();
-    for (int k = 0; k < 4; k++) {
-        __m128i entries = _mm_loadu_si128((const __m128i *)(table + 16 * k));
-        __m256i both = _mm256_broadcastsi128_si256(entries);
-        found = _mm256_or_si256(found, _mm256_shuffle_epi8(both, index->part[k]));
-    }
-    return found;
-}
-
+#define MM _mm256
+#define BITS si256
 #define vec __m256i
-#define fill(x) _mm256_set1_epi8((char)(x))
-#define load(p) _mm256_loadu_si256((const __m256i *)(p))
-#define store(p, x) _mm256_storeu_si256((__m256i *)(p), x)
-#define add_i8 _mm256_add_epi8
-#define adds_i8 _mm256_adds_epi8
-#define sub_i8 _mm256_sub_epi8
-#define subs_u8 _mm256_subs_epu8
-#define max_i8 _mm256_max_epi8
-#define max_u8 _mm256_max_epu8
-#define if_equal(a, b, x) _mm256_and_si256(_mm256_cmpeq_epi8(a, b), x)
-#define max_if_equal(m, a, b, x) _mm256_max_epu8(m, if_equal(a, b, x))
-#define where_equal(a, b, x, y) _mm256_blendv_epi8(y, x, _mm256_cmpeq_epi8(a, b))
+#define spread _mm256_broadcastsi128_si256
 #include "scan_lanes.h"
 
-/* ---- AVX-512 with bytes ---- */
+#undef if_equal
+#undef max_if_equal
+#undef where_equal
+#define equal(a, b) _mm512_cmpeq_epi8_mask(a, b)
+#define if_equal(a, b, x) _mm512_maskz_mov_epi8(equal(a, b), x)
+#define max_if_equal(m, a, b, x) _mm512_mask_max_epu8(m, equal(a, b), m, x)
+#define where_equal(a, b, x, y) _mm512_mask_blend_epi8(equal(a, b), y, x)
 #define NAME(x) JOIN(x, _avx512)
 #define TARGET FOR_SET("avx512f,avx512bw")
 #define V 64
-typedef struct { __m512i part[4]; } Index_avx512;
-
-static void TARGET prepare_avx512(Index_avx512 *index, __m512i symbols)
-{
-    for (int k = 0; k < 4; k++) {
-        __m512i within = _mm512_sub_epi8(symbols, _mm512_set1_epi8((char)(16 * k)));
-        index->part[k] = _mm512_adds_epu8(within, _mm512_set1_epi8(0x70));
-    }
-}
-
-static __m512i TARGET find_avx512(const uint8_t *table, const Index_avx512 *index)
-{
-    __m512i found = _mm512_setzero_si512();
-    for (int k = 0; k < 4; k++) {
-        __m128i entries = _mm_loadu_si128((const __m128i *)(table + 16 * k));
-        __m512i all = _mm512_broadcast_i32x4(entries);
-        found = _mm512_or_si512(found, _mm512_shuffle_epi8(all, index->part[k]));
-    }
-    return found;
-}
-
+#define MM _mm512
+#define BITS si512
 #define vec __m512i
-#define fill(x) _mm512_set1_epi8((char)(x))
-#define load(p) _mm512_loadu_si512((const void *)(p))
-#define store(p, x) _mm512_storeu_si512((void *)(p), x)
-#define add_i8 _mm512_add_epi8
-#define adds_i8 _mm512_adds_epi8
-#define sub_i8 _mm512_sub_epi8
-#define subs_u8 _mm512_subs_epu8
-#define max_i8 _mm512_max_epi8
-#define max_u8 _mm512_max_epu8
-#define if_equal(a, b, x) _mm512_maskz_mov_epi8(_mm512_cmpeq_epi8_mask(a, b), x)
-#define max_if_equal(m, a, b, x) _mm512_mask_max_epu8(m, _mm512_cmpeq_epi8_mask(a, b), m, x)
-#define where_equal(a, b, x, y) _mm512_mask_blend_epi8(_mm512_cmpeq_epi8_mask(a, b), y, x)
+#define spread _mm512_broadcast_i32x4
 #include "scan_lanes.h"
 #endif
 
@@ -154,15 +85,6 @@ static __m512i TARGET find_avx512(const uint8_t *table, const Index_avx512 *inde
 #define NAME(x) JOIN(x, _neon)
 #define TARGET
 #define V 16
-typedef struct { uint8x16_t symbols; } Index_neon;
-
-static void prepare_neon(Index_neon *index, uint8x16_t symbols) { index->symbols = symbols; }
-
-static uint8x16_t find_neon(const uint8_t *table, const Index_neon *index)
-{
-    return vqtbl4q_u8(vld1q_u8_x4(table), index->symbols);
-}
-
 #define vec uint8x16_t
 #define I8(x) vreinterpretq_s8_u8(x)
 #define U8(x) vreinterpretq_u8_s8(x)

@@ -10,10 +10,20 @@
 
 static void TARGET NAME(lookup)(const uint8_t *table, const uint8_t *symbols, uint8_t *out)
 {
-    NAME(Index) index;
     for (int half = 0; half < W; half += V) {
-        NAME(prepare)(&index, load(symbols + half));
-        store(out + half, NAME(find)(table, &index));
+#ifdef ARM
+        store(out + half, vqtbl4q_u8(vld1q_u8_x4(table), load(symbols + half)));
+#else
+        /* pshufb gives 0 where the high bit is set: each part holds what is inside its 16 entries. */
+        const vec symbol = load(symbols + half);
+        vec found = fill(0);
+        for (int k = 0; k < 4; k++) {
+            const vec within = OP(_adds_epu8)(sub_i8(symbol, fill(16 * k)), fill(0x70));
+            const vec entries = spread(_mm_loadu_si128((const __m128i *)(table + 16 * k)));
+            found = or_(found, OP(_shuffle_epi8)(entries, within));
+        }
+        store(out + half, found);
+#endif
     }
 }
 
@@ -98,15 +108,6 @@ static void TARGET NAME(scan)(const Query *query, const uint8_t *interval, const
 #undef vec
 #undef NAME
 #undef TARGET
-#undef fill
-#undef load
-#undef store
-#undef add_i8
-#undef adds_i8
-#undef sub_i8
-#undef subs_u8
-#undef max_i8
-#undef max_u8
-#undef if_equal
-#undef max_if_equal
-#undef where_equal
+#undef MM
+#undef BITS
+#undef spread
