@@ -9,8 +9,8 @@ from pathlib import Path
 
 from melodysim.library import Library
 from melodysim.library.importers import import_builtin, import_paths
+from melodysim.library.rights import Rights
 from melodysim.library.store import Store
-from melodysim.rights import Rights
 
 
 @contextmanager

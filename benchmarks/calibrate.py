@@ -23,10 +23,10 @@ import numpy as np
 
 from melodysim.library import Library
 from melodysim.library.importers import import_builtin
+from melodysim.library.rights import Rights
 from melodysim.library.store import Store
-from melodysim.matching import find_matches
 from melodysim.melody import Melody, Piece
-from melodysim.rights import Rights
+from melodysim.search.pipeline import find_matches
 
 LEVELS = (1, 0.1, 0.01, 0.005, 0.001, 0.0001)
 

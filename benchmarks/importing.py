@@ -18,9 +18,9 @@ import numpy as np
 from melodysim.library import Library
 from melodysim.library.importers import import_builtin, import_paths
 from melodysim.library.importers.jobs import file_jobs, read_job
+from melodysim.library.rights import Rights
 from melodysim.library.store import Store
 from melodysim.readers.midi import read_midi
-from melodysim.rights import Rights
 
 FEW = 60
 

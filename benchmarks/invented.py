@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from melodysim.intervals import MAX_INTERVAL, MAX_RATIO, RATIO_STEPS, normalise
 from melodysim.melody import Melody
-from melodysim.reading import read
-from melodysim.sequence import MAX_INTERVAL, MAX_RATIO, RATIO_STEPS, normalise
+from melodysim.readers.read import read
 
 ORDER = 3
 LENGTHS = (24, 120)

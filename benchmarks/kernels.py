@@ -23,8 +23,10 @@ from pathlib import Path
 import numpy as np
 from builtin import builtin_library
 
-from melodysim.align import fallback, kernels, scan
-from melodysim.sequence import Sequence, normalise
+from melodysim.align import kernels
+from melodysim.align import prefilter as scan
+from melodysim.align.kernels import fallback
+from melodysim.intervals import Sequence, normalise
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MATCH, MISMATCH = 3, -3

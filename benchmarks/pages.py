@@ -19,7 +19,7 @@ import numpy as np
 from builtin import builtin_library
 
 from melodysim.checking import check
-from melodysim.reading import read
+from melodysim.readers.read import read
 from melodysim.report.html.index import Row, index_html
 from melodysim.report.html.track import Holdings, track_html
 

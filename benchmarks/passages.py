@@ -19,10 +19,10 @@ import numpy as np
 from builtin import builtin_library
 from variants import plain
 
+from melodysim.intervals import normalise
 from melodysim.library import Library
-from melodysim.matching import find_matches
 from melodysim.melody import Melody, Piece
-from melodysim.sequence import normalise
+from melodysim.search.pipeline import find_matches
 
 
 def passage(melody: Melody, notes: int, changed: float, rng: np.random.Generator) -> tuple[Melody, int]:

@@ -30,7 +30,7 @@ from render import RATE, Notes, mp3_bytes, render
 
 import melodysim
 from melodysim.library import Library
-from melodysim.transcribe.polyphony import model_path
+from melodysim.transcribe.basic_pitch import model_path
 
 
 def heard_notes(piece: melodysim.Piece, truth: Notes) -> list[tuple[str, float, bool]]:

@@ -31,7 +31,7 @@ import numpy as np
 from builtin import builtin_library
 
 from melodysim.melody import Melody
-from melodysim.writing import midi_bytes
+from melodysim.report.note_files import midi_bytes
 
 COMMAND = [sys.executable, "-c", "from melodysim.cli import main; main()"]
 FILES = ("results.jsonl", "summary.csv", "summary.json")
@@ -103,7 +103,7 @@ def unchanged(given: argparse.Namespace, place: Path, library: Path) -> None:
     db = sqlite3.connect(place / "out" / "scan.db")
     row = db.execute("SELECT fingerprint, entry, level, closest, page, failed, melody FROM result")
     template = row.fetchone()
-    from melodysim.scanning.tracks import find_tracks, sha256_of
+    from melodysim.batch.tracks import find_tracks, sha256_of
 
     for file in find_tracks([folder]):
         digest = sha256_of(file.path)

@@ -24,9 +24,9 @@ from invented import Model
 from passages import passage
 
 from melodysim.library import Entry, Library, Reference, Store
-from melodysim.matching import find_matches
+from melodysim.library.rights import Rights
 from melodysim.melody import Melody, Piece
-from melodysim.rights import Rights
+from melodysim.search.pipeline import find_matches
 
 SIZES = (10_000, 100_000, 1_000_000)
 QUERY_NOTES, PLANTED_NOTES = 300, 20

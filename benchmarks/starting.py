@@ -23,12 +23,12 @@ from builtin import builtin_library
 
 STAGES = (
     ("melodysim.transcribe.recording", "transcribe_recording", "decoding and hearing"),
-    ("melodysim.reading", "_read_symbolic", "reading notes"),
+    ("melodysim.readers.read", "_read_symbolic", "reading notes"),
     ("melodysim.library.shard", "scan", "first pass"),
-    ("melodysim.matching", "align_scores", "second pass"),
-    ("melodysim.matching", "scan_heard", "listening for every reference"),
-    ("melodysim.matching", "trace_heard", "tracing what was heard"),
-    ("melodysim.matching", "_rarest_turn", "rarest turns"),
+    ("melodysim.search", "align_scores", "second pass"),
+    ("melodysim.search", "scan_heard", "listening for every reference"),
+    ("melodysim.search", "trace_heard", "tracing what was heard"),
+    ("melodysim.search", "_rarest_turn", "rarest turns"),
 )
 
 
@@ -51,14 +51,14 @@ def stages(track: Path, library: Path) -> dict[str, float]:
     import importlib
 
     import melodysim.checking
-    import melodysim.reading
+    import melodysim.readers.read
     from melodysim.library import Library
 
     spent: dict[str, float] = {}
     kept = []
     for module_name, function, name in STAGES:
         # Callers hold their own name for what they imported.
-        for holder in (module_name, "melodysim.reading", "melodysim.matching"):
+        for holder in (module_name, "melodysim.readers.read", "melodysim.search"):
             module = importlib.import_module(holder)
             if hasattr(module, function):
                 original = getattr(module, function)
@@ -68,7 +68,7 @@ def stages(track: Path, library: Path) -> dict[str, float]:
     began = time.perf_counter()
     opened = Library(library)
     spent["opening the library"] = time.perf_counter() - began
-    piece = melodysim.reading.read(track)
+    piece = melodysim.readers.read.read(track)
     melodysim.checking.check(piece, opened, threads=os.cpu_count() or 1)
     whole = time.perf_counter() - began
     spent["everything else"] = whole - sum(spent.values())

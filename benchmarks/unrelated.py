@@ -35,9 +35,9 @@ from rich.progress import track
 
 from melodysim.checking import RESULTS
 from melodysim.library import Library
-from melodysim.matching import find_matches
 from melodysim.melody import Melody, Piece
-from melodysim.reading import read
+from melodysim.readers.read import read
+from melodysim.search.pipeline import find_matches
 
 LENGTHS = (30, 60, 120)
 """Notes of the passages that a song is cut into."""

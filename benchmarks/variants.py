@@ -21,11 +21,11 @@ import numpy as np
 from builtin import builtin_library
 from numba import njit
 
-from melodysim.align import scan as first_pass
-from melodysim.align.notes import align_scores
+from melodysim.align import prefilter as first_pass
+from melodysim.align.dtw import align_scores
+from melodysim.intervals import Sequence, normalise
 from melodysim.library import Entry, Library
 from melodysim.library.store import Store
-from melodysim.sequence import Sequence, normalise
 
 GAP_OPEN, GAP_EXTEND = 12.0, 6.0
 

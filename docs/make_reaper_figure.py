@@ -21,7 +21,7 @@ import melodysim
 from melodysim.daemon import client
 from melodysim.library import Store
 from melodysim.library.importers import import_paths
-from melodysim.rights import Rights
+from melodysim.library.rights import Rights
 
 ROOT = Path(__file__).parents[1]
 HOST = ROOT / "tests" / "reaper"

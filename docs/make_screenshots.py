@@ -16,14 +16,14 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 from melodysim.checking import check
-from melodysim.cli.demo import COPY, ORIGINAL, SONG, fixtures_folder
+from melodysim.cli.commands.demo import COPY, ORIGINAL, SONG, fixtures_folder
 from melodysim.library import Library
 from melodysim.library.importers import import_builtin, import_paths
+from melodysim.library.rights import Rights
 from melodysim.library.store import Store
-from melodysim.reading import read
+from melodysim.readers.read import read
 from melodysim.report.html.index import index_html, row_of
 from melodysim.report.html.track import Holdings, track_html
-from melodysim.rights import Rights
 
 FIGURES = Path(__file__).parent / "figures"
 DAY = date(2026, 11, 23)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from melodysim.api import Library, Melody, Report, check_notes, compare, melody_of
     from melodysim.checking import PairReport, TrackReport, check
     from melodysim.errors import (
         CancelledError,
@@ -28,13 +29,12 @@ if TYPE_CHECKING:
         MissingDependencyError,
         ReadError,
     )
-    from melodysim.match import Match
+    from melodysim.judge.verdict import Rates, Verdict, level_of
+    from melodysim.library.rights import Rights
     from melodysim.melody import Piece
-    from melodysim.reading import read
+    from melodysim.readers.read import read
     from melodysim.report.html.track import Holdings, pair_html, track_html
-    from melodysim.rights import Rights
-    from melodysim.scripting import Library, Melody, Report, check_notes, compare, melody_of
-    from melodysim.verdict import Rates, Verdict, level_of
+    from melodysim.search.match import Match
 
 _HOMES = {
     "check": "checking",
@@ -46,22 +46,22 @@ _HOMES = {
     "MelodysimError": "errors",
     "MissingDependencyError": "errors",
     "ReadError": "errors",
-    "Library": "scripting",
-    "Melody": "scripting",
-    "Report": "scripting",
-    "check_notes": "scripting",
-    "compare": "scripting",
-    "melody_of": "scripting",
-    "Match": "match",
+    "Library": "api",
+    "Melody": "api",
+    "Report": "api",
+    "check_notes": "api",
+    "compare": "api",
+    "melody_of": "api",
+    "Match": "search.match",
     "Piece": "melody",
-    "read": "reading",
+    "read": "readers.read",
     "Holdings": "report.html.track",
     "pair_html": "report.html.track",
     "track_html": "report.html.track",
-    "Rights": "rights",
-    "Rates": "verdict",
-    "Verdict": "verdict",
-    "level_of": "verdict",
+    "Rights": "library.rights",
+    "Rates": "judge.verdict",
+    "Verdict": "judge.verdict",
+    "level_of": "judge.verdict",
 }
 
 __all__ = [

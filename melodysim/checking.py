@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from melodysim.errors import LibraryError, ReadError, counted
+from melodysim.judge.verdict import Rates, Verdict, judge, judge_pair
 from melodysim.library import Entry, Library, MemoryShelf, Reference
-from melodysim.likeness import p_value_of_likeness, p_value_of_notes
-from melodysim.match import Match, Span
-from melodysim.matching import find_matches
+from melodysim.library.rights import Rights
 from melodysim.melody import Melody, Piece
-from melodysim.rights import Rights
-from melodysim.significance import standardised_of
-from melodysim.transcribe.voices import MIN_NOTES
-from melodysim.verdict import Rates, Verdict, judge, judge_pair
+from melodysim.readers.melody_parts import MIN_NOTES
+from melodysim.search.e_values import standardised_of
+from melodysim.search.match import Match, Span
+from melodysim.search.pairs import p_value_of_likeness, p_value_of_notes
+from melodysim.search.pipeline import find_matches
 
 DEFAULT_TOP = 10
 RESULTS = 8
@@ -186,7 +186,7 @@ def compare(
     PairReport
         Judged by pitch alone, whatever the rhythm: other words force other rhythms, and the published
         comparisons of court cases (percent melodic identity; Savage et al. 2018) go by pitch too. Two
-        recordings are compared in every way there is, in both directions (`melodysim.likeness`).
+        recordings are compared in every way there is, in both directions (`melodysim.search.pairs`).
 
     Raises
     ------

@@ -10,9 +10,9 @@ from hypothesis import settings
 
 from melodysim.library import Library
 from melodysim.library.importers import import_builtin, import_paths
+from melodysim.library.rights import Rights
 from melodysim.library.store import Store
 from melodysim.melody import Melody
-from melodysim.rights import Rights
 
 # In CI the same examples every time: a change is judged by itself, not by luck.
 settings.register_profile("ci", derandomize=True, deadline=None)

@@ -10,7 +10,7 @@ from test_html import HOLDINGS, HOSTILE, hostile
 from test_report import reports
 
 from melodysim.checking import check
-from melodysim.reading import read
+from melodysim.readers.read import read
 from melodysim.report.html.index import Row, index_html, row_of
 from melodysim.report.html.track import Holdings, track_html
 

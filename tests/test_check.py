@@ -5,22 +5,24 @@ import pytest
 from conftest import random_tune
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_listen import heard_from
+from test_salience_dtw import heard_from
 
 import melodysim
-from melodysim.align.notes import align_scores
+from melodysim.align.dtw import align_scores
 from melodysim.checking import check, compare
 from melodysim.errors import LibraryError, RateError, ReadError
+from melodysim.intervals import normalise
+from melodysim.judge.verdict import Rates
 from melodysim.library import Entry, Library, Reference
+from melodysim.library.index import sample_references
+from melodysim.library.rights import Rights
 from melodysim.library.store import Store
-from melodysim.matching import find_matches, listening
-from melodysim.matching.notes import IN_TIME_SHARE, STAND_IN, TYPICAL_NOTES
 from melodysim.melody import Melody, Piece
-from melodysim.reading import read
-from melodysim.rights import Rights
-from melodysim.sequence import normalise
-from melodysim.significance import SEEN_IN_SONGS, e_values_seen, fit_background, sample_references
-from melodysim.verdict import Rates
+from melodysim.readers.read import read
+from melodysim.search import by_salience
+from melodysim.search.by_notes import IN_TIME_SHARE, STAND_IN, TYPICAL_NOTES
+from melodysim.search.e_values import SEEN_IN_SONGS, e_values_seen, fit_background
+from melodysim.search.pipeline import find_matches
 
 SLOW = settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -320,11 +322,11 @@ def test_a_recording_is_told_from_its_pitch_classes_by_pitch(tmp_path):
 
 
 def test_of_a_very_large_library_the_most_promising_are_listened_to(library, monkeypatch):
-    monkeypatch.setattr(listening, "MAX_LISTENED", 100)
+    monkeypatch.setattr(by_salience, "MAX_LISTENED", 100)
     rng = np.random.default_rng(5)
     index = library.index
     # Not one that is listened to anyway, to measure chance.
-    sampled = sample_references(index.order.key, np.ones(len(index), bool), listening.LISTENED_SAMPLE)
+    sampled = sample_references(index.order.key, np.ones(len(index), bool), by_salience.LISTENED_SAMPLE)
     long = np.setdiff1d(np.flatnonzero(index.lengths > 60), [*sampled, *library.backgrounds[0]])
     name = index.name(int(rng.choice(long)))
     tune = library.references([name])[name].melody

@@ -14,7 +14,7 @@ from conftest import FIXTURES
 from test_report import reports
 
 from melodysim.checking import PairReport, check
-from melodysim.reading import read
+from melodysim.readers.read import read
 from melodysim.report.html.index import index_html, row_of
 from melodysim.report.html.pictures import png_bytes
 from melodysim.report.html.sound import sound_of

@@ -13,10 +13,10 @@ from test_midi import midi, scale
 from melodysim.errors import MissingDependencyError
 from melodysim.library.importers import import_paths, run
 from melodysim.library.importers.sets import RECORDS, known_set
+from melodysim.library.rights import Rights
 from melodysim.library.store import Entry, Reference, Store
 from melodysim.melody import Melody
-from melodysim.rights import Rights
-from melodysim.writing import csv_text, midi_bytes
+from melodysim.report.note_files import csv_text, midi_bytes
 
 
 @pytest.fixture

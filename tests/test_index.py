@@ -11,15 +11,15 @@ from conftest import random_tune, tune
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melodysim.library import Entry, Library, Reference, Store, packed
+from melodysim.intervals import normalise
+from melodysim.library import Entry, Library, Reference, Store, index_files
 from melodysim.library import index as index_module
-from melodysim.library.arrays import map_arrays, write_arrays
 from melodysim.library.index import Index, order_shards, packed_index
+from melodysim.library.rights import Rights
 from melodysim.library.shard import pack_shard
-from melodysim.matching import find_matches
 from melodysim.melody import Piece
-from melodysim.rights import Rights
-from melodysim.sequence import normalise
+from melodysim.search.pipeline import find_matches
+from melodysim.util.array_files import map_arrays, write_arrays
 
 MELODIES = 240
 
@@ -71,8 +71,8 @@ def test_parts_in_any_number_and_order_give_the_same(tmp_path, tunes, monkeypatc
     assert len(parts(whole)) == 1
     assert {row[0] for row in expected} >= {"tune-3", "tune-77", "tune-200"}
 
-    monkeypatch.setattr(packed, "MOST", 50)
-    monkeypatch.setattr(packed, "SMALL", 10)
+    monkeypatch.setattr(index_files, "MOST", 50)
+    monkeypatch.setattr(index_files, "SMALL", 10)
     stored(divided, tunes, reversed(range(MELODIES)))
     assert answers(Library(divided), tunes) == expected
     assert len(parts(divided)) == 5
@@ -86,14 +86,14 @@ def test_parts_in_any_number_and_order_give_the_same(tmp_path, tunes, monkeypatc
     assert set(before) < set(parts(late))
 
     with Store(late) as store:
-        monkeypatch.setattr(packed, "MOST", 1000)
-        assert packed.compact(store) == (5, 1)
+        monkeypatch.setattr(index_files, "MOST", 1000)
+        assert index_files.compact(store) == (5, 1)
     assert answers(Library(late), tunes) == expected
     assert len(parts(late)) == 1
 
 
 def test_what_is_taken_out_leaves_no_trace(tmp_path, tunes, monkeypatch):
-    monkeypatch.setattr(packed, "SMALL", 10)
+    monkeypatch.setattr(index_files, "SMALL", 10)
     fewer, more = tmp_path / "fewer.db", tmp_path / "more.db"
     kept = [k for k in range(MELODIES) if k % 10 != 1]
     stored(fewer, tunes, kept)
@@ -149,7 +149,7 @@ def test_licences_run_out_though_nobody_changes_the_library(tmp_path, tunes, mon
         def today(cls):
             return last + datetime.timedelta(days=1)
 
-    for module in ("store", "packed"):
+    for module in ("store", "index_files"):
         monkeypatch.setattr(f"melodysim.library.{module}.date", Later)
     assert Library(path).protected[where]
 
@@ -184,7 +184,7 @@ def test_what_is_packed_is_of_one_moment(tmp_path, tunes, monkeypatch):
     """Another process stores melodies and rights while a library is opened."""
     path = tmp_path / "library.db"
     stored(path, tunes, range(20))
-    serials, protection = Store.serials, packed.protection
+    serials, protection = Store.serials, index_files.protection
 
     def late_serials(store):
         found = serials(store)
@@ -196,7 +196,7 @@ def test_what_is_packed_is_of_one_moment(tmp_path, tunes, monkeypatch):
         return protection(store, index, territory)
 
     monkeypatch.setattr(Store, "serials", late_serials)
-    monkeypatch.setattr("melodysim.library.protection", late_protection)
+    monkeypatch.setattr("melodysim.library.library.protection", late_protection)
     first = Library(path)
     assert len(first) == 20
     assert first.protected.sum() == 7
@@ -244,7 +244,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, tunes, monkeypatch):
     stored(path, tunes, range(20))
     blocked = tmp_path / "blocked"
     blocked.write_text("a file where a folder should be")
-    monkeypatch.setattr(packed, "_folders", lambda path: iter([blocked / "index"]))
+    monkeypatch.setattr(index_files, "_folders", lambda path: iter([blocked / "index"]))
     library = Library(path)
     assert len(library) == 20
     assert answers_of_one(library) == answers_of_one(library)

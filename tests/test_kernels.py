@@ -10,9 +10,10 @@ from conftest import random_tune, tune
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melodysim.align import fallback, kernels, notes, scan
+from melodysim.align import dtw, kernels, prefilter
 from melodysim.align.corpus import build_corpus
-from melodysim.sequence import normalise
+from melodysim.align.kernels import fallback
+from melodysim.intervals import normalise
 
 native = kernels._native()
 SETS = [
@@ -53,19 +54,19 @@ def tunes(rng, count, most):
 def test_the_first_pass_is_the_same_in_every_set(name, seed):
     rng = np.random.default_rng(seed)
     references = tunes(rng, int(rng.integers(1, 300)), 90)
-    lanes = scan.lay_in_lanes(build_corpus(references))
+    lanes = prefilter.lay_in_lanes(build_corpus(references))
     for query in (references[0], references[-2], normalise(random_tune(rng, 120))):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(scan, "kernels", lambda: _Set(name))
-            mine = scan.scan(query, lanes, len(references))
-            patch.setattr(scan, "kernels", lambda: fallback)
-            assert mine.tolist() == scan.scan(query, lanes, len(references)).tolist()
+            patch.setattr(prefilter, "kernels", lambda: _Set(name))
+            mine = prefilter.scan(query, lanes, len(references))
+            patch.setattr(prefilter, "kernels", lambda: fallback)
+            assert mine.tolist() == prefilter.scan(query, lanes, len(references)).tolist()
 
 
 @needs_native
 @given(
     seed=st.integers(0, 2**32),
-    costs=st.sampled_from([notes.IN_TIME, notes.OTHER_RHYTHM, notes.PITCH_ALONE]),
+    costs=st.sampled_from([dtw.IN_TIME, dtw.OTHER_RHYTHM, dtw.PITCH_ALONE]),
 )
 @settings(max_examples=10, deadline=None)
 def test_the_second_pass_is_the_same_to_the_bit(seed, costs):
@@ -77,9 +78,9 @@ def test_the_second_pass_is_the_same_to_the_bit(seed, costs):
         with pytest.MonkeyPatch.context() as patch:
             found = []
             for used in (native, fallback):
-                patch.setattr(notes, "kernels", lambda used=used: used)
-                paths = [notes.align_path(query, corpus, k, costs) for k in every]
-                scores = notes.align_scores(query, corpus, every, 1, costs)
+                patch.setattr(dtw, "kernels", lambda used=used: used)
+                paths = [dtw.align_path(query, corpus, k, costs) for k in every]
+                scores = dtw.align_scores(query, corpus, every, 1, costs)
                 assert scores.tolist() == [path.score for path in paths]
                 found.append((scores.tobytes(), [path.path.tolist() for path in paths]))
             assert found[0] == found[1]
@@ -90,7 +91,7 @@ def test_arrays_that_do_not_go_together_are_refused():
     """A wrong size would read foreign memory."""
     corpus = build_corpus([normalise(tune([60, 62, 64, 65]))])
     query = normalise(tune([60, 62, 64]))
-    pair = list(notes._prepared(query, corpus, notes.IN_TIME))
+    pair = list(dtw._prepared(query, corpus, dtw.IN_TIME))
     out = np.zeros(1, np.float32)
     native.align_scores(*pair, corpus.start, np.array([0]), out)
     for wrong in (np.array([1]), np.array([-1])):

@@ -5,7 +5,7 @@ import pytest
 
 from melodysim.errors import ReadError
 from melodysim.readers.midi import read_midi
-from melodysim.reading import read
+from melodysim.readers.read import read
 
 
 def midi(tracks, ticks=480, **kwargs):

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_report import reports
 
-from melodysim.match import Span
 from melodysim.melody import Melody
-from melodysim.report.engraving import engraved
-from melodysim.report.metre import TICKS, fitted_bars, quantise, reference_beats, track_beats
-from melodysim.report.notation import _key_alterations, notation_of, spelled
+from melodysim.report.notation.engraving import engraved
+from melodysim.report.notation.metre import TICKS, fitted_bars, quantise, reference_beats, track_beats
+from melodysim.report.notation.musicxml import _key_alterations, notation_of, spelled
 from melodysim.report.passage import columns, passage_of
+from melodysim.search.match import Span
 
 
 def a_match():

@@ -15,8 +15,8 @@ from conftest import FIXTURES, random_tune, small_library
 
 import melodysim
 from melodysim.daemon import client
+from melodysim.judge.verdict import LIKELY_RATE, REVIEW_RATE
 from melodysim.library import Library
-from melodysim.verdict import LIKELY_RATE, REVIEW_RATE
 
 HERE = Path(__file__).parent / "reaper"
 SCRIPTS = FIXTURES.parent / "reaper"

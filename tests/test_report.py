@@ -10,16 +10,16 @@ from conftest import tune
 from rich.console import Console
 
 from melodysim.checking import TrackReport
+from melodysim.judge.verdict import Rates, judge
+from melodysim.judge.wording import odds
 from melodysim.library import Entry
-from melodysim.match import Match, Span
+from melodysim.library.rights import Rights
 from melodysim.melody import Piece
 from melodysim.report.csv import checks_csv
 from melodysim.report.json import checks_json
 from melodysim.report.text import print_checks
-from melodysim.rights import Rights
-from melodysim.significance import Background
-from melodysim.verdict import Rates, judge
-from melodysim.wording import odds
+from melodysim.search.e_values import Background
+from melodysim.search.match import Match, Span
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -104,7 +104,7 @@ def test_a_common_passage_is_a_diagonal_in_any_key():
 def test_titles_cannot_command_the_terminal():
     from dataclasses import replace
 
-    from melodysim.hostile import printable
+    from melodysim.util.text import printable
 
     escape = "\x1b]0;PWNED\x07\u202ereversed"
     assert printable(escape) == "]0;PWNEDreversed"

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from melodysim.errors import ReadError, RightsError
 from melodysim.library import Library
 from melodysim.library.importers import import_paths
+from melodysim.library.rights import TERRITORIES, Rights, check_rights, effective, free_since
+from melodysim.library.rights_table import read_list
 from melodysim.library.store import MIGRATIONS, Store
-from melodysim.library.table import read_list
-from melodysim.rights import TERRITORIES, Rights, check_rights, effective, free_since
 
 DAY = date(2026, 11, 23)
 

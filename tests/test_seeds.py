@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from melodysim.align.corpus import counts_of, lay_melodies
 from melodysim.align.seeds import SEED, build_seeds, melodies_with, seed_scores, turn_numbers, turns_of
-from melodysim.rarity import rarity_of
-from melodysim.sequence import normalise
+from melodysim.align.surprisal import rarity_of
+from melodysim.intervals import normalise
 
 
 @given(st.integers(0, 2**32))

@@ -17,10 +17,10 @@ from test_html import HOSTILE
 from test_midi import midi, scale
 
 from melodysim.errors import MelodysimError
+from melodysim.judge.verdict import Rates
+from melodysim.library.rights import Rights
 from melodysim.library.store import Store
-from melodysim.rights import Rights
-from melodysim.serve.desk import Desk, Terms, known_suffix
-from melodysim.verdict import Rates
+from melodysim.serve.check_queue import Desk, Terms, known_suffix
 
 OURS = {"X-Melodysim": "1"}
 

@@ -7,8 +7,8 @@ from conftest import random_tune
 
 from melodysim.errors import LibraryError
 from melodysim.library import Library
+from melodysim.library.rights import Rights
 from melodysim.library.store import SCHEMA, Entry, Reference, Store
-from melodysim.rights import Rights
 
 RNG = np.random.default_rng(0)
 

@@ -8,9 +8,9 @@ from conftest import tune
 
 from melodysim.errors import MissingDependencyError
 from melodysim.melody import Melody
-from melodysim.synthesis import RELEASE, melody_audio, tone
-from melodysim.transcribe import voice
-from melodysim.transcribe.polyphony import BINS_PER_SEMITONE, FRAME_SECONDS, LOWEST_PITCH, SAMPLE_RATE
+from melodysim.report.sonify import RELEASE, melody_audio, tone
+from melodysim.transcribe import fcpe
+from melodysim.transcribe.basic_pitch import BINS_PER_SEMITONE, FRAME_SECONDS, LOWEST_PITCH, SAMPLE_RATE
 from melodysim.transcribe.recording import transcribe_recording
 from melodysim.transcribe.salience import Salience, by_semitone, salience
 from melodysim.transcribe.tracker import voice_line
@@ -35,10 +35,10 @@ def sung(pitches, seconds=0.6, rate=SAMPLE_RATE, depth=0.4):
 
 
 def test_mel_filters_cover_the_band_with_slaney_areas():
-    filters = voice._mel_filters()
+    filters = fcpe._mel_filters()
     assert filters.shape == (513, 128)
     # Area-normalised: a flat spectrum gives each wide filter 2 / width * width / 2 bins' worth.
-    bin_width = voice.VOICE_RATE / voice.WINDOW
+    bin_width = fcpe.VOICE_RATE / fcpe.WINDOW
     assert filters[:, 40:].sum(axis=0) * bin_width == pytest.approx(1.0, abs=0.1)
     # 1 kHz is mel 15 by Slaney's definition; 8 kHz is mel 45.245.
     peak = filters[64].argmax()  # bin 64 is 1,000 Hz
@@ -47,27 +47,27 @@ def test_mel_filters_cover_the_band_with_slaney_areas():
 
 def test_mel_spectrogram_frames():
     audio = np.zeros(16000, np.float32)
-    mel = voice.mel_spectrogram(audio)
+    mel = fcpe.mel_spectrogram(audio)
     assert mel.shape == (100, 128)
     assert mel.max() <= np.log(1e-2)
-    assert voice.mel_spectrogram(audio[:50]).shape == (1, 128)
+    assert fcpe.mel_spectrogram(audio[:50]).shape == (1, 128)
 
 
 def test_voice_pitch_of_a_sung_tone():
-    audio = sung([64], 2.0, voice.VOICE_RATE, depth=0.0)
-    found = voice.voice_salience(audio)
+    audio = sung([64], 2.0, fcpe.VOICE_RATE, depth=0.0)
+    found = fcpe.voice_salience(audio)
     assert found.shape == (200, 360)
-    loudest = voice.bin_pitches()[found[40:160].argmax(axis=1)]
+    loudest = fcpe.bin_pitches()[found[40:160].argmax(axis=1)]
     assert np.median(loudest) == pytest.approx(64, abs=0.2)
     assert np.median(found[40:160].max(axis=1)) > 0.5
 
 
 def test_windows_join_without_a_seam():
-    audio = sung([60, 64, 67, 65, 62, 60, 59, 60] * 6, 0.5, voice.VOICE_RATE)
-    whole = voice.voice_salience(audio)
+    audio = sung([60, 64, 67, 65, 62, 60, 59, 60] * 6, 0.5, fcpe.VOICE_RATE)
+    whole = fcpe.voice_salience(audio)
     assert len(whole) == 2400
-    seam = slice(voice.WINDOW_FRAMES - 20, voice.WINDOW_FRAMES + 20)
-    alone = voice.voice_salience(audio[(voice.WINDOW_FRAMES - 500) * voice.HOP :][: 1000 * voice.HOP])
+    seam = slice(fcpe.WINDOW_FRAMES - 20, fcpe.WINDOW_FRAMES + 20)
+    alone = fcpe.voice_salience(audio[(fcpe.WINDOW_FRAMES - 500) * fcpe.HOP :][: 1000 * fcpe.HOP])
     assert np.abs(whole[seam] - alone[480:520]).mean() < 0.01
 
 
@@ -82,19 +82,19 @@ def test_weights_that_would_run_code_are_refused(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", pickle.dumps({"model": Evil()}))
     with pytest.raises(pickle.UnpicklingError, match="does not belong"):
-        voice.read_weights(path)
+        fcpe.read_weights(path)
 
 
 def test_missing_weights_say_what_to_do(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError, match="pip install --no-deps torchfcpe"):
-        voice.weights_path()
+        fcpe.weights_path()
 
 
 def test_both_networks_on_one_grid():
     pitches = [62, 65, 69, 67]
     heard = salience(sung(pitches))
-    assert heard.voice.shape == heard.contour.shape
+    assert heard.fcpe.shape == heard.contour.shape
     for k, pitch in enumerate(pitches):
         middle = slice(round((0.6 * k + 0.25) / FRAME_SECONDS), round((0.6 * k + 0.5) / FRAME_SECONDS))
         for found in (by_semitone(heard.voice), heard.note):

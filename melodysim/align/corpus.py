@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.rarity import (
+from melodysim.align.surprisal import (
     FURTHEST,
     Counts,
     Rarity,
@@ -24,7 +24,7 @@ from melodysim.rarity import (
     surprisal,
     timing_surprisal,
 )
-from melodysim.sequence import Sequence
+from melodysim.intervals import Sequence
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Melodies:
     interval, ratio : ndarray of int8, shape (notes,)
         As in `Sequence`, with one 0 added at the end of each melody.
     own : ndarray of float32, shape (notes,)
-        Bits that each note says in its own melody (`melodysim.rarity.own_surprisals`).
+        Bits that each note says in its own melody (`melodysim.align.surprisal.own_surprisals`).
     median_gap : ndarray of float64, shape (melodies,)
         Median inter-onset interval of each melody; 1 for a single note.
     """

@@ -3,9 +3,10 @@
 An inverted index of interval n-grams, and a search in the manner of BLAST (Altschul et al. 1990; for
 melodies Uitdenbogerd & Zobel 1999): turns that a query and a reference have in common, in the same
 order and at the same distance, are chained along their diagonal. A chain earns what the newly covered
-intervals say (`melodysim.rarity`), and loses by every interval that it passes over; the best chain of a
-reference is its score. Turns are indexed, and looked up, a second time with the note in their middle
-left out: so a changed note, or one more or less, is bridged (a spaced seed, Ma, Tromp & Li 2002).
+intervals say (`melodysim.align.surprisal`), and loses by every interval that it passes over; the best
+chain of a reference is its score. Turns are indexed, and looked up, a second time with the note in
+their middle left out: so a changed note, or one more or less, is bridged (a spaced seed, Ma, Tromp & Li
+2002).
 
 Conventions: a turn is `SEED` intervals, of which the middle one may be a sum of two; a posting is a
 melody and a note in 32 bits. Slots hold chains while a query is chained: `SLOTS` a melody, by diagonal.
@@ -23,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.align.corpus import Melodies
-from melodysim.rarity import Rarity, surprisal
-from melodysim.sequence import MAX_INTERVAL, Sequence, fold_leaps
+from melodysim.align.surprisal import Rarity, surprisal
+from melodysim.intervals import MAX_INTERVAL, Sequence, fold_leaps
 
 SEED = 5
 """Intervals of a turn."""
@@ -223,7 +224,7 @@ def seed_scores(turns: Turns, seeds: Seeds) -> NDArray[np.float32]:
     ndarray of float32, shape (melodies,)
         Bits; 0 where no turn is shared.
     """
-    from melodysim.align.seed_kernels import chain
+    from melodysim.align.kernels.numba_seeds import chain
 
     best = np.zeros(seeds.melodies, np.float32)
     if not len(seeds.turn) or not len(turns.number):

@@ -30,7 +30,7 @@ COMMANDS = {
     "demo": "Check a fixture recording, from a fresh clone.",
     "completion": "Print a script that completes commands in your shell.",
 }
-"""Subcommands, one a module of this folder; a module is imported when its command is run."""
+"""Subcommands, one a module of the folder `commands`; a module is imported when its command is run."""
 
 
 class _LazyGroup(click.Group):
@@ -44,7 +44,7 @@ class _LazyGroup(click.Group):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"melodysim.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"melodysim.cli.commands.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -22,10 +22,10 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from melodysim.files import file_stem, make_folder, write_whole
+from melodysim.judge.verdict import LEVELS, LIKELY_RATE, REVIEW_RATE, Rates
 from melodysim.library import default_library_path
-from melodysim.rights import TERRITORIES
-from melodysim.verdict import LEVELS, LIKELY_RATE, REVIEW_RATE, Rates
+from melodysim.library.rights import TERRITORIES
+from melodysim.util.atomic_files import file_stem, make_folder, write_whole
 
 if TYPE_CHECKING:
     from melodysim.checking import TrackReport

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import melodysim
+from melodysim.api import Library, melody_of
 from melodysim.daemon.client import running, state_path
 from melodysim.errors import MelodysimError
-from melodysim.files import replaced
 from melodysim.library import Store, default_library_path
-from melodysim.scripting import Library, melody_of
+from melodysim.util.atomic_files import replaced
 
 IDLE_SECONDS = 900.0
 """After which a daemon that nobody asked ends."""

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.align.corpus import Corpus, Melodies, corpus_of, counts_of, join_melodies, take_melodies
-from melodysim.align.scan import lay_in_lanes, scan
+from melodysim.align.prefilter import lay_in_lanes, scan
 from melodysim.align.seeds import Turns, turns_of
+from melodysim.align.surprisal import Rarity, rarity_of, total_counts
+from melodysim.intervals import Sequence as NoteSequence
 from melodysim.library.shard import Shard, pack_shard
 from melodysim.melody import Melody
-from melodysim.rarity import Rarity, rarity_of, total_counts
-from melodysim.sequence import Sequence as NoteSequence
 
 EXHAUSTIVE = 200_000
 """References up to which the first pass leaves none out; above, seeds choose whom it scores. One core
@@ -31,7 +31,8 @@ takes 0.1 s for so many with AVX-512, half as fast without; what seeds lose stan
 docs/performance.md."""
 SEEDED = 10_000
 """References that seeds hand to the first pass, of all and again of the protected ones."""
-
+SAMPLE = 300
+"""References whose scores make the background of a melody."""
 
 Answer = TypeVar("Answer")
 Number = TypeVar("Number", np.int8, np.float32)
@@ -249,7 +250,7 @@ class Index:
         Returns
         -------
         ndarray of int8, shape (references,)
-            As `melodysim.align.scan.scan`; 0 for those that seeds did not choose.
+            As `melodysim.align.prefilter.scan`; 0 for those that seeds did not choose.
         """
         if len(query) < 2:
             return np.zeros(len(self), np.int8)
@@ -298,3 +299,31 @@ def packed_index(melodies: Iterable[tuple[str, Melody]]) -> Index:
     """Pack melodies, each with its id, in memory."""
     shard = pack_shard((serial, *melody) for serial, melody in enumerate(melodies))
     return Index([shard], order_shards([shard]))
+
+
+def sample_references(
+    keys: NDArray[np.uint32], among: NDArray[np.bool_], size: int = SAMPLE
+) -> NDArray[np.int64]:
+    """Choose references for a background: the same ones whatever their order or the time.
+
+    Parameters
+    ----------
+    keys : ndarray of uint32, shape (references,)
+        Of all references: a random order of theirs.
+    among : ndarray of bool, shape (references,)
+        Which of them to choose from.
+    size : int, optional
+        How many at most.
+
+    Returns
+    -------
+    ndarray of int64
+        Positions in `keys`, increasing.
+    """
+    eligible = np.flatnonzero(among)
+    if len(eligible) > size:
+        # Equal keys are rare; of those at the border the first count.
+        border = np.partition(keys[eligible], size - 1)[size - 1]
+        near = eligible[keys[eligible] <= border]
+        eligible = near[np.argsort(keys[near], kind="stable")[:size]]
+    return np.sort(eligible).astype(np.int64)

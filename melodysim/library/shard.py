@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.align.corpus import Melodies, counts_of, lay_melodies, take_melodies
-from melodysim.align.scan import Lanes, lay_in_lanes, scan
+from melodysim.align.prefilter import Lanes, lay_in_lanes, scan
 from melodysim.align.seeds import Seeds, Turns, build_seeds, melodies_with, seed_scores
-from melodysim.library.arrays import map_arrays, write_arrays
+from melodysim.align.surprisal import Counts
+from melodysim.intervals import Sequence, normalise
 from melodysim.melody import Melody
-from melodysim.rarity import Counts
-from melodysim.sequence import Sequence, normalise
+from melodysim.util.array_files import map_arrays, write_arrays
 
 MOST = 100_000
 """Melodies of a part; at most `melodysim.align.seeds.MOST_MELODIES`."""
@@ -74,7 +74,7 @@ class Shard:
         return take_melodies(self.notes, melodies)
 
     def scan(self, query: Sequence, threads: int) -> NDArray[np.int8]:
-        """Score every melody, coarsely (`melodysim.align.scan`)."""
+        """Score every melody, coarsely (`melodysim.align.prefilter`)."""
         return scan(query, self.lanes, len(self), threads)
 
     def seed_scores(self, turns: Turns) -> NDArray[np.float32]:

@@ -27,9 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.errors import LibraryError
-from melodysim.hostile import printable, printable_or_none
+from melodysim.library.rights import Rights, Territory, effective
 from melodysim.melody import Melody
-from melodysim.rights import Rights, Territory, effective
+from melodysim.util.text import printable, printable_or_none
 
 BUSY_SECONDS = 10.0
 """How long to wait for another process that is writing."""

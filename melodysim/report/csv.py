@@ -6,7 +6,7 @@ import csv
 import io
 
 from melodysim.checking import TrackReport
-from melodysim.hostile import cell
+from melodysim.util.text import cell
 
 COLUMNS = (
     "source", "verdict", "probability", "rank", "reference_id", "title", "creator", "rights",

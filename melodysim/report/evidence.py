@@ -8,10 +8,10 @@ import zipfile
 from dataclasses import dataclass
 
 from melodysim.checking import TrackReport
-from melodysim.match import Match
-from melodysim.report.notation import notation_of
+from melodysim.report.notation.musicxml import notation_of
+from melodysim.report.note_files import midi_bytes, passage_melodies
 from melodysim.report.passage import Passage, passage_of
-from melodysim.writing import midi_bytes, passage_melodies
+from melodysim.search.match import Match
 
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 """The same match gives the same bytes."""

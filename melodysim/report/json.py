@@ -8,7 +8,7 @@ from typing import Any
 import melodysim
 from melodysim.checking import PairReport, TrackReport
 from melodysim.library import Entry
-from melodysim.match import Match, Span
+from melodysim.search.match import Match, Span
 
 SCHEMA = 1
 

@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.match import Match
+from melodysim.intervals import semitones
 from melodysim.melody import Melody, Piece
-from melodysim.sequence import semitones
+from melodysim.search.match import Match
 
 Relation = Literal["same", "octave", "differs", "alone"]
 """Same pitch; same but for octaves; another pitch; no note goes with it."""

@@ -12,15 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from melodysim.checking import PairReport, TrackReport
-from melodysim.hostile import printable
-from melodysim.match import Match
-from melodysim.matching import DESCRIBED
+from melodysim.intervals import estimate_key
+from melodysim.judge.verdict import REVIEW_RATE, Verdict
+from melodysim.judge.wording import HEADLINES, PAIR_HEADLINES, clock, odds
 from melodysim.melody import Piece
 from melodysim.report.blocks import block_rolls
 from melodysim.report.passage import Passage, columns, note_name, passage_of
-from melodysim.sequence import estimate_key
-from melodysim.verdict import REVIEW_RATE, Verdict
-from melodysim.wording import HEADLINES, PAIR_HEADLINES, clock, odds
+from melodysim.search.match import Match
+from melodysim.search.pipeline import DESCRIBED
+from melodysim.util.text import printable
 
 STYLES = {"clear": "bold green", "review": "bold yellow", "likely": "bold red"}
 _PICTURED = 3

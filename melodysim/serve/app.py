@@ -26,12 +26,12 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route
 
 from melodysim.errors import MelodysimError
-from melodysim.files import file_stem, make_folder
+from melodysim.library.rights import STATUSES, Rights, check_rights, effective
 from melodysim.library.store import Store
 from melodysim.report.html.page import rendered_page
 from melodysim.report.json import entry_dict
-from melodysim.rights import STATUSES, Rights, check_rights, effective
-from melodysim.serve.desk import Desk, known_suffix
+from melodysim.serve.check_queue import Desk, known_suffix
+from melodysim.util.atomic_files import file_stem, make_folder
 
 HEADER = "x-melodysim"
 """Must stand in every request that changes something."""

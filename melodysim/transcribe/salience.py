@@ -1,7 +1,7 @@
 """Salience of a recording: how strongly each pitch sounds at each moment, on one grid.
 
-Two networks listen: one hears every note (`melodysim.transcribe.polyphony`), one a voice in the mix
-(`melodysim.transcribe.voice`). Both are brought to the first one's frames and pitches.
+Two networks listen: one hears every note (`melodysim.transcribe.basic_pitch`), one a voice in the mix
+(`melodysim.transcribe.fcpe`). Both are brought to the first one's frames and pitches.
 
 Conventions
 -----------
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.transcribe.polyphony import (
+from melodysim.transcribe.basic_pitch import (
     BINS_PER_SEMITONE,
     FRAME_SECONDS,
     LOWEST_PITCH,
@@ -27,7 +27,7 @@ from melodysim.transcribe.polyphony import (
     SEMITONES,
     polyphonic_salience,
 )
-from melodysim.transcribe.voice import (
+from melodysim.transcribe.fcpe import (
     FRAME_OFFSET,
     VOICE_FRAME,
     VOICE_RATE,

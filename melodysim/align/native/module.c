@@ -1,7 +1,7 @@
 /* The compiled kernels as a Python module, `melodysim.align._native`: arrays in, arrays filled.
  *
  * Only what the stable ABI has, so that one build serves every Python from 3.11 on. The callers,
- * `melodysim.align.scan` and `melodysim.align.notes`, give arrays of the right type, in C order; sizes
+ * `melodysim.align.prefilter` and `melodysim.align.dtw`, give arrays of the right type, in C order; sizes
  * are checked here, because a wrong one would read foreign memory.
  */
 

@@ -1,4 +1,4 @@
-/* What the compiled kernels share: see `melodysim.align.scan` and `melodysim.align.notes`. */
+/* What the compiled kernels share: see `melodysim.align.prefilter` and `melodysim.align.dtw`. */
 
 #ifndef MELODYSIM_NATIVE_H
 #define MELODYSIM_NATIVE_H

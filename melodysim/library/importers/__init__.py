@@ -16,9 +16,9 @@ from melodysim.library.importers.exported import exported_jobs
 from melodysim.library.importers.jobs import Job, file_jobs, is_exported
 from melodysim.library.importers.run import ImportResult, Progress, run_jobs
 from melodysim.library.importers.sets import PublicSet, known_set, sets_in
+from melodysim.library.rights import Rights
+from melodysim.library.rights_table import INDEX, is_index
 from melodysim.library.store import Store
-from melodysim.library.table import INDEX, is_index
-from melodysim.rights import Rights
 
 __all__ = ["ImportResult", "Progress", "builtin_folder", "import_builtin", "import_paths"]
 

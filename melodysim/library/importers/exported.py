@@ -12,9 +12,9 @@ from pathlib import Path
 
 from melodysim.errors import ReadError
 from melodysim.library.importers.jobs import Job, shown
-from melodysim.library.table import Row, read_list
-from melodysim.reading import file_bytes
-from melodysim.rights import Rights
+from melodysim.library.rights import Rights
+from melodysim.library.rights_table import Row, read_list
+from melodysim.readers.read import file_bytes
 
 
 def exported_jobs(index: Path, rights: Rights) -> list[Job]:

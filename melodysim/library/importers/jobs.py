@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from melodysim.errors import MelodysimError, ReadError
+from melodysim.library.rights import Rights
+from melodysim.library.rights_table import is_index
 from melodysim.library.store import Entry, Reference
-from melodysim.library.table import is_index
 from melodysim.melody import Melody
-from melodysim.readers.score import decode, read_abc
-from melodysim.reading import ABC_SUFFIXES, SUFFIXES, file_bytes, read
-from melodysim.rights import Rights
-from melodysim.transcribe.voices import MIN_NOTES, candidate_melodies
+from melodysim.readers.melody_parts import MIN_NOTES, candidate_melodies
+from melodysim.readers.music21_score import decode, read_abc
+from melodysim.readers.read import ABC_SUFFIXES, SUFFIXES, file_bytes, read
 
 _SNIFFED = 65_536
 TABLE_SUFFIXES = {".csv", ".json"}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from melodysim.library.importers.jobs import Job, Outcome, read_job
 from melodysim.library.store import Store, file_of
-from melodysim.workers import LocalPool
+from melodysim.util.worker_processes import LocalPool
 
 if TYPE_CHECKING:
     from melodysim.library.importers.sets import PublicSet

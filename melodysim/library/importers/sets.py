@@ -20,13 +20,13 @@ from typing import IO, Any
 from xml.etree import ElementTree
 
 from melodysim.errors import MelodysimError, MissingDependencyError, ReadError
-from melodysim.hostile import printable
 from melodysim.library.importers.jobs import Job, Made, file_jobs, reference, shown, unexpected
+from melodysim.library.rights import Rights
 from melodysim.melody import Melody
+from melodysim.readers.melody_parts import MIN_NOTES, candidate_melodies
 from melodysim.readers.midi import read_midi
-from melodysim.readers.score import read_abc
-from melodysim.rights import Rights
-from melodysim.transcribe.voices import MIN_NOTES, candidate_melodies
+from melodysim.readers.music21_score import read_abc
+from melodysim.util.text import printable
 
 _LONGEST_CODE = 20_000
 RECORDS = 200

@@ -20,9 +20,9 @@ import numpy as np
 from melodysim.errors import MelodysimError, ReadError
 from melodysim.library.importers.jobs import Job, Made, reference
 from melodysim.melody import Melody
-from melodysim.readers.score import decode
-from melodysim.reading import file_bytes
-from melodysim.transcribe.voices import MIN_NOTES
+from melodysim.readers.melody_parts import MIN_NOTES
+from melodysim.readers.music21_score import decode
+from melodysim.readers.read import file_bytes
 
 _COLUMNS = ("onset", "duration", "pitch")
 Said = tuple[dict[str, Any], list[tuple[float, ...]]]

@@ -8,11 +8,11 @@ from datetime import date
 from typing import Any
 
 from melodysim.checking import TrackReport
+from melodysim.judge.verdict import LEVELS
+from melodysim.judge.wording import clock, odds
 from melodysim.report.html.page import rendered_page, require_pages
 from melodysim.report.html.pictures import histogram_svg
 from melodysim.report.html.track import Holdings
-from melodysim.verdict import LEVELS
-from melodysim.wording import clock, odds
 
 PAGE_ROWS = 200
 """Rows shown at a time: laying out thousands takes a browser a second at every change."""

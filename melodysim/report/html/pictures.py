@@ -15,11 +15,11 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.match import Match
+from melodysim.judge.verdict import Rates, level_of
+from melodysim.judge.wording import SURE, clock
 from melodysim.melody import LOWEST_HEARD, Heard, Melody, Piece
 from melodysim.report.passage import Passage, Relation, note_name
-from melodysim.verdict import Rates, level_of
-from melodysim.wording import SURE, clock
+from melodysim.search.match import Match
 
 WIDTH = 1000.0
 """Of every picture, in SVG units; a roll may be wider."""

@@ -11,19 +11,9 @@ from typing import Any
 
 from melodysim.checking import PairReport, TrackReport
 from melodysim.errors import MelodysimError
-from melodysim.library import Library
-from melodysim.match import Match
-from melodysim.melody import Piece
-from melodysim.report.engraving import engraved
-from melodysim.report.evidence import compressed, evidence_of
-from melodysim.report.html.page import rendered_page, require_pages
-from melodysim.report.html.pictures import roll_of, strip_svg
-from melodysim.report.html.sound import Sound, sound_of
-from melodysim.report.notation import notation_of
-from melodysim.report.passage import Passage, columns, note_name, passage_of
-from melodysim.sequence import estimate_key, semitones
-from melodysim.verdict import Rates, Verdict, level_of
-from melodysim.wording import (
+from melodysim.intervals import estimate_key, semitones
+from melodysim.judge.verdict import Rates, Verdict, level_of
+from melodysim.judge.wording import (
     HEADLINES,
     HEARD_ENOUGH,
     PAIR_HEADLINES,
@@ -36,6 +26,16 @@ from melodysim.wording import (
     recurrence_words,
     transposed,
 )
+from melodysim.library import Library
+from melodysim.melody import Piece
+from melodysim.report.evidence import compressed, evidence_of
+from melodysim.report.html.page import rendered_page, require_pages
+from melodysim.report.html.pictures import roll_of, strip_svg
+from melodysim.report.html.sound import Sound, sound_of
+from melodysim.report.notation.engraving import engraved
+from melodysim.report.notation.musicxml import notation_of
+from melodysim.report.passage import Passage, columns, note_name, passage_of
+from melodysim.search.match import Match
 
 _SIGNS = {"clear": "✓", "review": "?", "likely": "!"}
 _MAX_TABLE = 400

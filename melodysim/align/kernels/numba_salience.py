@@ -1,0 +1,144 @@
+"""The kernels of `melodysim.align.salience_dtw`, which explains the method.
+
+Apart, because numba takes longer to import than a check of notes takes: only recordings need them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_OUTSIDE = -10000
+
+
+@njit(nogil=True, cache=True)
+def _lengths(nominal, shortest, longest):  # pragma: no cover
+    """Four lengths, in steps, that a note may take, and the nominal one."""
+    first = max(1, int(np.floor(nominal * shortest + 0.5)))
+    last = max(first, int(np.floor(nominal * longest + 0.5)))
+    usual = min(max(1, int(np.floor(nominal + 0.5)), first), last)
+    third = last - first
+    return first, first + (third + 1) // 3, first + (2 * third + 1) // 3, last, usual
+
+
+@njit(nogil=True, cache=True)
+def _advance(e0, e1, e2, e3, total, before, skip, unusual, next_total, out, free):  # pragma: no cover
+    """One reference note, all times and transpositions; gives the best score.
+
+    `free` is the score with the next note's evidence so far taken off, so that adding the evidence
+    at a later time gives what lies between.
+    """
+    best = np.int16(0)
+    for x in range(out.shape[0]):
+        hurried = np.int16(max(e0[x], e3[x]) - unusual)
+        entered = max(hurried, max(e1[x], e2[x]))
+        sung = np.int16(entered + total[x])
+        passed = np.int16(before[x] - skip)
+        value = max(max(sung, passed), np.int16(0))
+        out[x] = value
+        free[x] = np.int16(value - next_total[x])
+        best = max(best, value)
+    return best
+
+
+@njit(nogil=True, cache=True)
+def listen(block, pad, lanes, row, nominal, rules, score, free, locate):  # pragma: no cover
+    """Best local alignment of one reference at one tempo: score, last note, place in the block.
+
+    `block` holds a row of cumulative evidence for each pitch of a reference, `lanes` transpositions at
+    each time; `row` says which row each note is of. The last two results only where they are asked for:
+    looking for the place of every new best score takes longer than all the rest. `score` and `free` are
+    [2, entries]: before and after the note at hand, in turn.
+    """
+    shortest, longest, skip, unusual = rules
+    size = score.shape[1] - pad
+    score[:, :pad] = _OUTSIDE
+    free[:, :pad] = _OUTSIDE
+    score[0, pad:] = 0
+    total = block[row[0]]
+    for x in range(pad, total.shape[0]):
+        free[0, x] = -total[x]
+    best, last, place = np.int16(0), 0, 0
+    for j in range(row.shape[0]):
+        total = block[row[j]]
+        next_total = block[row[min(j + 1, row.shape[0] - 1)]]
+        a, b, c, d, usual = _lengths(nominal[j], shortest, longest)
+        now, after = free[j % 2], free[(j + 1) % 2]
+        reached = _advance(
+            now[pad - a * lanes : pad - a * lanes + size],
+            now[pad - b * lanes : pad - b * lanes + size],
+            now[pad - c * lanes : pad - c * lanes + size],
+            now[pad - d * lanes : pad - d * lanes + size],
+            total[pad:],
+            score[j % 2][pad - usual * lanes : pad - usual * lanes + size],
+            skip,
+            unusual,
+            next_total[pad:],
+            score[(j + 1) % 2][pad:],
+            after[pad:],
+        )
+        if reached > best:
+            best, last = reached, j
+            for x in range(size if locate else 0):
+                if score[(j + 1) % 2, pad + x] == reached:
+                    place = x
+                    break
+    return best, last, place
+
+
+@njit(nogil=True, cache=True)
+def listen_many(  # pragma: no cover
+    block,
+    pad,
+    lanes,
+    row,
+    gap,
+    start,
+    melodies,
+    median,
+    tempi,
+    cap,
+    rules,
+    out,
+):
+    """Fill out [melodies, 2] with score and tempo of the best alignment."""
+    size = block.shape[1]
+    score = np.empty((2, size), np.int16)
+    free = np.empty((2, size), np.int16)
+    for k in range(melodies.shape[0]):
+        m = melodies[k]
+        lo, hi = start[m], start[m + 1]
+        for tempo in range(tempi.shape[0]):
+            nominal = np.minimum(gap[lo:hi] * (tempi[tempo] / median[m]), cap)
+            best, _, _ = listen(block, pad, lanes, row[lo:hi], nominal, rules, score, free, False)
+            if best > out[k, 0]:
+                out[k, 0], out[k, 1] = best, tempo
+
+
+@njit(nogil=True, cache=True)
+def trace(block, pad, lanes, row, nominal, rules, steps, lane, last):  # pragma: no cover
+    """Give moves [notes + 1, steps + 1] of one transposition: 0 none, +d heard, -d passed over."""
+    shortest, longest, skip, unusual = rules
+    notes = last + 1
+    score = np.zeros((notes + 1, steps + 1), np.int32)
+    move = np.zeros((notes + 1, steps + 1), np.int16)
+    for j in range(notes):
+        total = block[row[j]]
+        a, b, c, d, usual = _lengths(nominal[j], shortest, longest)
+        for t in range(steps + 1):
+            best, how = 0, 0
+            for length in (a, b, c, d):
+                if length <= t:
+                    here = total[pad + t * lanes + lane] - total[pad + (t - length) * lanes + lane]
+                    value = score[j, t - length] + here
+                    if (length == a and a != b) or (length == d and d != c):
+                        value -= unusual
+                    if value > best:
+                        best, how = value, length
+            if usual <= t:
+                value = score[j, t - usual] - skip
+                if value > best:
+                    best, how = value, -usual
+            score[j + 1, t] = best
+            move[j + 1, t] = how
+    return move

@@ -1,0 +1,322 @@
+"""The loop over the tracks: what is done is left alone, the rest goes to the workers.
+
+Results are kept in the ledger the moment they come; lines are written in the order of the tracks, so
+that neither the number of workers nor their speed shows in them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Future,
+    ThreadPoolExecutor,
+    TimeoutError,
+    wait,
+)
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from melodysim.batch.executors import Pool
+from melodysim.batch.ledger import Done, Ledger
+from melodysim.batch.takes import Alike, Task
+from melodysim.batch.tracks import Found, sha256_of
+from melodysim.batch.worker import Plan, check_track, compare_tracks, failed, forget_melodies, moved
+from melodysim.errors import LibraryError, MelodysimError, MissingDependencyError
+
+_HASHED_AT_A_TIME = 1000
+_TICK_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Track:
+    """A track of a scan.
+
+    Attributes
+    ----------
+    path : str
+    sha256 : str
+        Empty where it could not be read.
+    why : str
+        Why it is no track, where that is known already.
+    """
+
+    path: str
+    sha256: str
+    why: str = ""
+
+    @property
+    def key(self) -> str:
+        """What its result is kept under: the same bytes are another track as another kind of file."""
+        return f"{self.sha256}{Path(self.path).suffix.lower()}" if self.sha256 else ""
+
+
+@dataclass
+class Progress:
+    """How far a scan is; changed by the loop, read by whoever shows it.
+
+    Attributes
+    ----------
+    stage : str
+        What is being done.
+    tracks, done, before : int
+        In all; finished; finished by earlier runs.
+    counts : Counter
+        Finished tracks by verdict.
+    running : dict of str to float
+        Tracks handed to workers, and since when (monotonic seconds).
+    began : float
+        When the loop began.
+    """
+
+    stage: str
+    tracks: int = 0
+    done: int = 0
+    before: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    running: dict[str, float] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+
+
+def identified(
+    found: list[Found], ledger: Ledger, threads: int, tick: Callable[[int, int], None]
+) -> list[Track]:
+    """Give each file its checksum, hashing only what is new or has changed.
+
+    Parameters
+    ----------
+    found : list of Found
+    ledger : Ledger
+        Remembers checksums.
+    threads : int
+        That hash at a time.
+    tick : callable
+        Told how many files are hashed, of how many.
+
+    Returns
+    -------
+    list of Track
+        In the order of `found`.
+    """
+    known = ledger.digests()
+    digests = {}
+    new = []
+    for file in found:
+        seen = known.get(str(Path(file.path).absolute()))
+        if seen is not None and seen[:2] == (file.size, file.stamp):
+            digests[file.path] = seen[2]
+        elif file.size >= 0:
+            new.append(file)
+    with ThreadPoolExecutor(threads) as pool:
+        for begin in range(0, len(new), _HASHED_AT_A_TIME):
+            part = new[begin : begin + _HASHED_AT_A_TIME]
+            hashed = list(zip(part, pool.map(sha256_of, [f.path for f in part]), strict=True))
+            ledger.keep_digests((file, digest) for file, digest in hashed if digest)
+            digests |= {file.path: digest for file, digest in hashed}
+            tick(begin + len(part), len(new))
+    return [Track(file.path, digests.get(file.path, ""), file.why) for file in found]
+
+
+def left_to_do(
+    tracks: list[Track], ledger: Ledger, fingerprint: str, pages: Path | None, again: bool
+) -> list[Track]:
+    """Choose what has to be checked: one track of each content that has no result.
+
+    Parameters
+    ----------
+    tracks : list of Track
+    ledger : Ledger
+    fingerprint : str
+        See `melodysim.batch.worker.fingerprint_of`.
+    pages : Path or None
+        Folder in which each track that could be checked needs a page.
+    again : bool
+        Whether tracks that could not be checked are tried again.
+
+    Returns
+    -------
+    list of Track
+        What could not be read is among them: it may be readable now.
+    """
+    done = ledger.done(fingerprint)
+    present = {path.name for path in pages.glob("*.html")} if pages is not None else set()
+    chosen, seen = [], set()
+    for track in tracks:
+        if not track.sha256:
+            chosen += [] if track.why else [track]
+            continue
+        if track.key in seen:
+            continue
+        seen.add(track.key)
+        known = done.get(track.key)
+        if (
+            known is None
+            or (again and not known.checked)
+            or (pages is not None and known.checked and known.page not in present)
+        ):
+            chosen.append(track)
+    return chosen
+
+
+def checked(
+    pool: Pool, plan: Plan, tracks: Iterable[Track], retries: int, progress: Progress
+) -> Iterator[tuple[Track, Done] | None]:
+    """Have tracks checked by workers.
+
+    Parameters
+    ----------
+    pool : Pool
+    plan : Plan
+    tracks : iterable of Track
+        Taken as workers become free.
+    retries : int
+        How often a track is tried again whose worker died.
+    progress : Progress
+        Its `running` is kept.
+
+    Yields
+    ------
+    (Track, Done), or None
+        As they come; None now and then, so that progress can be shown.
+
+    Raises
+    ------
+    MissingDependencyError
+        If the workers lack a package that a track needs.
+    """
+    waiting = iter(tracks)
+    running: dict[Future[Any], tuple[Track, int]] = {}
+
+    def hand_over(track: Track, attempt: int) -> None:
+        place = str(Path(track.path).absolute())
+        try:
+            future = pool.submit(check_track, plan, track.path, track.sha256, place)
+        except RuntimeError as error:
+            raise MelodysimError(
+                f"the workers cannot be used ({error}); is --memory too little?"
+            ) from error
+        running[future] = (track, attempt)
+        progress.running.setdefault(track.path, time.monotonic())
+
+    while True:
+        for track in itertools.islice(waiting, max(0, pool.in_flight - len(running))):
+            hand_over(track, 0)
+        if not running:
+            return
+        finished, _ = wait(running, timeout=_TICK_SECONDS, return_when=FIRST_COMPLETED)
+        for future in finished:
+            track, attempt = running.pop(future)
+            done, died = _outcome(future, track)
+            if died and attempt < retries:
+                hand_over(track, attempt + 1)
+                continue
+            progress.running.pop(track.path, None)
+            yield track, done
+        yield None
+
+
+def _outcome(future: Future[Any], track: Track) -> tuple[Done, bool]:
+    """Give the result of a task, and whether its worker died of it."""
+    try:
+        return future.result(), False
+    except (MissingDependencyError, LibraryError):
+        raise
+    except TimeoutError:
+        why = "took longer than the time limit and was given up; the file may be damaged"
+        return failed(track.path, f"{track.path}: {why}", True), False
+    except MemoryError:
+        why = "needs more memory than a worker may take (--memory)"
+        return failed(track.path, f"{track.path}: {why}", True), False
+    except Exception as error:  # whatever it was, it costs this track alone
+        why = f"the worker died of it or failed ({type(error).__name__}); the file may be damaged"
+        return failed(track.path, f"{track.path}: {why}", True), True
+
+
+def compared(
+    pool: Pool, melodies: Path, tasks: Iterable[Task], tick: Callable[[], None]
+) -> Iterator[list[Alike]]:
+    """Have tracks compared with each other by workers.
+
+    Parameters
+    ----------
+    pool : Pool
+    melodies : Path
+        See `melodysim.batch.worker.compare_tracks`.
+    tasks : iterable of Task
+    tick : callable
+        Called now and then, so that progress can be shown.
+
+    Yields
+    ------
+    list of Alike
+        What came of a task, as they come. What a worker failed at (it died, it was given up) is done
+        here instead: there is no track to blame for it. So is all that is left once the workers are out
+        of memory or gone.
+    """
+    waiting = iter(tasks)
+    running: dict[Future[Any], Task] = {}
+    usable = True
+    while usable or running:
+        room = pool.in_flight - len(running) if usable else 0
+        for task in itertools.islice(waiting, max(0, room)):
+            try:
+                running[pool.submit(compare_tracks, str(melodies), task)] = task
+            except RuntimeError:
+                usable = False
+                yield compare_tracks(str(melodies), task)
+        if not running:
+            break
+        finished, _ = wait(running, timeout=_TICK_SECONDS, return_when=FIRST_COMPLETED)
+        for future in finished:
+            task = running.pop(future)
+            error = future.exception() if not future.cancelled() else CancelledError()
+            if error is None:
+                yield future.result()
+                continue
+            usable = usable and not isinstance(error, MemoryError)
+            yield compare_tracks(str(melodies), task)
+        tick()
+    for task in waiting:
+        yield compare_tracks(str(melodies), task)
+        tick()
+    forget_melodies()
+
+
+def results(
+    tracks: Iterable[Track], ledger: Ledger, fingerprint: str, unread: dict[str, Done]
+) -> Iterator[Done]:
+    """Give the result of each track in order, as long as there is one.
+
+    Parameters
+    ----------
+    tracks : iterable of Track
+    ledger : Ledger
+    fingerprint : str
+    unread : dict of str to Done
+        By path, of files that have no checksum, or whose result will not last.
+
+    Yields
+    ------
+    Done
+        Under the track's own path; ends at the first track that has none.
+    """
+    for track in tracks:
+        done = unread.get(track.path)
+        if done is None and track.sha256:
+            done = ledger.result(track.key, fingerprint)
+        if done is None:
+            return
+        yield moved(done, track.path)
+
+
+def keep(ledger: Ledger, fingerprint: str, track: Track, done: Done, unread: dict[str, Done]) -> None:
+    """Store a result; what may be otherwise the next time is only remembered for this run."""
+    if track.sha256 and done.lasting:
+        ledger.keep(track.key, fingerprint, done)
+    else:
+        unread[track.path] = done

@@ -1,0 +1,405 @@
+"""A scan from the first look at its folders to the results.
+
+A session can be run again and again, for what arrives; what it needs to go on lies in its output
+folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from melodysim.batch import result_files
+from melodysim.batch.executors import ClusterPool, Pool
+from melodysim.batch.ledger import Done, Ledger
+from melodysim.batch.runner import (
+    Progress,
+    Track,
+    checked,
+    compared,
+    identified,
+    keep,
+    left_to_do,
+    results,
+)
+from melodysim.batch.takes import (
+    BYTES_PER_NOTE,
+    GROUPING,
+    TAKES_E_VALUE,
+    Alike,
+    find_alike,
+    packed_melodies,
+    takes,
+    unpacked_melody,
+)
+from melodysim.batch.tracks import Found, find_tracks
+from melodysim.batch.transcription_cache import Cache, default_cache_folder
+from melodysim.batch.worker import Plan, failed, fingerprint_of
+from melodysim.checking import require_references
+from melodysim.errors import ReadError
+from melodysim.judge.verdict import Rates
+from melodysim.library import Library
+from melodysim.library.rights import Territory
+from melodysim.util.atomic_files import make_folder, replaced, write_whole
+from melodysim.util.worker_processes import LocalPool
+
+LEDGER = "scan.db"
+SWEEP_EVERY = 200
+"""Tracks between looks at the size of the cache."""
+WORTH_WORKERS = 50
+"""Tracks to be compared with each other from which on workers are started for that alone."""
+HELD_PART = 0.5
+"""Share of a worker's memory that the melodies of all tracks may take; if it is not enough, tracks are
+compared by this process alone, which has no bound."""
+LINE_SECONDS = 1.0
+"""Between additions to the growing file of results."""
+WATCH_SECONDS = 5.0
+"""Between looks at the folders; a file must have stayed as it is from one look to the next."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is to be scanned, and how.
+
+    Attributes
+    ----------
+    places : tuple of Path
+        Folders, files, playlists.
+    listed : tuple of Path
+        Files from a list.
+    output : Path
+        Folder for the results.
+    library : Path or None
+        Reference library; None to compare the tracks with each other.
+    territory, top, rates
+        As in a check.
+    include, exclude : tuple of str
+        See `melodysim.batch.tracks.find_tracks`.
+    pages : bool
+        Whether to write a page a track, and an index.
+    groups : bool
+        Whether to find takes of one melody.
+    workers : int
+        Processes.
+    exhaustive : bool
+        Whether tracks are compared with every melody of the library, however many there are.
+    scheduler : str or None
+        Of a Dask cluster, to use instead.
+    spread : bool
+        Whether the parts of the library are spread over the workers of the cluster.
+    seconds : float
+        After which a track is given up.
+    megabytes : int
+        That a worker may take.
+    retries : int
+        For tracks whose worker died.
+    retry_failed : bool
+        Whether to try tracks again that failed so in an earlier run.
+    cache_bytes : int
+        Of transcriptions kept.
+    threads : int
+        For what this process itself does.
+    """
+
+    places: tuple[Path, ...]
+    listed: tuple[Path, ...]
+    output: Path
+    library: Path | None
+    territory: Territory
+    top: int
+    rates: Rates
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    pages: bool
+    groups: bool
+    workers: int
+    exhaustive: bool
+    scheduler: str | None
+    spread: bool
+    seconds: float
+    megabytes: int
+    retries: int
+    retry_failed: bool
+    cache_bytes: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a scan.
+
+    Attributes
+    ----------
+    answer : dict
+        As in ``summary.json``.
+    flagged : list of Done
+        Tracks to review or likely, in order.
+    """
+
+    answer: dict[str, Any]
+    flagged: list[Done]
+
+
+class Session:
+    """A scan; close it, since it holds processes and a file.
+
+    Parameters
+    ----------
+    settings : Settings
+    tick : callable
+        Called often with the progress, to show it.
+
+    Raises
+    ------
+    MelodysimError
+        If the library or the output folder cannot be used.
+    """
+
+    def __init__(self, settings: Settings, tick: Callable[[Progress], None]) -> None:
+        self.settings, self._tick = settings, tick
+        self._pool: Pool | None = None
+        self._library: Library | None = None
+        self._pages = settings.output / "tracks" if settings.pages else None
+        self._cache = Cache(default_cache_folder(), settings.cache_bytes)
+        self._open_library()
+        make_folder(settings.output)
+        self._ledger = Ledger(settings.output / LEDGER)  # held from here on: nobody else is at it
+        for torn in settings.output.glob(".*"):
+            torn.unlink(missing_ok=True)
+        if self._pages is not None:
+            make_folder(self._pages)
+            for torn in self._pages.glob(".*"):
+                torn.unlink(missing_ok=True)
+        self._cache.sweep()
+
+    def _open_library(self) -> None:
+        """Open the library as it is now, and plan the checks with it."""
+        s = self.settings
+        version, protected = "", b""
+        if s.library is not None:
+            self._library = Library(s.library, s.territory, exhaustive=s.exhaustive)
+            require_references(self._library)
+            version, protected = self._library.version, self._library.protected.tobytes()
+        plan = Plan(
+            None if self._library is None else str(self._library.path.absolute()),
+            s.territory,
+            s.top,
+            s.rates,
+            None if self._pages is None else str(self._pages.absolute()),
+            version,
+            "",
+            str(self._cache.folder),
+            self._cache.limit,
+            s.exhaustive,
+            s.spread,
+        )
+        self._fingerprint = fingerprint_of(plan, protected)
+        self._plan = replace(plan, mark=self._fingerprint[:6])
+
+    def close(self) -> None:
+        """Stop the workers, close the ledger."""
+        if self._pool is not None:
+            self._pool.stop()
+            self._pool = None
+        self._ledger.close()
+
+    def found(self) -> list[Found]:
+        """Look what there is.
+
+        Raises
+        ------
+        ReadError
+            If a place does not exist.
+        """
+        s = self.settings
+        return find_tracks(s.places, s.include, s.exclude, s.listed, s.output)
+
+    def run(self, found: list[Found]) -> Outcome:
+        """Check what there is to check, write the results, and give them."""
+        s, progress = self.settings, Progress(stage="hashing")
+
+        def hashed(done: int, of: int) -> None:
+            progress.done, progress.tracks = done, of
+            self._tick(progress)
+
+        tracks = identified(found, self._ledger, s.threads, hashed)
+        todo = left_to_do(tracks, self._ledger, self._fingerprint, self._pages, s.retry_failed)
+        unread = {t.path: failed(t.path, f"{t.path}: {t.why}", False) for t in tracks if t.why}
+        if todo:
+            done = len(tracks) - len(todo)
+            self._check(tracks, todo, unread, Progress("checking", len(tracks), done, done))
+        return self._finish(tracks, unread)
+
+    def _workers(self) -> Pool:
+        """Start the workers when there is something to do."""
+        s = self.settings
+        if self._pool is None:
+            if s.scheduler:
+                self._pool = ClusterPool(s.scheduler, s.retries)
+            else:
+                self._pool = LocalPool(s.workers, s.seconds, s.megabytes)
+        return self._pool
+
+    def _check(
+        self, tracks: list[Track], todo: list[Track], unread: dict[str, Done], progress: Progress
+    ) -> None:
+        """Have the workers check what is left, writing lines as far as results go without a gap."""
+        lines, written = result_files.Lines(self.settings.output / result_files.RESULTS), 0
+        last = time.monotonic()
+        for step in checked(self._workers(), self._plan, todo, self.settings.retries, progress):
+            if step is not None:
+                track, done = step
+                keep(self._ledger, self._fingerprint, track, done, unread)
+                progress.done += 1
+                progress.counts[done.level] += 1
+                if progress.done % SWEEP_EVERY == 0:
+                    self._cache.sweep()
+            elif time.monotonic() - last > LINE_SECONDS:
+                written += lines.write(self._results(tracks[written:], unread))
+                last = time.monotonic()
+            self._tick(progress)
+        lines.close()
+
+    def _results(self, tracks: list[Track], unread: dict[str, Done]) -> Iterator[Done]:
+        return results(tracks, self._ledger, self._fingerprint, unread)
+
+    def _finish(self, tracks: list[Track], unread: dict[str, Done]) -> Outcome:
+        """Write the results, from the ledger."""
+        place = self.settings.output
+        counts: Counter[str] = Counter()
+        errors: list[dict[str, str]] = []
+        flagged: list[Done] = []
+        with (
+            replaced(place / result_files.RESULTS) as temporary,
+            temporary.open("w", encoding="utf-8", newline="\n") as out,
+        ):
+            for done in self._results(tracks, unread):
+                out.write(result_files.line(done))
+                counts[done.level] += 1
+                if done.level == "error":
+                    errors.append({"source": done.path, "error": done.entry["error"]})
+                elif done.level in {"likely", "review"}:
+                    flagged.append(done)
+        groups, alike = self._groups(tracks, unread)
+        group_of = {path: number for number, group in enumerate(groups, 1) for path in group}
+        table = result_files.table(self._results(tracks, unread), group_of)
+        write_whole(place / result_files.TABLE, table.encode())
+        library = None
+        if self._library is not None:
+            library = {
+                "path": str(self._library.path),
+                "melodies": len(self._library),
+                "search": self._library.search,
+            }
+        answer = result_files.summary(counts, library, errors, groups, alike)
+        result_files.write_json(place / result_files.SUMMARY, answer)
+        if self._library is not None and self.settings.pages:
+            self._write_index(self._library, self._results(tracks, unread))
+        self._ledger.forget_all_but(self._fingerprint)
+        return Outcome(answer, flagged)
+
+    def _groups(
+        self, tracks: list[Track], unread: dict[str, Done]
+    ) -> tuple[list[list[str]], list[dict[str, Any]] | None]:
+        """Find takes of one melody, and without a library all tracks that share a passage."""
+        s, alone = self.settings, self._library is None
+        if not (s.groups or alone):
+            return [], None
+        threshold = max(s.rates.review if alone else 0.0, TAKES_E_VALUE)
+        paths, packed = [], []
+        digest = hashlib.sha256(repr((GROUPING, threshold)).encode())
+        for done in self._results(tracks, unread):
+            if done.melody:
+                paths.append(done.path)
+                packed.append(done.melody)
+                digest.update(hashlib.sha256(done.melody).digest())
+        # Comparing all with all takes a while, and most often nothing has changed.
+        kept = self._ledger.recall("alike", digest.hexdigest())
+        if kept is None:
+            pairs = self._alike(packed, threshold)
+            self._ledger.remember("alike", digest.hexdigest(), [list(astuple(pair)) for pair in pairs])
+        else:
+            pairs = [
+                Alike(a, b, e, n, share, (x, y), (v, w)) for a, b, e, n, share, (x, y), (v, w) in kept
+            ]
+        groups = [[paths[k] for k in group] for group in takes(pairs, len(paths))]
+        return groups, [result_files.alike_dict(pair, paths) for pair in pairs] if alone else None
+
+    def _alike(self, packed: list[bytes], threshold: float) -> list[Alike]:
+        """Compare tracks with each other, by the workers if there are several and enough to do."""
+        s, progress = self.settings, Progress("finding takes of one melody")
+
+        def told(done: int, of: int) -> None:
+            progress.done, progress.tracks = done, of
+            self._tick(progress)
+
+        melodies = [unpacked_melody(melody) for melody in packed]
+        several = s.scheduler is not None or s.workers > 1
+        held = BYTES_PER_NOTE * sum(map(len, melodies))
+        too_many = s.megabytes and held > s.megabytes * 1_000_000 * HELD_PART
+        if not several or too_many or (self._pool is None and len(melodies) < WORTH_WORKERS):
+            return find_alike(melodies, threshold, s.threads, told)
+        # Workers may be on other machines, which see this folder; they read it once.
+        place = (s.output / f".melodies-{secrets.token_hex(8)}").absolute()
+        write_whole(place, packed_melodies(packed))
+        try:
+            return find_alike(
+                melodies,
+                threshold,
+                progress=told,
+                spread=lambda tasks: compared(
+                    self._workers(), place, tasks, lambda: self._tick(progress)
+                ),
+            )
+        finally:
+            place.unlink(missing_ok=True)
+
+    def _write_index(self, library: Library, found: Iterator[Done]) -> None:
+        from melodysim.report.html.index import Row, index_html
+        from melodysim.report.html.track import Holdings
+
+        rows, linked = [], set()
+        for done in found:
+            linked.add(done.page)
+            closest = done.closest or {}
+            seconds = closest.get("seconds")
+            row = Row(
+                done.path,
+                done.level,
+                done.entry.get("probability"),
+                closest.get("e_value"),
+                closest.get("title") or done.entry.get("error", ""),
+                tuple(seconds) if seconds else None,
+                f"tracks/{quote(done.page)}" if done.page else None,
+            )
+            rows.append(row)
+        page = index_html(rows, Holdings.of(library), f"{len(rows):,} tracks", date.today())
+        write_whole(self.settings.output / "index.html", page.encode())
+        for old in (self.settings.output / "tracks").glob("*.html"):
+            if old.name not in linked:
+                old.unlink(missing_ok=True)
+
+    def arriving(self) -> Iterator[list[Found]]:
+        """Look again and again, and give what has come to rest whenever that has changed."""
+        before: dict[str, Found] = {}
+        given: list[Found] | None = None
+        while True:
+            try:
+                now = {file.path: file for file in self.found()}
+            except ReadError:
+                now = {}  # a folder may come back
+            resting = [file for path, file in now.items() if before.get(path) == file]
+            if resting and resting != given:
+                given = resting
+                self._open_library()  # it may have changed while nothing came
+                yield resting
+            before = now
+            time.sleep(WATCH_SECONDS)

@@ -1,0 +1,358 @@
+"""Takes of one melody among the tracks themselves: two runs of one prompt, a song and its remix.
+
+Every track's likeliest melody is matched, notes against notes, with those that share turns with it, by
+the same alignment that compares it with a library; the tracks themselves are the background. Two tracks
+are takes of one melody if chance hardly explains how much they share and if it is a good part of the
+shorter one. Tracks that share too few turns are not looked at: takes share many, and a collection of a
+hundred thousand would otherwise take hours.
+"""
+
+from __future__ import annotations
+
+import copy
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.intervals import MAX_INTERVAL, normalise
+from melodysim.library import Entry, Index, Reference
+from melodysim.library.index import packed_index
+from melodysim.library.rights import Rights
+from melodysim.melody import Melody, Piece
+from melodysim.search.pipeline import matches_below
+
+GROUPING = 4
+"""Raised whenever other groups may be found than before: what was remembered is stale."""
+TAKES_E_VALUE = 1e-4
+"""Takes of one melody are alike as unrelated tracks would be in one of ten thousand."""
+TAKES_SHARE = 0.3
+"""Share of the shorter melody's notes that takes have in common at least."""
+TURN_INTERVALS = 5
+"""Intervals in a row that make a turn, as in `melodysim.search`."""
+SHARED_TURNS, SHARED_PART = 2, 0.04
+"""Turns, and share of those of the track that has fewer, that two tracks must have in common to be
+compared. Of 100 pairs of versions of pop songs the least had 37 % in common, of 200 pairs of different
+songs one in ten had more than 4 %; a recording's transcribed line keeps fewer than a file of notes."""
+BACKGROUND = 150
+"""Tracks that chance is measured on."""
+NEIGHBOURS = 12
+"""Of the tracks that share a turn, those next in order that are paired: a turn that hundreds share
+links them in a chain, which is enough to group them."""
+MOST_ALIKE = 50
+"""Other tracks that a track is compared with."""
+AT_A_TIME = 8
+"""Tracks of a task: half a second of work."""
+BYTES_PER_NOTE = 160
+"""Memory that comparing takes at most, measured on 20,000 melodies of 300 notes: whoever compares holds
+them all."""
+
+
+def packed_melody(melody: Melody) -> bytes:
+    """Pack the notes of a melody."""
+    return struct.pack("<I", len(melody)) + zlib.compress(_content(melody))
+
+
+def _content(melody: Melody) -> bytes:
+    """Give the notes of a melody as bytes, the same on every machine."""
+    arrays = (melody.onset.astype("<f8"), melody.duration.astype("<f4"), melody.pitch.astype("<f4"))
+    return b"".join(array.tobytes() for array in arrays)
+
+
+def unpacked_melody(packed: bytes) -> Melody:
+    """Give the melody of `packed_melody`."""
+    count = struct.unpack("<I", packed[:4])[0]
+    content = zlib.decompress(packed[4:])
+    onset = np.frombuffer(content, "<f8", count)
+    duration = np.frombuffer(content, "<f4", count, 8 * count)
+    pitch = np.frombuffer(content, "<f4", count, 12 * count)
+    return Melody.from_notes(onset, duration, pitch)
+
+
+def packed_melodies(packed: list[bytes]) -> bytes:
+    """Put packed melodies into one file, for workers to read."""
+    return b"".join(struct.pack("<I", len(melody)) + melody for melody in packed)
+
+
+def unpacked_melodies(content: bytes) -> list[Melody]:
+    """Give the melodies of `packed_melodies`."""
+    melodies, at = [], 0
+    while at < len(content):
+        end = at + 4 + struct.unpack_from("<I", content, at)[0]
+        melodies.append(unpacked_melody(content[at + 4 : end]))
+        at = end
+    return melodies
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Two tracks that share a passage.
+
+    Attributes
+    ----------
+    one, other : int
+        Which tracks; `one` is the earlier in the list.
+    e_value : float
+        Unrelated tracks of this collection that would be as alike.
+    notes : int
+        That are aligned.
+    share : float
+        Of the shorter melody's notes.
+    seconds, other_seconds : (float, float)
+        Where.
+    """
+
+    one: int
+    other: int
+    e_value: float
+    notes: int
+    share: float
+    seconds: tuple[float, float]
+    other_seconds: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A part of the comparing.
+
+    Attributes
+    ----------
+    pairs : list of (int, list of int)
+        Melodies, each with the others that it is compared with.
+    e_value : float
+        Below which two are alike.
+    """
+
+    pairs: list[tuple[int, list[int]]]
+    e_value: float
+
+
+class Collection:
+    """Tracks' melodies as a library of their own (`melodysim.library.Shelf`).
+
+    Parameters
+    ----------
+    melodies : list of Melody
+        Each with at least two notes.
+    """
+
+    def __init__(self, melodies: list[Melody]) -> None:
+        self._melodies = melodies
+        self._index = packed_index((f"{k:08d}", melody) for k, melody in enumerate(melodies))
+        self._protected = np.ones(len(melodies), bool)
+        # By what they hold, not by where they stand: the order of the tracks must not matter.
+        contents = [zlib.crc32(_content(melody)) for melody in melodies]
+        self._sample = np.sort(np.argsort(contents, kind="stable")[:BACKGROUND]).astype(np.int64)
+        self._related = np.zeros(0, np.int64)
+
+    def _without(self, related: NDArray[np.int64]) -> Collection:
+        """Give the same with tracks left out of the background: a family is no measure of chance."""
+        other = copy.copy(self)
+        other._related = related
+        return other
+
+    @property
+    def index(self) -> Index:
+        """The packed melodies."""
+        return self._index
+
+    @property
+    def protected(self) -> NDArray[np.bool_]:
+        """All of them: any may be what another was taken from."""
+        return self._protected
+
+    @property
+    def backgrounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """No free ones, and those that chance is measured on."""
+        return np.zeros(0, np.int64), np.setdiff1d(self._sample, self._related)
+
+    @property
+    def comparisons(self) -> tuple[int, int]:
+        """No free ones; how many others a track is compared with."""
+        return 0, max(1, len(self._melodies) - 1)
+
+    def references(self, ids: list[str]) -> dict[str, Reference]:
+        """Give melodies by their number as text."""
+        return {
+            i: Reference(Entry(i, i, None, i, Rights("unknown")), self._melodies[int(i)]) for i in ids
+        }
+
+    def alike(self, task: Task, threads: int = 1) -> list[Alike]:
+        """Compare melodies of the collection with others of it.
+
+        Parameters
+        ----------
+        task : Task
+        threads : int, optional
+            Threads to use; the result does not depend on it.
+
+        Returns
+        -------
+        list of Alike
+            A pair may be there twice, found from either side.
+        """
+        found = []
+        for k, others in task.pairs:
+            melody, promising = self._melodies[k], np.array(others, np.int64)
+            piece = Piece(str(k), "notes", (melody,), melody.end)
+            shelf = self._without(np.append(promising, k))
+            for other, match in matches_below(piece, shelf, task.e_value, promising, threads).items():
+                share = match.notes / min(len(melody), len(self._melodies[other]))
+                spans = match.query.seconds, match.reference_span.seconds
+                spans = spans if k < other else spans[::-1]
+                found.append(
+                    Alike(min(k, other), max(k, other), match.e_value, match.notes, share, *spans)
+                )
+        return found
+
+
+def find_alike(
+    melodies: list[Melody],
+    e_value: float,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+    spread: Callable[[list[Task]], Iterator[list[Alike]]] | None = None,
+) -> list[Alike]:
+    """Find pairs of melodies that share a passage.
+
+    Parameters
+    ----------
+    melodies : list of Melody
+        Each with at least two notes.
+    e_value : float
+        Pairs below it are given.
+    threads : int, optional
+        Threads to use; the result does not depend on it.
+    progress : callable, optional
+        Called with how many melodies are done, of how many.
+    spread : callable, optional
+        Has each task done elsewhere, by `Collection.alike`, and gives what came of them in any order.
+
+    Returns
+    -------
+    list of Alike
+        By `one` and `other`, each pair once: with the better of its two E-values.
+    """
+    if len(melodies) < 2:
+        return []
+    others = [(k, found.tolist()) for k, found in promising_pairs(melodies).items()]
+    tasks = [Task(others[a : a + AT_A_TIME], e_value) for a in range(0, len(others), AT_A_TIME)]
+    if spread is None:
+        collection = Collection(melodies)
+        done: Iterable[list[Alike]] = (collection.alike(task, threads) for task in tasks)
+    else:
+        done = spread(tasks)
+    found = _copies(melodies)
+    for number, pairs in enumerate(done, 1):
+        found += pairs
+        if progress is not None:
+            progress(min(number * AT_A_TIME, len(others)), len(others))
+    best: dict[tuple[int, int], Alike] = {}
+    # The better one, whoever found it first.
+    for pair in sorted(found, key=_order):
+        best.setdefault((pair.one, pair.other), pair)
+    return list(best.values())
+
+
+def _order(pair: Alike) -> tuple[Any, ...]:
+    return pair.one, pair.other, pair.e_value, -pair.notes, pair.seconds, pair.other_seconds
+
+
+def _copies(melodies: list[Melody]) -> list[Alike]:
+    """Pair melodies that are the same to the bit, each with the next one."""
+    pairs = []
+    last: dict[bytes, int] = {}
+    for k, melody in enumerate(melodies):
+        content = _content(melody)
+        if content in last:
+            span = (float(melody.onset[0]), melody.end)
+            pairs.append(Alike(last[content], k, 0.0, len(melody), 1.0, span, span))
+        last[content] = k
+    return pairs
+
+
+def promising_pairs(melodies: list[Melody]) -> dict[int, NDArray[np.int64]]:
+    """Find melodies that share turns.
+
+    Parameters
+    ----------
+    melodies : list of Melody
+
+    Returns
+    -------
+    dict of int to ndarray of int64
+        Of each melody that shares enough turns with another: which others, at most `MOST_ALIKE`, those
+        with most turns in common.
+    """
+    turns = [_turns(melody) for melody in melodies]
+    owner = np.repeat(np.arange(len(turns)), [len(t) for t in turns])
+    turn = np.concatenate(turns) if turns else np.zeros(0, np.int64)
+    order = np.lexsort((owner, turn))
+    owner, turn = owner[order], turn[order]
+    pairs = []
+    for step in range(1, NEIGHBOURS + 1):
+        same = turn[step:] == turn[:-step]
+        pairs.append(owner[:-step][same] * len(melodies) + owner[step:][same])
+    found, shared = np.unique(np.concatenate(pairs), return_counts=True)
+    one, other = np.divmod(found, len(melodies))
+    size = np.array([len(t) for t in turns])
+    enough = np.maximum(SHARED_TURNS, SHARED_PART * np.minimum(size[one], size[other]))
+    one, other, shared = (column[shared >= enough] for column in (one, other, shared))
+    ends = np.concatenate([np.stack([one, other]), np.stack([other, one])], axis=1)
+    weight = np.concatenate([shared, shared])
+    order = np.lexsort((ends[1], -weight, ends[0]))
+    mine, theirs = ends[:, order]
+    if not len(mine):
+        return {}
+    starts = np.flatnonzero(np.diff(mine, prepend=-1))
+    return {
+        int(mine[a]): np.sort(theirs[a : min(b, a + MOST_ALIKE)])
+        for a, b in zip(starts, np.append(starts[1:], len(mine)), strict=True)
+    }
+
+
+def _turns(melody: Melody) -> NDArray[np.int64]:
+    """Give each turn of a melody a number, once; those of one or two pitches say nothing."""
+    interval = normalise(melody).interval.astype(np.int64)
+    if len(interval) < TURN_INTERVALS:
+        return np.zeros(0, np.int64)
+    rows = np.lib.stride_tricks.sliding_window_view(interval, TURN_INTERVALS)
+    told = (rows != 0).sum(axis=1) > TURN_INTERVALS // 2
+    size = 2 * MAX_INTERVAL + 1
+    return np.unique((rows[told] + MAX_INTERVAL) @ size ** np.arange(TURN_INTERVALS))
+
+
+def takes(pairs: list[Alike], tracks: int) -> list[list[int]]:
+    """Group tracks that are takes of one melody.
+
+    Parameters
+    ----------
+    pairs : list of Alike
+    tracks : int
+        How many there are.
+
+    Returns
+    -------
+    list of list of int
+        Groups of at least two, in order; whoever is a take of a member is a member.
+    """
+    parent = list(range(tracks))
+
+    def root(k: int) -> int:
+        while parent[k] != k:
+            parent[k] = parent[parent[k]]
+            k = parent[k]
+        return k
+
+    for pair in pairs:
+        if pair.e_value < TAKES_E_VALUE and pair.share >= TAKES_SHARE:
+            a, b = sorted((root(pair.one), root(pair.other)))
+            parent[b] = a
+    groups: dict[int, list[int]] = {}
+    for k in range(tracks):
+        groups.setdefault(root(k), []).append(k)
+    return [group for group in groups.values() if len(group) > 1]

@@ -1,0 +1,196 @@
+"""Finding tracks: in folders, in lists, in playlists; and what each is known by.
+
+A track is known by the SHA-256 of its bytes. Hashing a file again is spared where path, size and time
+of change are those of the last scan.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from melodysim.errors import ReadError
+from melodysim.readers.read import SUFFIXES
+
+PLAYLISTS = {".m3u", ".m3u8"}
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file that may be a track.
+
+    Attributes
+    ----------
+    path : str
+        As it is reported.
+    size : int
+        Bytes; -1 where it cannot be read.
+    stamp : str
+        Differs when the file may have changed: times of change and of its entry, and its number.
+    why : str
+        Why it cannot be a track, where that is known already.
+    """
+
+    path: str
+    size: int = -1
+    stamp: str = ""
+    why: str = ""
+
+
+def find_tracks(
+    places: Iterable[Path],
+    include: tuple[str, ...] = (),
+    exclude: tuple[str, ...] = (),
+    listed: Iterable[Path] = (),
+    output: Path | None = None,
+) -> list[Found]:
+    """Find the tracks that are meant.
+
+    Parameters
+    ----------
+    places : iterable of Path
+        Folders, which are searched with all below them (links to folders are not followed); files;
+        M3U playlists.
+    include, exclude : tuple of str
+        Shell patterns, whatever the case, for a file's path below its folder, or for its name. Without
+        `include`, all files of kinds that melodysim reads.
+    listed : iterable of Path
+        Files from a list. One that is not there is found too: its error is part of the result.
+    output : Path, optional
+        Folder of results, which holds no tracks.
+
+    Returns
+    -------
+    list of Found
+        By path, each once, by whatever name it was reached; also what could not be looked into.
+
+    Raises
+    ------
+    ReadError
+        If a place does not exist.
+    """
+    places = list(places)
+    require_places(places)
+    found: dict[str, Found] = {}
+
+    def add(files: Iterable[Found]) -> None:
+        for file in files:
+            found.setdefault(os.path.abspath(file.path), _named(file))  # noqa: PTH100 - as fast as can be
+
+    skipped = None if output is None else os.path.abspath(output)  # noqa: PTH100
+    for place in places:
+        if place.is_dir():
+            add(_below(place, include, exclude, skipped))
+        elif place.suffix.lower() in PLAYLISTS and place.is_file():
+            add(_stat(path) for path in _playlist(place) if not _excluded(path, exclude))
+        else:
+            add([_stat(place)])
+    add(_stat(path) for path in listed if not _excluded(path, exclude))
+    return sorted(found.values(), key=lambda file: file.path)
+
+
+def require_places(places: Iterable[Path]) -> None:
+    """Raise `ReadError` if a place does not exist; a link that leads nowhere does."""
+    for place in places:
+        if not place.exists() and not place.is_symlink():
+            raise ReadError(f"{place}: no such file or folder")
+
+
+def _named(file: Found) -> Found:
+    """Give a file with a name that can be written: one that is not Unicode is an error of its own."""
+    try:
+        file.path.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(file.path).decode("utf-8", errors="replace")
+        return Found(shown, why="its name is not Unicode (UTF-8); rename it")
+    return file
+
+
+def _below(
+    folder: Path, include: tuple[str, ...], exclude: tuple[str, ...], skipped: str | None
+) -> Iterator[Found]:
+    """Walk a folder."""
+    top = str(folder)
+    closed: list[OSError] = []
+    for place, folders, names in os.walk(top, onerror=closed.append):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and os.path.abspath(os.path.join(place, name)) != skipped  # noqa: PTH100, PTH118
+        )
+        for name in names:
+            path = os.path.join(place, name)  # noqa: PTH118 - a Path for each of 100,000 files is slow
+            inside = os.path.relpath(path, top).replace(os.sep, "/")
+            if not name.startswith(".") and _wanted(inside, name, include, exclude):
+                yield _described(path)
+    for error in closed:
+        yield Found(str(error.filename), why=f"the folder cannot be looked into ({error.strerror})")
+
+
+def _matches(inside: str, name: str, patterns: tuple[str, ...]) -> bool:
+    inside, name = inside.lower(), name.lower()
+    return any(
+        fnmatch.fnmatchcase(inside, p.lower()) or fnmatch.fnmatchcase(name, p.lower()) for p in patterns
+    )
+
+
+def _excluded(path: Path, exclude: tuple[str, ...]) -> bool:
+    return _matches(path.as_posix(), path.name, exclude)
+
+
+def _wanted(inside: str, name: str, include: tuple[str, ...], exclude: tuple[str, ...]) -> bool:
+    """Say whether a file below a folder is asked for."""
+    if include:
+        return _matches(inside, name, include) and not _matches(inside, name, exclude)
+    suffix = name[name.rfind(".") :].lower() if "." in name else ""
+    return suffix in SUFFIXES and not _matches(inside, name, exclude)
+
+
+def _playlist(path: Path) -> Iterator[Path]:
+    """Files of an M3U playlist, relative to where it lies; in UTF-8, or the Latin-1 of old ones."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ReadError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", errors="replace")
+    for line in text.splitlines():
+        entry = line.strip()
+        if entry and not entry.startswith("#"):
+            yield path.parent / entry
+
+
+def _stat(path: Path) -> Found:
+    """Describe a file that was named."""
+    return _described(str(path))
+
+
+def _described(path: str) -> Found:
+    """Describe a file; what is none (a pipe, a device) has no content to be known by."""
+    try:
+        state = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError) as error:
+        return Found(path, why=f"cannot be read ({getattr(error, 'strerror', error)})")
+    if not stat.S_ISREG(state.st_mode):
+        return Found(path, why="is not a regular file")
+    return Found(path, state.st_size, f"{state.st_mtime_ns}-{state.st_ctime_ns}-{state.st_ino}")
+
+
+def sha256_of(path: str) -> str:
+    """Give a file's checksum; empty where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with Path(path).open("rb", buffering=0) as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    except OSError:
+        return ""
+    return digest.hexdigest()

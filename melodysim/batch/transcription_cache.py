@@ -1,0 +1,134 @@
+"""Transcriptions on disk, so that a scan against another library need not listen again.
+
+One compressed file a recording, named by its content and by the version of what transcribes; written
+under a temporary name and renamed, so that processes may share the folder. What was used least lately
+is thrown away when the folder has grown too large. A file that cannot be read counts as not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import zipfile
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from melodysim.errors import MelodysimError
+from melodysim.melody import Heard, Melody, Piece
+from melodysim.transcribe.recording import TRANSCRIPTION
+from melodysim.util.atomic_files import write_whole
+
+DEFAULT_BYTES = 4_000_000_000
+"""About 8,000 tracks of 3 minutes."""
+_SWEPT_TO = 0.9
+
+
+class Cache:
+    """A folder of transcriptions.
+
+    Parameters
+    ----------
+    folder : Path
+        Is made when something is put in.
+    limit : int
+        Bytes that it may hold; 0 for no cache.
+    """
+
+    def __init__(self, folder: Path, limit: int = DEFAULT_BYTES) -> None:
+        self.folder, self.limit = folder, limit
+
+    def _place(self, sha256: str) -> Path:
+        return self.folder / sha256[:2] / f"{sha256}-{TRANSCRIPTION}.npz"
+
+    def get(self, sha256: str, source: str) -> Piece | None:
+        """Give the piece with this content, as if it had been read from `source`; None if not here."""
+        if not self.limit:
+            return None
+        place = self._place(sha256)
+        try:
+            with np.load(place) as stored:
+                piece = _piece(stored, sha256)
+            os.utime(place)
+        except (
+            OSError,
+            KeyError,
+            ValueError,
+            EOFError,
+            zipfile.BadZipFile,
+            zlib.error,
+            MelodysimError,
+        ):
+            return None
+        return replace(piece, source=source)
+
+    def put(self, piece: Piece) -> None:
+        """Keep a recording's transcription; where that is not possible, it is not kept."""
+        if not self.limit or piece.kind != "audio" or not piece.sha256:
+            return
+        arrays: dict[str, np.ndarray] = {"duration": np.array(piece.duration)}
+        voices = [melody.voice for melody in piece.melodies]
+        arrays["voices"] = np.frombuffer("\n".join(voices).encode(), np.uint8)
+        arrays["count"] = np.array(len(voices))
+        for k, melody in enumerate(piece.melodies):
+            for name in ("onset", "duration", "pitch", "confidence"):
+                arrays[f"{k}.{name}"] = getattr(melody, name)
+        if piece.heard is not None:
+            arrays["strength"], arrays["frame"] = piece.heard.strength, np.array(piece.heard.frame)
+        out = io.BytesIO()
+        np.savez_compressed(out, allow_pickle=False, **arrays)
+        place = self._place(piece.sha256)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(place, out.getvalue())
+        except (OSError, MelodysimError):
+            return  # a full disk or a read-only folder costs time, not results
+
+    def sweep(self) -> None:
+        """Throw away what was used least lately, if there is too much."""
+        if not self.limit:
+            return  # no cache for this scan is no reason to take it from others
+        try:
+            files = [(f.stat().st_mtime, f.stat().st_size, f) for f in self.folder.glob("*/*.npz")]
+        except OSError:
+            return
+        total = sum(size for _, size, _ in files)
+        if total <= self.limit:
+            return
+        for _, size, file in sorted(files, key=lambda entry: entry[0]):
+            if total <= self.limit * _SWEPT_TO:
+                return
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
+            total -= size
+
+
+def default_cache_folder() -> Path:
+    """Folder of the user's transcriptions."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("melodysim", appauthor=False) / "transcriptions"
+
+
+def _piece(stored: np.lib.npyio.NpzFile, sha256: str) -> Piece:
+    """Put a piece together from its arrays."""
+    voices = stored["voices"].tobytes().decode().split("\n")
+    melodies = tuple(
+        Melody.from_notes(
+            stored[f"{k}.onset"],
+            stored[f"{k}.duration"],
+            stored[f"{k}.pitch"],
+            stored[f"{k}.confidence"],
+            voices[k],
+        )
+        for k in range(int(stored["count"]))
+    )
+    heard = None
+    if "strength" in stored:
+        strength = stored["strength"]
+        strength.flags.writeable = False
+        heard = Heard(strength, float(stored["frame"]))
+    return Piece("", "audio", melodies, float(stored["duration"]), sha256=sha256, heard=heard)

@@ -1,0 +1,263 @@
+"""What a worker does: one track in, what came of it out.
+
+A worker opens the library once and keeps it. What goes in and out is plain and small, so that it can
+go to another process or another machine; a track is always read from its path.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from melodysim.batch.ledger import Done
+from melodysim.batch.takes import Alike, Collection, Task, packed_melody, unpacked_melodies
+from melodysim.batch.transcription_cache import Cache
+from melodysim.checking import RESULTS, TrackReport, check, require_melody
+from melodysim.errors import LibraryError, MelodysimError, MissingDependencyError
+from melodysim.judge.verdict import Rates
+from melodysim.library import Library
+from melodysim.library.rights import Territory
+from melodysim.melody import Piece
+from melodysim.readers.read import read
+from melodysim.report.json import track_dict
+from melodysim.transcribe.recording import TRANSCRIPTION
+from melodysim.util.atomic_files import file_stem, write_whole
+
+_LONGEST_NAME = 120
+"""Bytes of a track's own name in that of its page."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the tracks of a scan are checked.
+
+    Attributes
+    ----------
+    library : str or None
+        Path of the reference library; None to find melodies only.
+    territory : str
+        Whose terms of protection count.
+    top : int
+        Matches to report.
+    rates : Rates
+        Of false alarms.
+    pages : str or None
+        Folder to write a page a track to.
+    version : str
+        Of the library's content: a worker must not use another.
+    mark : str
+        Distinguishes pages of other libraries and options.
+    cache : str
+        Folder of transcriptions.
+    cache_bytes : int
+        That it may hold; 0 for none.
+    exhaustive : bool
+        Whether tracks are compared with every melody of the library.
+    spread : bool
+        Whether other workers of the cluster are asked for the parts of the library.
+    """
+
+    library: str | None
+    territory: Territory
+    top: int
+    rates: Rates
+    pages: str | None
+    version: str
+    mark: str
+    cache: str
+    cache_bytes: int
+    exhaustive: bool = False
+    spread: bool = False
+
+
+def fingerprint_of(plan: Plan, protected: bytes) -> str:
+    """Name everything besides a track's content that its result depends on.
+
+    Parameters
+    ----------
+    plan : Plan
+    protected : bytes
+        Which of its melodies are protected today: licences run out, and terms end with a year.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+    """
+    parts = (
+        RESULTS, TRANSCRIPTION, plan.version, hashlib.sha256(protected).hexdigest(), plan.territory,
+        plan.top, plan.rates.likely, plan.rates.review, plan.library is None, plan.exhaustive,
+    )  # fmt: skip
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) -> Done:
+    """Check one track.
+
+    Parameters
+    ----------
+    plan : Plan
+    path, sha256 : str
+        The track, and its checksum; empty where it could not be read.
+    place : str, optional
+        Its absolute path.
+
+    Returns
+    -------
+    Done
+        With an error in its entry if the track cannot be read or has no melody.
+
+    Raises
+    ------
+    MissingDependencyError
+        If an optional package is needed: that is no property of the track.
+    LibraryError
+        If the library cannot be used, or is not the one that the scan began with.
+    """
+    # A worker of a cluster has a working folder of its own.
+    where = str(Path(path).absolute()) if place is None else place
+    try:
+        piece = replace(_read(plan, where, sha256), source=path)
+        if plan.library is None:
+            require_melody(piece)
+            report = TrackReport(path, piece)
+        else:
+            with _asked(plan) as library:
+                report = check(piece, library, plan.top, plan.rates, threads=1)
+    except (MissingDependencyError, LibraryError):
+        raise
+    except MelodysimError as error:
+        why = str(error).replace(where, path)
+        return replace(failed(path, why, False), lasting=not isinstance(error.__cause__, OSError))
+    done = _done(plan, path, report, where)
+    # The file may have been replaced since it was hashed: then this is not the result of that content.
+    return replace(done, lasting=not sha256 or piece.sha256 == sha256)
+
+
+def compare_tracks(melodies: str, task: Task) -> list[Alike]:
+    """Do a part of the comparing of tracks with each other.
+
+    Parameters
+    ----------
+    melodies : str
+        Path of a file of their melodies (`melodysim.batch.takes.packed_melodies`), whose name is
+        used for no others.
+    task : Task
+
+    Returns
+    -------
+    list of Alike
+    """
+    return _collection(melodies).alike(task)
+
+
+def forget_melodies() -> None:
+    """Let go of the melodies of `compare_tracks`."""
+    _collection.cache_clear()
+
+
+def failed(path: str, why: str, worker: bool) -> Done:
+    """Make the result of a track that could not be checked."""
+    entry = track_dict(TrackReport(path, error=why))
+    return Done(path, entry, "error", failed=worker)
+
+
+def moved(done: Done, path: str) -> Done:
+    """Give a result as that of a file with the same content at another path."""
+    if done.path == path:
+        return done
+    entry = done.entry | {"source": path}
+    if "error" in entry:
+        entry["error"] = entry["error"].replace(done.path, path)
+    return replace(done, path=path, entry=entry)
+
+
+def _read(plan: Plan, path: str, sha256: str) -> Piece:
+    """Read a track, or take its transcription from the cache."""
+    cache = Cache(Path(plan.cache), plan.cache_bytes)
+    piece = cache.get(sha256, path) if sha256 else None
+    if piece is None:
+        piece = read(path, threads=1)
+        cache.put(piece)
+    return piece
+
+
+@contextmanager
+def _asked(plan: Plan) -> Iterator[Library]:
+    """Open the library, on this worker or on all of them."""
+    assert plan.library is not None
+    library = _library(plan.library, plan.territory, plan.version, plan.exhaustive)
+    if not plan.spread:
+        yield library
+        return
+    from distributed import worker_client
+
+    with worker_client() as client:  # gives this worker's place to others while it waits for them
+        yield library.spread_over(client)
+
+
+@functools.lru_cache(maxsize=2)
+def _library(path: str, territory: Territory, version: str, exhaustive: bool) -> Library:
+    library = Library(path, territory, exhaustive=exhaustive)
+    if library.version != version:
+        raise LibraryError(f"{path}: has been changed during the scan; run the same command again")
+    return library
+
+
+@functools.lru_cache(maxsize=1)
+def _collection(melodies: str) -> Collection:
+    return Collection(unpacked_melodies(Path(melodies).read_bytes()))
+
+
+def _done(plan: Plan, path: str, report: TrackReport, where: str) -> Done:
+    """Sum up a report, and write its page."""
+    assert report.piece is not None
+    melody = packed_melody(report.piece.melodies[0])
+    if report.verdict is None:
+        lines = [
+            {"voice": m.voice, "notes": len(m), "confidence": round(float(np.mean(m.confidence)), 3)}
+            for m in report.piece.melodies
+        ]
+        entry = {
+            "source": path,
+            "sha256": report.piece.sha256,
+            "kind": report.piece.kind,
+            "duration": round(report.piece.duration, 3),
+            "title": report.piece.title,
+            "melodies": lines,
+        }
+        return Done(path, entry, "melody", melody=melody)
+    closest = None
+    if report.closest is not None:
+        closest = {
+            "title": report.closest.reference.title,
+            "e_value": float(f"{report.closest.e_value:.4g}"),
+            "seconds": [round(s, 3) for s in report.closest.query.seconds],
+        }
+    page = None
+    if plan.pages is not None and plan.library is not None:
+        page = page_name(path, report.piece.sha256, plan.mark)
+        _write_page(plan, report, Path(plan.pages) / page, Path(where))
+    return Done(path, track_dict(report), report.verdict.level, closest, page, melody=melody)
+
+
+def page_name(path: str, sha256: str, mark: str) -> str:
+    """Name a track's page: its own name, and enough of its checksum and of what it was checked with."""
+    stem = file_stem(path).encode()[:_LONGEST_NAME].decode(errors="ignore")
+    return re.sub(r"\.+", ".", f"{stem}-{sha256[:12]}-{mark}.html")
+
+
+def _write_page(plan: Plan, report: TrackReport, place: Path, recording: Path) -> None:
+    from melodysim.report.html.track import Holdings, track_html
+
+    assert plan.library is not None
+    holdings = Holdings.of(_library(plan.library, plan.territory, plan.version, plan.exhaustive))
+    write_whole(place, track_html(report, holdings, plan.rates, date.today(), recording).encode())

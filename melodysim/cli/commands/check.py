@@ -1,0 +1,136 @@
+"""``melodysim check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from melodysim.cli import shared
+
+if TYPE_CHECKING:
+    from melodysim.checking import TrackReport
+    from melodysim.judge.verdict import Rates
+    from melodysim.library import Library
+
+
+@click.command()
+@click.argument("tracks", nargs=-1, required=True, type=shared.PATH)
+@shared.library_option
+@click.option(
+    "--top", type=click.IntRange(1, 10_000), default=10, show_default=True,
+    help="Matches to report for each track, significant or not.",
+)  # fmt: skip
+@shared.territory_option
+@shared.exhaustive_option
+@shared.verdict_options
+@shared.evidence_option
+@shared.output_options("text", "json", "csv", "html")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    tracks: tuple[Path, ...],
+    library_path: Path | None,
+    top: int,
+    territory: Any,
+    exhaustive: bool,
+    fail_on: str,
+    likely_rate: float,
+    review_rate: float,
+    evidence: Path | None,
+    form: str,
+    output: Path | None,
+    quiet: bool,
+) -> None:
+    """Say of each TRACK whether it follows a melody that somebody owns.
+
+    A track is a recording (wav, flac, ogg, mp3; m4a with an extra), a MIDI file, or a score
+    (MusicXML, ABC, kern). "clear", "review" or "likely" says whether a mechanical licence is likely
+    to be needed for a melody of the library.
+
+    \b
+    $ melodysim check song.mp3
+    song.mp3
+      LIKELY: a mechanical licence is likely to be needed  (probability 0.99…)
+        • 22 notes from 0:41 to 0:53 follow “…”, 3 semitones higher; …
+
+    With --format html the report is a page with notation, piano rolls and sound in it, which opens from
+    disk. Where --output ends in .html it is that one file; else, and for several tracks, it is a folder
+    for an index and their pages.
+
+    \b
+    $ melodysim check song.mp3 --format html --output report.html
+    $ melodysim check album/*.mp3 --format html --output album-report
+
+    Exit status: 0, or 1 if a track is at or above --fail-on, or 2 if one could not be read.
+    """
+    from melodysim.checking import TrackReport, check
+    from melodysim.errors import MelodysimError
+    from melodysim.library import Library
+    from melodysim.readers.read import read
+
+    rates = shared.make_rates(likely_rate, review_rate)
+    cores = shared.threads()
+    path = shared.library_path_or_default(library_path)
+    library = Library(path, territory, exhaustive=exhaustive)
+    pages = None
+    single = output is None or (output.suffix.lower() in {".html", ".htm"} and not output.is_dir())
+    if form == "html" and not (single and len(tracks) == 1):
+        from melodysim.report.html.page_folder import Pages
+
+        if output is None or single:
+            raise click.UsageError("--format html of several tracks needs a folder: --output DIR")
+        pages = Pages(output, library, rates)
+    reports: list[TrackReport] = []
+    with shared.progress("checking", quiet) as update:
+        for number, track in enumerate(tracks):
+            update(number, len(tracks), track.name)
+            try:
+                report = check(read(track, cores), library, top, rates, cores)
+                if pages is not None:
+                    pages.add(report)
+                if evidence:
+                    shared.write_evidence(evidence, report, number + 1 if len(tracks) > 1 else None)
+                reports.append(report)
+            except MelodysimError as error:
+                if len(tracks) == 1 and form in {"text", "html"}:
+                    raise
+                reports.append(TrackReport(str(track), error=str(error)))
+                if pages is not None:
+                    pages.add(reports[-1])
+    if pages is not None:
+        pages.finish()
+    else:
+        shared.deliver(_written(reports, library, form, output, rates), output)
+    if any(report.error for report in reports):
+        if form != "text":
+            for report in reports:
+                if report.error:
+                    click.echo(f"melodysim: {report.error}", err=True)
+        ctx.exit(2)
+    ctx.exit(int(shared.failed([r.verdict.level for r in reports if r.verdict], fail_on)))
+
+
+def _written(
+    reports: list[TrackReport], library: Library, form: str, output: Path | None, rates: Rates
+) -> str:
+    """Write reports in the form that was asked for."""
+    if form == "json":
+        from melodysim.report.json import checks_json
+
+        return checks_json(reports, str(library.path), len(library), library.search)
+    if form == "html":
+        from datetime import date
+
+        from melodysim.report.html.track import Holdings, track_html
+
+        return track_html(reports[0], Holdings.of(library), rates, date.today())
+    if form == "csv":
+        from melodysim.report.csv import checks_csv
+
+        return checks_csv(reports)
+    from melodysim.report.text import print_checks
+
+    seeded = len(library) if library.search == "seeds" else 0
+    return shared.rendered(lambda console: print_checks(console, reports, seeded), output)

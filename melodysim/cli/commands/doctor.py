@@ -1,0 +1,89 @@
+"""``melodysim doctor``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+from pathlib import Path
+
+import click
+
+import melodysim
+from melodysim.cli import shared
+
+_PACKAGES = {
+    "numpy": ("always", ""),
+    "numba": ("always", ""),
+    "symusic": ("MIDI", ""),
+    "music21": ("MusicXML, kern, the built-in melodies", "pip install 'melodysim[score]'"),
+    "soundfile": ("wav, flac, ogg, mp3", "pip install 'melodysim[audio]'"),
+    "soxr": ("recordings", "pip install 'melodysim[audio]'"),
+    "onnxruntime": ("recordings", "pip install 'melodysim[audio]'"),
+    "onnx": ("recordings", "pip install 'melodysim[audio]'"),
+    "basic-pitch": ("recordings: the notes", "pip install --no-deps basic-pitch==0.4.0"),
+    "torchfcpe": ("recordings: the voice", "pip install --no-deps torchfcpe==0.0.4"),
+    "av": ("m4a, aac, webm", "pip install 'melodysim[m4a]'"),
+    "matplotlib": ("--plot", "pip install 'melodysim[plot]'"),
+    "jinja2": ("HTML reports", "pip install 'melodysim[report]'"),
+    "verovio": ("HTML reports: the notation", "pip install 'melodysim[report]'"),
+    "starlette": ("serve", "pip install 'melodysim[serve]'"),
+    "uvicorn": ("serve", "pip install 'melodysim[serve]'"),
+}
+"""What each package is for, and how to get it."""
+
+
+@click.command()
+@shared.library_option
+@shared.output_options("text", "json")
+def command(library_path: Path | None, form: str, output: Path | None, quiet: bool) -> None:
+    """Say what is installed, which formats and models work, and how to get the rest."""
+    from melodysim.align import kernels
+    from melodysim.errors import MelodysimError
+    from melodysim.library.store import Store
+    from melodysim.transcribe.basic_pitch import model_path
+    from melodysim.transcribe.fcpe import weights_path
+
+    packages = {}
+    for name, (purpose, remedy) in _PACKAGES.items():
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            version = None
+        packages[name] = {"version": version, "for": purpose, "remedy": None if version else remedy}
+    path = shared.library_path_or_default(library_path)
+    library: dict[str, object] = {"path": str(path)}
+    try:
+        with Store(path) as store:
+            library["melodies"] = store.count()
+    except MelodysimError as error:
+        library["error"] = str(error)
+    models = {}
+    for name, find in (("notes", model_path), ("voice", weights_path)):
+        try:
+            models[name] = str(find())
+        except MelodysimError as error:
+            models[name] = str(error)
+    if form == "json":
+        answer = {
+            "schema": 1,
+            "melodysim": melodysim.__version__,
+            "python": platform.python_version(),
+            "packages": packages,
+            "models": models,
+            "kernels": kernels.description(),
+            "library": library,
+        }
+        shared.deliver(json.dumps(answer, ensure_ascii=False, indent=1) + "\n", output)
+        return
+    lines = [f"melodysim {melodysim.__version__}, Python {platform.python_version()}", ""]
+    for name, facts in packages.items():
+        state = f"{facts['version']}" if facts["version"] else "missing"
+        lines.append(f"  {name:<13}{state:<12}{facts['for']}")
+        if facts["remedy"]:
+            lines.append(f"  {'':<25}→ {facts['remedy']}")
+    lines += ["", *(f"  {name + ' model':<13}{path}" for name, path in models.items())]
+    lines += [f"  kernels      {kernels.description()}"]
+    held = library.get("error") or f"{library['path']} ({library['melodies']:,} melodies)"
+    lines += [f"  library      {held}"]
+    shared.deliver("\n".join(lines) + "\n", output)

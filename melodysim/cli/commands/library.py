@@ -1,0 +1,430 @@
+"""``melodysim library``: the reference library."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from melodysim.cli import shared
+from melodysim.errors import counted
+from melodysim.library.rights import STATUSES, Rights, check_rights, effective
+from melodysim.util.atomic_files import make_folder, write_whole
+
+if TYPE_CHECKING:
+    from melodysim.library.importers import ImportResult
+
+
+@click.group()
+def command() -> None:
+    """Make, fill and look after the reference library.
+
+    The library is one file. `init` fills it with some 12,700 public-domain folk tunes, `import` adds
+    what you are worried about: the works you represent, chart melodies, a generator's training set.
+    Every melody has a rights status; only melodies in copyright or of unknown status raise a verdict.
+    """
+
+
+def _report(result: ImportResult, path: Path, form: str, output: Path | None) -> str:
+    if form == "json":
+        failed = [{"source": source, "error": error} for source, error in result.failed]
+        answer = {
+            "schema": 1,
+            "imported": result.imported,
+            "unchanged": result.unchanged,
+            "duplicates": result.duplicates,
+            "skipped": result.skipped,
+            "failed": failed,
+        }
+        return json.dumps(answer, ensure_ascii=False, indent=1) + "\n"
+    lines = [f"{counted(result.imported, 'melody', 'melodies')} imported into {path}"]
+    if result.unchanged:
+        lines.append(
+            f"{counted(result.unchanged, 'file was', 'files were')} there already, unchanged, and so "
+            "are their rights (`melodysim library rights` changes them)"
+        )
+    if result.duplicates:
+        lines.append(
+            f"{counted(result.duplicates, 'file is', 'files are')} the same, byte for byte, as one "
+            "that is there already, and so are their rights"
+        )
+    if result.skipped:
+        lines.append(f"{result.skipped:,} of too few notes to be recognised were passed over")
+    lines += [f"failed: {error}" for _, error in result.failed]
+    return "\n".join(lines) + "\n"
+
+
+def _finish(
+    ctx: click.Context, result: ImportResult, path: Path, form: str, output: Path | None
+) -> None:
+    """Report an import; build what checks need, so that the first check does not wait for it."""
+    from melodysim.library import Library
+
+    if result.imported:
+        Library(path)
+    for public in result.sets:
+        click.echo(f"{public.name} ({public.home}): {public.licence}", err=True)
+    shared.deliver(_report(result, path, form, output), output)
+    if result.failed:
+        ctx.exit(2)
+
+
+@command.command()
+@shared.library_option
+@shared.output_options("text", "json")
+@click.pass_context
+def init(
+    ctx: click.Context, library_path: Path | None, form: str, output: Path | None, quiet: bool
+) -> None:
+    """Fill a library with the public-domain tunes that come with music21.
+
+    The Essen folk songs, O'Neill's, Ryan's and Aird's collections and the Nottingham tunes, some
+    12,700 in all: a background of what melodies have in common, and a first library to check with.
+    Running it again changes nothing.
+    """
+    from melodysim.library.importers import builtin_folder, import_builtin
+    from melodysim.library.store import Store
+
+    path = shared.library_path_or_default(library_path)
+    builtin_folder()  # before there is a library that would stay empty
+    with (
+        shared.progress("reading tune books", quiet) as update,
+        Store(path, create=True) as store,
+    ):
+        result = import_builtin(store, update)
+    _finish(ctx, result, path, form, output)
+
+
+@command.command("import")
+@click.argument("paths", nargs=-1, type=shared.PATH)
+@click.option(
+    "--from-daw", "projects", multiple=True, type=shared.PATH, metavar="PROJECT",
+    help="A project of a workstation (.dawproject, .als): every track is a melody.",
+)  # fmt: skip
+@click.option(
+    "--rights",
+    type=click.Choice(STATUSES),
+    default="unknown",
+    show_default=True,
+    help="Rights status of the new melodies.",
+)
+@click.option("--title", help="Title, instead of what the files say; not for sets and exports.")
+@click.option("--creator", help="Composer or artist, instead; not for sets and exports.")
+@click.option("--holder", help="Who holds the rights.")
+@click.option("--published", type=int, help="Year of first publication.")
+@click.option("--died", type=int, help="Year in which the last of the authors died.")
+@shared.library_option
+@shared.output_options("text", "json")
+@click.pass_context
+def import_(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    projects: tuple[Path, ...],
+    rights: Any,
+    title: str | None,
+    creator: str | None,
+    holder: str | None,
+    published: int | None,
+    died: int | None,
+    library_path: Path | None,
+    form: str,
+    output: Path | None,
+    quiet: bool,
+) -> None:
+    """Import melodies from files and folders: MIDI, projects, scores, recordings, tables.
+
+    A melody's id is its file's path relative to the folder that you name. Importing a file again
+    changes nothing unless its contents have changed; the same file at another place is passed over.
+    A file that cannot be read does not stop the rest; an import that was stopped goes on where it was.
+    Exit status: 0, or 2 if a file could not be read.
+
+    Tables: CSV with the columns onset, duration (seconds) and pitch (MIDI note number), beat (onset in
+    quarter notes) if you have it, and id, title and creator where one file holds many melodies; or
+    JSON, a list of {"id", "title", "creator", "notes": [[onset, duration, pitch], ...]}.
+
+    A folder that `library export` wrote is known by its index.csv: its melodies keep their ids, titles
+    and rights; --rights and the like only fill in what it does not say.
+
+    Public sets are recognised by what they look like, and their licences told: POP909, the Lakh MIDI
+    Dataset, The Session (tunes.json or .csv), Hooktheory lead sheets (Hooktheory.json.gz), RISM
+    (MARCXML with incipits). Whether a composition is free is another question: say so with --rights.
+
+    \b
+    $ melodysim library import catalogue/ --rights in-copyright --holder "My Music Ltd"
+    $ melodysim library import TheSession-data/json/tunes.json
+    """
+    from melodysim.errors import ReadError
+    from melodysim.library.importers import import_paths
+    from melodysim.library.store import Store
+
+    paths += projects
+    if not paths:
+        raise click.UsageError("name files or folders to import")
+    path = shared.library_path_or_default(library_path)
+    missing = [p for p in paths if not p.exists()]
+    if missing:
+        raise ReadError(f"{missing[0]}: no such file or folder")
+    terms = check_rights(Rights(rights, holder=holder, published=published, died=died))
+    with shared.progress("importing", quiet) as update, Store(path, create=True) as store:
+        result = import_paths(
+            store,
+            paths,
+            terms,
+            title,
+            creator,
+            update,
+        )
+    _finish(ctx, result, path, form, output)
+
+
+def _entry_rows(entries: list) -> list[dict[str, Any]]:
+    from melodysim.report.json import entry_dict
+
+    return [entry_dict(entry) | {"notes": entry.notes} for entry in entries]
+
+
+@command.command("list")
+@click.argument("text", required=False)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
+@shared.library_option
+@shared.output_options("text", "json")
+def list_(
+    text: str | None,
+    limit: int,
+    library_path: Path | None,
+    form: str,
+    output: Path | None,
+    quiet: bool,
+) -> None:
+    """List melodies, or those with TEXT in their id, title or creator."""
+    from melodysim.library.store import Store
+
+    with Store(shared.library_path_or_default(library_path)) as store:
+        entries, total = store.entries(text, limit), store.count()
+    if form == "json":
+        answer = {"schema": 1, "melodies": total, "entries": _entry_rows(entries)}
+        shared.deliver(json.dumps(answer, ensure_ascii=False, indent=1) + "\n", output)
+        return
+    from rich.cells import cell_len
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    longest = max((cell_len(e.id) for e in entries), default=2)
+    table.add_column("id", no_wrap=True, min_width=longest)  # there to be copied, so never cut
+    for name, least in (("title", 0), ("creator", 0), ("notes", 5), ("rights", 13)):
+        table.add_column(name, overflow="ellipsis", no_wrap=True, min_width=least, max_width=34)
+    for e in entries:
+        cells = (e.id, e.title, e.creator or "", str(e.notes), effective(e.rights).status)
+        table.add_row(*map(escape, cells))
+    width = longest + 2 * 34 + 5 + 13 + 8
+    shared.deliver(shared.rendered(lambda console: console.print(table), output, width), output)
+    if not entries and not quiet:
+        click.echo(f"nothing found among {total:,}", err=True)
+    if len(entries) == limit and not quiet:
+        click.echo(f"the first {limit} of {total:,}; --limit shows more", err=True)
+
+
+@command.command()
+@click.argument("identity", metavar="ID")
+@shared.library_option
+@shared.output_options("text", "json")
+def show(identity: str, library_path: Path | None, form: str, output: Path | None, quiet: bool) -> None:
+    """Show one melody: where it is from, whose it is, and its notes."""
+    from melodysim.errors import LibraryError
+    from melodysim.intervals import estimate_key, semitones
+    from melodysim.library.store import Store
+    from melodysim.report.passage import note_name
+
+    path = shared.library_path_or_default(library_path)
+    with Store(path) as store:
+        melody = store.melody(identity)
+        entry = store.entries_by_id([identity]).get(identity)
+    if entry is None:
+        raise LibraryError(f"{path}: no melody with id {identity!r}")
+    row = {"schema": 1} | _entry_rows([entry])[0] | {"key": estimate_key(melody)}
+    if form == "json":
+        row["melody"] = {
+            "onset": melody.onset.round(6).tolist(),
+            "duration": melody.duration.round(6).tolist(),
+            "pitch": melody.pitch.tolist(),
+        }
+        shared.deliver(json.dumps(row, ensure_ascii=False, indent=1) + "\n", output)
+        return
+    row = {name: value for name, value in row.items() if name not in {"schema", "rights"}}
+    lines = [f"{name:<12}{value}" for name, value in row.items() if value is not None]
+    today = replace(entry, rights=effective(entry.rights))
+    lines += [f"{'rights':<12}{today.rights.meaning}"]
+    known = _entry_rows([today])[0]["rights"]
+    lines += [f"{'  ' + name:<12}{value}" for name, value in known.items() if name != "status"]
+    names = [note_name(int(p)) for p in semitones(melody.pitch)]
+    lines += ["", *(" ".join(names[i : i + 16]) for i in range(0, len(names), 16))]
+    shared.deliver("\n".join(lines) + "\n", output)
+
+
+@command.command("rights")
+@click.argument("identities", metavar="[ID]...", nargs=-1)
+@click.option("--status", type=click.Choice(STATUSES), help="What holds from now on.")
+@click.option("--holder", help="Who holds the rights.")
+@click.option("--iswc", help="International Standard Musical Work Code.")
+@click.option("--published", type=int, help="Year of first publication.")
+@click.option("--died", type=int, help="Year in which the last of the authors died.")
+@click.option("--expires", metavar="YYYY-MM-DD", help="Last day of a licence that you hold.")
+@click.option("--note", help="Anything else, such as a licence number.")
+@click.option("--csv", "table", type=shared.PATH, help="Take many from a CSV file instead.")
+@shared.library_option
+def rights_(
+    identities: tuple[str, ...],
+    status: Any,
+    holder: str | None,
+    iswc: str | None,
+    published: int | None,
+    died: int | None,
+    expires: str | None,
+    note: str | None,
+    table: Path | None,
+    library_path: Path | None,
+) -> None:
+    """Set the rights of melodies: of the IDs that you name, or of all in a CSV file.
+
+    What you do not name stays as it is. From years of publication and death melodysim works out where
+    a tune is free (`check --territory`); a licence counts until the day on which it expires.
+
+    \b
+    $ melodysim library rights hook.mid --status licensed --expires 2027-12-31
+    $ melodysim library rights --csv rights.csv
+
+    The CSV file has a line of column names: id, and any of status, holder, iswc, published, died,
+    expires, note. An empty cell means that it is not known. All of it is taken, or, if a line is
+    wrong, nothing. `melodysim library export` writes such a file, index.csv, to begin with.
+    """
+    from melodysim.errors import LibraryError
+    from melodysim.library.rights_table import read_list
+    from melodysim.library.store import Store
+
+    path = shared.library_path_or_default(library_path)
+    given = {
+        "status": status, "holder": holder, "iswc": iswc, "published": published, "died": died,
+        "expires": expires, "note": note,
+    }  # fmt: skip
+    named = {name: value for name, value in given.items() if value is not None}
+    if table is not None:
+        if identities or named:
+            raise click.UsageError("give either IDs and what holds of them, or --csv, not both")
+        rows = [(row.id, row.rights) for row in read_list(table)]
+    elif not identities or not named:
+        raise click.UsageError("give IDs and what holds of them, such as --status, or --csv FILE")
+    else:
+        rows = [(identity, named) for identity in identities]
+    with Store(path, writable=True) as store, store.transaction():
+        entries = store.entries_by_id(identity for identity, _ in rows)
+        missing = [identity for identity, _ in rows if identity not in entries]
+        if missing:
+            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+            raise LibraryError(
+                f"{path}: no melody with id {', '.join(map(repr, missing[:3]))}{more}; nothing was "
+                "changed; `melodysim library list TEXT` finds ids"
+            )
+        for identity, fields in rows:
+            rights = check_rights(replace(entries[identity].rights, **fields))
+            store.set_rights(identity, rights)
+    click.echo(f"rights set: {len(rows):,}", err=True)
+    today = date.today().isoformat()
+    past = [i for i, fields in rows if (fields.get("expires") or today) < today]
+    if past:
+        click.echo(f"of these, the licence has run out already: {', '.join(past[:3])}", err=True)
+
+
+@command.command()
+@click.argument("identities", metavar="ID...", nargs=-1, required=True)
+@shared.library_option
+def remove(identities: tuple[str, ...], library_path: Path | None) -> None:
+    """Take melodies out of the library."""
+    from melodysim.library.store import Store
+
+    path = shared.library_path_or_default(library_path)
+    with Store(path, writable=True) as store, store.transaction():
+        for identity in identities:
+            store.remove(identity)
+    click.echo(f"{counted(len(identities), 'melody', 'melodies')} removed", err=True)
+
+
+@command.command()
+@click.argument("folder", type=shared.PATH)
+@click.option("--text", help="Only melodies with this in their id, title or creator.")
+@shared.library_option
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks.")
+def export(folder: Path, text: str | None, library_path: Path | None, quiet: bool) -> None:
+    """Write melodies to FOLDER: a MIDI and a CSV file each, and index.csv over all.
+
+    For other programs, for a spreadsheet, and for other libraries: `melodysim library import FOLDER`
+    gives every melody the id, title and rights that it had. index.csv, edited, is what `melodysim
+    library rights --csv` takes.
+    """
+    import re
+
+    from melodysim.library.rights_table import index_text
+    from melodysim.library.store import Store
+    from melodysim.report.note_files import csv_text, midi_bytes
+
+    with Store(shared.library_path_or_default(library_path)) as store:
+        entries = store.entries(text)
+        names = [
+            f"{number:06d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', entry.id)[:80]}"
+            for number, entry in enumerate(entries)
+        ]
+        make_folder(folder)
+        with shared.progress("exporting", quiet) as update:
+            for number, (name, entry) in enumerate(zip(names, entries, strict=True)):
+                update(number, len(entries), entry.title)
+                melody = store.melody(entry.id)
+                write_whole(folder / f"{name}.mid", midi_bytes([melody]))
+                write_whole(folder / f"{name}.csv", csv_text(melody).encode())
+        index = index_text(zip(names, entries, strict=True))
+        write_whole(folder / "index.csv", index.encode())
+    if not quiet:
+        click.echo(f"{counted(len(entries), 'melody', 'melodies')} written to {folder}", err=True)
+
+
+@command.command()
+@shared.library_option
+@click.option("-q", "--quiet", is_flag=True, help="No remarks.")
+def compact(library_path: Path | None, quiet: bool) -> None:
+    """Pack the library anew, in as few parts as can be.
+
+    What checks read is packed beside the library in parts of up to 100,000 melodies. Melodies that come
+    later go into parts of their own, and what was removed stays in its part until a quarter of it is
+    gone: many imports leave many parts, which cost a little time each. Results do not change.
+    """
+    from melodysim.library.index_files import compact as pack
+    from melodysim.library.store import Store
+
+    path = shared.library_path_or_default(library_path)
+    with Store(path) as store:
+        before, after = pack(store)
+    if not quiet:
+        click.echo(f"{path}: {after} part{'s' * (after != 1)}, {before} before", err=True)
+
+
+@command.command()
+@shared.library_option
+@shared.output_options("text", "json")
+def stats(library_path: Path | None, form: str, output: Path | None, quiet: bool) -> None:
+    """Say what the library holds: melodies, notes, rights, collections."""
+    from melodysim.library.store import Store
+
+    path = shared.library_path_or_default(library_path)
+    with Store(path) as store:
+        numbers = store.statistics()
+    if form == "json":
+        answer = {"schema": 1, "path": str(path), **numbers}
+        shared.deliver(json.dumps(answer, ensure_ascii=False, indent=1) + "\n", output)
+        return
+    lines = [str(path)]
+    for group, counts in numbers.items():
+        lines += ["", group, *(f"  {count:>9,}  {name}" for name, count in counts.items())]
+    shared.deliver("\n".join(lines) + "\n", output)

@@ -1,0 +1,268 @@
+"""``melodysim scan``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from melodysim.cli import shared
+from melodysim.errors import ReadError
+from melodysim.util.text import printable
+
+if TYPE_CHECKING:
+    from melodysim.batch.runner import Progress
+    from melodysim.batch.session import Outcome, Settings
+
+LINE_SECONDS = 60.0
+"""Between lines of progress where there is no terminal."""
+SLOW_SECONDS = 20.0
+"""After which a track is named that a worker is at."""
+
+
+@click.command()
+@click.argument("places", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
+@shared.library_option
+@click.option(
+    "-o",
+    "--output",
+    type=shared.PATH,
+    default=Path("melodysim-scan"),
+    show_default=True,
+    help="Folder for the results, and for what is needed to go on.",
+)
+@click.option("--include", multiple=True, metavar="GLOB", help="Only files like this, such as '*.mp3'.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="No files like this, such as 'demos/*'.")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Processes. Default: one a core.")
+@click.option("--scheduler", metavar="ADDRESS", help="Use a Dask cluster, such as tcp://10.0.0.1:8786.")
+@click.option(
+    "--spread", is_flag=True,
+    help="Spread a library that is larger than a machine over the workers of the cluster.",
+)  # fmt: skip
+@shared.exhaustive_option
+@click.option("--html", is_flag=True, help="Write a page a track, and an index over them.")
+@click.option(
+    "--against-each-other",
+    is_flag=True,
+    help="Compare the tracks with each other instead of with a library.",
+)
+@click.option("--groups/--no-groups", default=True, show_default=True, help="Find takes of one melody.")
+@click.option("--watch", is_flag=True, help="Go on with what arrives, until Ctrl-C.")
+@click.option("--retry-failed", is_flag=True, help="Try tracks again that could not be checked.")
+@click.option(
+    "--retries", type=click.IntRange(0, 10), default=1, show_default=True,
+    help="How often a track is tried again whose worker died.",
+)  # fmt: skip
+@click.option(
+    "--time-limit", type=click.FloatRange(0.1), default=900.0, show_default=True,
+    help="Seconds after which a track is given up, and its worker killed.",
+)  # fmt: skip
+@click.option(
+    "--memory", type=click.IntRange(0), default=4000, show_default=True,
+    help="Megabytes of data that a worker may take; 0 for no limit.",
+)  # fmt: skip
+@click.option(
+    "--cache-megabytes", type=click.IntRange(0), default=4000, show_default=True,
+    help="Size of the transcriptions kept on disk, so that another scan need not listen again.",
+)  # fmt: skip
+@click.option(
+    "--top", type=click.IntRange(1, 10_000), default=10, show_default=True,
+    help="Matches to report for each track.",
+)  # fmt: skip
+@shared.territory_option
+@shared.verdict_options
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="How to write the summary to standard output.",
+)  # fmt: skip
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks.")
+@click.pass_context
+def command(ctx: click.Context, places: tuple[Path, ...], **options: Any) -> None:
+    """Check all tracks in PLACES: folders, files, M3U playlists; - reads a list from standard input.
+
+    Writes to --output as results come: results.jsonl, a line a track in the order of their paths; at
+    the end summary.csv and summary.json, and with --html an index and a page a track. Stop it whenever
+    you like: the same command goes on where it was. What has not changed (the track's content, the
+    library, the options) is never checked again; moving or renaming a file costs nothing.
+
+    \b
+    $ melodysim scan album/ --html
+    $ find . -name '*.mp3' -newer last-night | melodysim scan - --output new
+    $ melodysim scan renders/ --against-each-other
+
+    Exit status: 0, or 1 if a track is at or above --fail-on, or 2 if one could not be read.
+    """
+    from melodysim.batch.session import Session
+    from melodysim.batch.tracks import require_places
+
+    settings = _settings(places, **options)
+    require_places(settings.places)  # before anything is written
+    watch, quiet = options["watch"], options["quiet"]
+    status, idle = 0, False
+    with _shown(quiet) as tick:
+        session = Session(settings, tick)
+        try:
+            if watch:
+                idle = True
+                for arrived in session.arriving():
+                    idle = False
+                    status = _told(session.run(arrived), settings, **options)
+                    idle = True
+            found = session.found()
+            if not found:
+                named = ", ".join(map(str, settings.places)) or "the list"
+                chosen = " that --include and --exclude leave" if settings.include else ""
+                raise ReadError(f"{named}: no track of a kind that melodysim reads{chosen}")
+            status = _told(session.run(found), settings, **options)
+        except KeyboardInterrupt:
+            if not idle:
+                status = 130
+                words = "stopped; what is done is kept, and the same command goes on where it was"
+                click.echo(f"melodysim: {words}", err=True)
+        finally:
+            session.close()
+    ctx.exit(status)
+
+
+def _settings(places: tuple[Path, ...], **options: Any) -> Settings:
+    """Make settings of what was asked for."""
+    from melodysim.batch.session import Settings
+
+    named = [place for place in places if str(place) != "-"]
+    listed: list[Path] = []
+    if not places:
+        raise click.UsageError("name folders, files or playlists; - reads a list from standard input")
+    if len(named) < len(places):
+        given = sys.stdin.buffer.read().splitlines()
+        listed = [Path(os.fsdecode(line)) for line in given if line.strip()]
+    alone = options["against_each_other"]
+    if alone and options["html"]:
+        raise click.UsageError("--html shows matches with a library, not --against-each-other")
+    if options["spread"] and not options["scheduler"]:
+        raise click.UsageError("--spread needs a cluster: --scheduler ADDRESS")
+    cores = shared.threads()
+    return Settings(
+        places=tuple(named),
+        listed=tuple(listed),
+        output=options["output"],
+        library=None if alone else shared.library_path_or_default(options["library_path"]),
+        territory=options["territory"],
+        top=options["top"],
+        rates=shared.make_rates(options["likely_rate"], options["review_rate"]),
+        include=options["include"],
+        exclude=options["exclude"],
+        pages=options["html"],
+        groups=options["groups"],
+        workers=options["workers"] or cores,
+        exhaustive=options["exhaustive"],
+        scheduler=options["scheduler"],
+        spread=options["spread"],
+        seconds=options["time_limit"],
+        megabytes=options["memory"],
+        retries=options["retries"],
+        retry_failed=options["retry_failed"],
+        cache_bytes=options["cache_megabytes"] * 1_000_000,
+        threads=min(options["workers"] or cores, cores),
+    )
+
+
+def _told(found: Outcome, settings: Settings, form: str, fail_on: str, **_: Any) -> int:
+    """Print the summary, and give the exit status."""
+    if form == "json":
+        from melodysim.report.json import json_text
+
+        shared.deliver(json_text(found.answer), None)
+    else:
+        from melodysim.report.text import print_scan
+
+        rows = [(done.path, done.level, done.closest or {}) for done in found.flagged]
+        shared.deliver(
+            shared.rendered(lambda c: print_scan(c, found.answer, rows, settings.output), None), None
+        )
+    levels = [level for level, count in found.answer["verdicts"].items() if count]
+    return 2 if found.answer["errors"] else int(shared.failed(levels, fail_on))
+
+
+@contextmanager
+def _shown(quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """Show progress: a bar on a terminal, a line a minute elsewhere."""
+    if quiet:
+        yield lambda progress: None
+        return
+    if not sys.stderr.isatty():
+        last = time.monotonic()
+
+        def line(progress: Progress) -> None:
+            nonlocal last
+            if time.monotonic() - last >= LINE_SECONDS:
+                last = time.monotonic()
+                words = f"{progress.stage} {progress.done:,} of {progress.tracks:,}"
+                click.echo(f"melodysim: {', '.join([words, *_words(progress)])}", err=True)
+
+        yield line
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    bar = Bar(
+        SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=20),
+        MofNCompleteColumn(), TextColumn("{task.fields[words]}", markup=False),
+        console=shared.stderr_console(), transient=True,
+    )  # fmt: skip
+    task = bar.add_task("", total=None, words="")
+    running = False
+
+    def redraw(progress: Progress) -> None:
+        nonlocal running
+        if not running:
+            bar.start()
+            running = True
+        words = ", ".join(_words(progress))
+        bar.update(
+            task,
+            description=progress.stage,
+            completed=progress.done,
+            total=progress.tracks,
+            words=words,
+        )
+        if progress.done >= progress.tracks:  # out of the way of what is printed next
+            bar.stop()
+            running = False
+
+    try:
+        yield redraw
+    finally:
+        bar.stop()
+
+
+def _words(progress: Progress) -> list[str]:
+    """Say how far a scan is: rate, time left, verdicts, and the track that takes longest."""
+    now = time.monotonic()
+    spent, done = now - progress.began, progress.done - progress.before
+    parts = []
+    if done and spent > 1:
+        rate = done / spent
+        left = (progress.tracks - progress.done) / rate
+        parts += [f"{rate * 3600:,.0f}/h", f"{_duration(left)} left"]
+    parts += [f"{count:,} {level}" for level, count in sorted(progress.counts.items()) if count]
+    if progress.running:
+        path, since = min(progress.running.items(), key=lambda item: item[1])
+        if now - since > SLOW_SECONDS:
+            parts.append(f"slow: {printable(Path(path).name)[:30]} ({now - since:.0f} s)")
+    return parts
+
+
+def _duration(seconds: float) -> str:
+    """Give a time in two units."""
+    minutes = int(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d}" if minutes < 48 * 60 else f"{minutes // 1440} days"

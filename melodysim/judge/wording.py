@@ -1,0 +1,202 @@
+"""Verdicts and matches in words that a musician understands: the one place that words them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from melodysim.melody import Piece
+from melodysim.search.e_values import SMALLEST_BACKGROUND
+from melodysim.search.match import Match
+from melodysim.search.pipeline import DESCRIBED
+
+HEADLINES = {
+    "clear": "CLEAR: no protected melody in the library is followed",
+    "review": "REVIEW: listen to the passage below before you release",
+    "likely": "LIKELY: a mechanical licence is likely to be needed",
+}
+PAIR_HEADLINES = {
+    "clear": "CLEAR: the first work follows the second no more closely than chance explains",
+    "review": "REVIEW: the works share a passage; listen to it",
+    "likely": "LIKELY: the first work follows the second; a mechanical licence is likely to be needed",
+}
+SURE = 0.5
+"""Confidence from which a transcribed note counts as heard."""
+_PLACES_IN_TEXT = 4
+HEARD_ENOUGH = 0.4
+"""Share of a recording below which the reader is warned: most of 28 real recordings have more."""
+
+
+def describe(match: Match, unrelated: str = "tracks", explained: bool = False) -> str:
+    """Say in a sentence what follows what, where, and how surely.
+
+    Parameters
+    ----------
+    match : Match
+    unrelated : str, optional
+        What else might have been alike by chance.
+    explained : bool, optional
+        Whether chance explains the match: then it is not said to be a tune or a passage of one.
+
+    Returns
+    -------
+    str
+    """
+    begin, end = match.query.seconds
+    by = f" by {match.reference.creator}" if match.reference.creator else ""
+    verb = "follow" if match.evidence == "notes" else "are heard as in"
+    return (
+        f"{match.notes} notes from {clock(begin)} to {clock(end)} {verb} “{match.reference.title}”{by}"
+        f", {transposed(match.transposition)}{'' if match.in_time else ', in another rhythm'}"
+        f"; {chance(match.e_value, unrelated)}."
+        f"{'' if explained else likeness_words(match)}"
+        f"{rarity_words(match) if unrelated == 'tracks' else ''}{recurrence_words(match)}"
+    )
+
+
+def likeness_words(match: Match) -> str:
+    """Say whether most of the melody follows, or a passage of it; nothing of what chance explains."""
+    if match.e_value >= DESCRIBED:
+        return ""
+    kind = "the same tune" if match.likeness == "tune" else "a passage"
+    much = f": {match.share:.0%} of the shorter melody" if match.evidence == "notes" else ""
+    return f" It is {kind}{much}."
+
+
+def recurrence_words(match: Match) -> str:
+    """Say when else the passage comes; nothing where it comes once."""
+    others = [clock(begin) for begin, _ in match.places if begin != match.query.seconds[0]]
+    if not others:
+        return ""
+    if len(others) > _PLACES_IN_TEXT:
+        return f" It also comes {len(others)} more times, first at {others[0]}: a refrain."
+    when = f"{', '.join(others[:-1])} and {others[-1]}" if others[1:] else others[0]
+    return f" It also comes at {when}{': a refrain' if others[1:] else ''}."
+
+
+def place_words(match: Match, bar: float | None) -> str:
+    """Say in which track and bars of a project a passage lies; nothing of other tracks."""
+    if bar is None or match.query.beats is None:
+        return ""
+    first, last = (int(beat // bar) + 1 for beat in match.query.beats)
+    bars = f"bar {first}" if first == last else f"bars {first} to {last}"
+    return f" It lies in track “{match.voice}”, {bars}."
+
+
+def rarity_words(match: Match) -> str:
+    """Say how common the rarest turn of a passage is; empty where that is not known."""
+    if match.turn is None or match.turn.references < SMALLEST_BACKGROUND:
+        return ""
+    turn = match.turn
+    if turn.melodies <= 1:
+        return f" Its rarest turn occurs in no other of {turn.references:,} melodies."
+    return f" Its rarest turn occurs in {turn.melodies:,} of {turn.references:,} melodies."
+
+
+def what_was_heard(piece: Piece) -> str:
+    """Say how much of the track had a melody in it, and so what a verdict speaks of."""
+    melody = piece.melodies[0]
+    name = melody.voice or "melody"
+    if piece.kind == "audio":
+        share = melody_share(piece)
+        if share < HEARD_ENOUGH:
+            return (
+                f"A melody was heard in only {share:.0%} of the track: what the rest holds was not "
+                "checked, and is not said to be clear."
+            )
+        return f"A melody was heard in {share:.0%} of the track; only that was checked."
+    if len(piece.melodies) == 1:
+        return f"The melody checked is “{name}” ({len(melody)} notes)."
+    return (
+        f"{len(piece.melodies)} voices were checked as melodies, “{name}” ({len(melody)} notes) "
+        "before the others."
+    )
+
+
+def melody_share(piece: Piece) -> float:
+    """Share of a recording in which its likeliest line is more likely right than not, 0..1."""
+    melody = piece.melodies[0]
+    sure = melody.confidence >= SURE
+    return min(1.0, float(melody.duration[sure].sum()) / max(piece.duration, 1e-9))
+
+
+def free_words(match: Match) -> str:
+    """Say why a work is free to use."""
+    status = match.reference.rights.status
+    return {"public-domain": "in the public domain", "own": "your own"}.get(status, status)
+
+
+def clock(seconds: float) -> str:
+    """Time as minutes and seconds: ``1:05``.
+
+    Examples
+    --------
+    >>> clock(65.4)
+    '1:05'
+    """
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def transposed(semitones: int) -> str:
+    """Name a transposition.
+
+    Examples
+    --------
+    >>> transposed(3), transposed(-12), transposed(0)
+    ('3 semitones higher', 'an octave lower', 'at the same pitch')
+    """
+    if semitones == 0:
+        return "at the same pitch"
+    size, where = abs(semitones), "higher" if semitones > 0 else "lower"
+    if size % 12 == 0:
+        return f"{'an octave' if size == 12 else f'{size // 12} octaves'} {where}"
+    return f"{size} semitone{'' if size == 1 else 's'} {where}"
+
+
+def chance(e_value: float, unrelated: str = "tracks") -> str:
+    """Say an E-value in words.
+
+    Examples
+    --------
+    >>> chance(0.00025), chance(3.0)
+    ('chance does so in 1 of 4,000 unrelated tracks', 'chance does so about 3 times in any track')
+    """
+    return f"chance does so {how_often(e_value, unrelated)}"
+
+
+def how_often(e_value: float, unrelated: str = "tracks") -> str:
+    """Say how often chance does what has this E-value.
+
+    Examples
+    --------
+    >>> how_often(0.00025), how_often(3.0)
+    ('in 1 of 4,000 unrelated tracks', 'about 3 times in any track')
+    >>> how_often(0.7, "pairs of works")  # one comparison each: no more than all of them
+    'in most unrelated pairs of works'
+    """
+    if e_value >= 0.5 and unrelated != "tracks":
+        return f"in most unrelated {unrelated}"
+    if e_value >= 0.5:
+        times = round(e_value)
+        count = "once" if times <= 1 else f"{times:,} times"
+        return f"about {count} in any track"
+    if e_value < 1e-9:
+        return f"in fewer than 1 of a billion unrelated {unrelated}"
+    return f"in 1 of {_rounded(1 / e_value):,} unrelated {unrelated}"
+
+
+def _rounded(value: float) -> int:
+    """Round to two digits."""
+    digits = max(0, int(np.floor(np.log10(value))) - 1)
+    return round(value / 10**digits) * 10**digits
+
+
+def odds(e_value: float, unrelated: str = "tracks") -> str:
+    """Give an E-value in the width of a table cell."""
+    if e_value >= 0.5 and unrelated != "tracks":
+        return "most pairs"
+    if e_value >= 1000:
+        return "every track"
+    if e_value >= 0.5:
+        return f"{e_value:,.0f} a track"
+    exponent = f"{1 / e_value:.0e}".replace("e+0", "e").replace("e+", "e") if e_value > 0 else "∞"
+    return f"1 in {1 / e_value:,.0f}" if e_value > 1e-5 else f"1 in {exponent}"

@@ -1,0 +1,291 @@
+"""The packed parts of a library on disk: made from the database, kept, and brought up to date.
+
+They are a cache. A folder beside the library holds a file a part, one that numbers the references
+through, and a manifest that names them and the content of the database that they were made of. Melodies
+that came later go into a new part; what was taken out is left out of the numbering; small parts are put
+together as more come in. Files are written to a temporary name and renamed, and never changed; the
+manifest comes last. Where the library's folder is not writable, the user's cache folder is used, and if
+that fails too the parts live in memory only.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.align.surprisal import Rarity
+from melodysim.errors import MelodysimError
+from melodysim.library.index import Index, Order, order_shards, sample_references
+from melodysim.library.rights import Territory
+from melodysim.library.shard import MOST, Shard, open_shard, pack_shard, write_shard
+from melodysim.library.store import Store
+from melodysim.util.array_files import map_arrays, write_arrays
+from melodysim.util.atomic_files import write_whole
+
+FORMAT = 6
+"""Raised whenever the arrays, or how they are worked out, change."""
+SMALL = 5_000
+"""Melodies below which a part is made anew together with those that came since."""
+DEAD = 0.25
+"""Share of a part's melodies that were taken out, from which on it is made anew."""
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)
+"""What a file that is torn, foreign or not there gives rise to."""
+_STALE_SECONDS = 86_400.0
+_ORDER = ("shard", "local", "length", "key")
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """Which files there are, and of what content."""
+
+    format: int
+    content: str
+    parts: tuple[str, ...]
+    order: str
+
+
+def load_index(store: Store) -> Index:
+    """Open the packed parts of a library, after bringing them up to date.
+
+    Parameters
+    ----------
+    store : Store
+        Open.
+
+    Returns
+    -------
+    Index
+    """
+    content = store.version()
+    for folder in _folders(store.path):
+        index = _open(folder, content)
+        if index is not None:
+            return index
+    for folder in _folders(store.path):
+        try:
+            return _refresh(folder, store, content)
+        except (MelodysimError, OSError):
+            continue
+    shards = list(_packed(store, store.serials()))
+    return Index(shards, order_shards(shards))
+
+
+def compact(store: Store) -> tuple[int, int]:
+    """Make the packed parts anew, as few as can be.
+
+    Returns
+    -------
+    (int, int)
+        Parts before and after.
+
+    Raises
+    ------
+    MelodysimError
+        If they can be written nowhere.
+    """
+    failed: Exception | None = None
+    for folder in _folders(store.path):
+        manifest = _manifest(folder)
+        try:
+            index = _refresh(folder, store, store.version(), afresh=True)
+        except (MelodysimError, OSError) as error:
+            failed = failed or error
+            continue
+        return len(manifest.parts) if manifest else 0, len(index.parts)
+    raise MelodysimError(f"{store.path}: its packed parts can be written nowhere ({failed})")
+
+
+def _folders(path: Path) -> Iterator[Path]:
+    """Where the parts may be, the best place first."""
+    yield path.with_name(path.name + ".index")
+    from platformdirs import user_cache_path
+
+    yield (
+        user_cache_path("melodysim")
+        / f"{path.stem}-{zlib.crc32(str(path.absolute()).encode()):08x}.index"
+    )
+
+
+def _manifest(folder: Path) -> _Manifest | None:
+    """Read the manifest, if there is one."""
+    try:
+        said: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())
+        return _Manifest(said["format"], said["content"], tuple(said["parts"]), said["order"])
+    except _DAMAGED:
+        return None
+
+
+def _write_manifest(folder: Path, manifest: _Manifest) -> None:
+    """Say what there is; from here on it counts."""
+    write_whole(folder / "manifest.json", json.dumps(asdict(manifest)).encode())
+
+
+def _open(folder: Path, content: str) -> Index | None:
+    """Map the parts, if they are there, whole and of this content."""
+    manifest = _manifest(folder)
+    if manifest is None or (manifest.format, manifest.content) != (FORMAT, content):
+        return None
+    try:
+        shards = [open_shard(folder / name) for name in manifest.parts]
+        return Index(shards, _open_order(folder / manifest.order))
+    except _DAMAGED:
+        return None
+
+
+def _open_order(path: Path) -> Order:
+    arrays, _ = map_arrays(path)
+    pitch, timing = (
+        tuple(arrays[f"rarity.{kind}{k}"] for k in range(3)) for kind in ("pitch", "timing")
+    )
+    rarity = Rarity(pitch, timing, arrays["rarity.displacement"])
+    return Order(**{name: arrays[name] for name in _ORDER}, rarity=rarity)
+
+
+def _write_order(path: Path, order: Order) -> None:
+    arrays = {name: getattr(order, name) for name in _ORDER}
+    arrays |= {f"rarity.pitch{k}": table for k, table in enumerate(order.rarity.pitch)}
+    arrays |= {f"rarity.timing{k}": table for k, table in enumerate(order.rarity.timing)}
+    write_arrays(path, arrays | {"rarity.displacement": order.rarity.displacement})
+
+
+def _refresh(folder: Path, store: Store, content: str, *, afresh: bool = False) -> Index:
+    """Bring the parts up to date, and open them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.with_name(folder.name + ".npz").unlink(missing_ok=True)  # of versions before 0.1
+    manifest = _manifest(folder)
+    live = store.serials()
+    known = None if manifest is None or afresh else _known(folder, manifest)
+    if manifest is not None and known is not None and np.array_equal(known, live):
+        # The notes are as they were; it is rights or titles that changed.
+        _write_manifest(folder, replace(manifest, content=content))
+        index = _open(folder, content)
+        if index is not None:
+            return index
+    kept = [] if afresh or manifest is None else list(_kept(folder, manifest, live))
+    known = np.concatenate([np.zeros(0, np.int64), *(shard.serial for _, shard in kept)])
+    names = [name for name, _ in kept]
+    for shard in _packed(store, live[~np.isin(live, known)]):
+        names.append(f"part-{secrets.token_hex(6)}.bin")
+        write_shard(folder / names[-1], shard)
+        del shard
+    shards = [open_shard(folder / name) for name in names]
+    order = f"order-{secrets.token_hex(6)}.bin"
+    _write_order(folder / order, order_shards(shards, live))
+    _write_manifest(folder, _Manifest(FORMAT, content, tuple(names), order))
+    _sweep(folder, manifest, {*names, order})
+    return Index(shards, _open_order(folder / order))
+
+
+def _known(folder: Path, manifest: _Manifest) -> NDArray[np.int64] | None:
+    """Find the serials of the references that a manifest's files hold, increasing."""
+    index = _open(folder, manifest.content)
+    return None if index is None else np.sort(index.serials)
+
+
+def _kept(folder: Path, manifest: _Manifest, live: NDArray[np.int64]) -> Iterator[tuple[str, Shard]]:
+    """Open the parts that may stay as they are."""
+    if manifest.format != FORMAT:
+        return
+    for name in manifest.parts:
+        try:
+            shard = open_shard(folder / name)
+        except _DAMAGED:
+            continue
+        alive = int(np.isin(shard.serial, live).sum())
+        if alive >= SMALL and alive > (1 - DEAD) * len(shard):
+            yield name, shard
+
+
+def _packed(store: Store, serials: NDArray[np.int64]) -> Iterator[Shard]:
+    """Pack melodies of the store into parts of at most `MOST`."""
+    parts = -(-len(serials) // MOST)
+    for part in np.array_split(serials, parts) if parts else ():
+        yield pack_shard(store.melodies_of(part))
+
+
+def _sweep(folder: Path, before: _Manifest | None, used: set[str]) -> None:
+    """Remove files that nothing names any more: those of the manifest before, and old leftovers."""
+    replaced = set() if before is None else {*before.parts, before.order}
+    now = time.time()
+    for path in folder.iterdir():
+        if path.name in used or path.name == "manifest.json" or path.name.startswith("rights-"):
+            continue
+        try:
+            if path.name in replaced or now - path.stat().st_mtime > _STALE_SECONDS:
+                path.unlink()
+        except OSError:  # mapped by another process, where the system keeps such files
+            continue
+
+
+def protection(
+    store: Store, index: Index, territory: Territory
+) -> tuple[NDArray[np.bool_], tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Find which references are protected, and which of either kind are the background of a query.
+
+    Parameters
+    ----------
+    store : Store
+        Open.
+    index : Index
+        Of the same library.
+    territory : {"anywhere", "us", "eu", "uk", "life+50"}
+
+    Returns
+    -------
+    ndarray of bool, shape (references,)
+        Whether each is in copyright, or not known to be free, today.
+    (ndarray of int64, ndarray of int64)
+        References that stand for the free ones and for the protected ones.
+    """
+    content, today = store.version(), date.today().isoformat()
+    name = f"rights-{territory}.bin"
+    for folder in _folders(store.path):
+        try:
+            arrays, note = map_arrays(folder / name)
+            manifest = _manifest(folder)
+            if manifest is None or note["order"] != manifest.order:
+                continue
+            if note["content"] == content and note["from"] <= today <= note["until"]:
+                protected = arrays["protected"].view(np.bool_)
+                if len(protected) == len(index):
+                    return protected, (arrays["free"], arrays["bound"])
+        except _DAMAGED:
+            continue
+    serials, until = store.protected(territory)
+    protected = np.isin(index.serials, serials)
+    free, bound = (sample_references(index.order.key, kind) for kind in (~protected, protected))
+    note = {"content": content, "from": today, "until": until.isoformat()}
+    for folder in _folders(store.path):
+        manifest = _manifest(folder)
+        if manifest is not None and manifest.content == content:
+            note["order"] = manifest.order
+            try:
+                write_arrays(
+                    folder / name,
+                    {"protected": protected.view(np.uint8), "free": free, "bound": bound},
+                    note,
+                )
+            except MelodysimError:
+                continue
+            break
+    return protected, (free, bound)
+
+
+def part_files(store: Store) -> list[Path]:
+    """List the files of a library's parts, in their order; none if they live in memory only."""
+    content = store.version()
+    for folder in _folders(store.path):
+        manifest = _manifest(folder)
+        if manifest is not None and (manifest.format, manifest.content) == (FORMAT, content):
+            return [folder / name for name in manifest.parts]
+    return []

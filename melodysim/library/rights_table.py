@@ -1,0 +1,163 @@
+"""Lists of melodies as CSV: rights in bulk, and the index of an exported library."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from melodysim.errors import ReadError, RightsError
+from melodysim.library.rights import Rights, check_rights
+from melodysim.library.store import Entry
+from melodysim.util.text import cell, uncell
+
+COLUMNS = ("id", "status", "holder", "iswc", "published", "died", "expires", "note")
+BESIDE = ("file", "title", "creator", "source")
+"""Other columns of an exported library's index; where only rights are read they are passed over."""
+INDEX = "index.csv"
+"""Name of the index of an exported library."""
+_HEADER = ("file", "id", "title", "creator", *COLUMNS[1:], "source")
+_SNIFFED = 1000
+_LONGEST_CELL = 10_000_000
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a list says of one melody.
+
+    Attributes
+    ----------
+    id : str
+        Of the melody.
+    rights : dict
+        The fields of its `Rights` that the list speaks of.
+    beside : dict of str to str or None
+        The cells of the columns in `BESIDE` that the list has.
+    """
+
+    id: str
+    rights: dict[str, Any]
+    beside: dict[str, str | None]
+
+
+def index_text(entries: Iterable[tuple[str, Entry]]) -> str:
+    """Write the index of an export: the file of each melody, what it is and whose.
+
+    Parameters
+    ----------
+    entries : iterable of (str, Entry)
+        Name of its files, without a suffix; and what the library says.
+
+    Returns
+    -------
+    str
+        CSV that `read_list` reads.
+    """
+    out = io.StringIO()
+    lines = csv.writer(out)
+    lines.writerow(_HEADER)
+    for name, entry in entries:
+        rights = asdict(entry.rights)
+        about = [name, entry.id, entry.title, entry.creator]
+        row = [*about, *(rights[column] for column in COLUMNS[1:]), entry.source]
+        lines.writerow([cell(text) if isinstance(text, str) else text for text in row])
+    return out.getvalue()
+
+
+def is_index(path: Path) -> bool:
+    """Tell the index of an exported library, as a spreadsheet saves it too, from other files."""
+    if path.name != INDEX:
+        return False
+    try:
+        with path.open("rb") as file:
+            start = file.read(_SNIFFED)
+    except OSError:
+        return False
+    header = start.decode("utf-8-sig", errors="replace").replace(";", ",").splitlines()[:1]
+    names = {name.strip().strip('"').lower() for line in header for name in line.split(",")}
+    return names >= set(_HEADER)
+
+
+def read_list(path: Path) -> list[Row]:
+    """Read a list of melodies.
+
+    Parameters
+    ----------
+    path : Path
+        CSV in UTF-8, its first line naming the columns: "id", and any of the others in `COLUMNS` and
+        `BESIDE`. Empty cells are not known.
+
+    Returns
+    -------
+    list of Row
+        In the order of the file.
+
+    Raises
+    ------
+    ReadError
+        If the file cannot be read, a column is missing or unknown, a melody occurs twice, or a line
+        makes no sense; the message names the line.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise ReadError(f"{path}: cannot be read ({reason})") from error
+    csv.field_size_limit(_LONGEST_CELL)
+    reader = csv.reader(io.StringIO(text, newline=""))
+    with _line_named(path, reader):
+        names = [name.strip().lower() for name in next(reader, [])]
+    unknown = [name for name in names if name not in (*COLUMNS, *BESIDE)]
+    if unknown or "id" not in names or not set(names) & set(COLUMNS[1:]):
+        wrong = f"no column is called {unknown[0]!r}" if unknown else "needs the column id and another"
+        hint = "; separate columns by commas" if unknown and ";" in unknown[0] else ""
+        raise ReadError(f"{path}: {wrong}{hint}; known are {', '.join(COLUMNS)}")
+    rows: dict[str, Row] = {}
+    with _line_named(path, reader):
+        for cells in reader:
+            if not any(text.strip() for text in cells):
+                continue
+            row = _row(names, cells)
+            if row.id in rows:
+                raise RightsError(f"{row.id!r} has had a line already")
+            rows[row.id] = row
+    return list(rows.values())
+
+
+@contextmanager
+def _line_named(path: Path, reader: Any) -> Iterator[None]:
+    """Say in which line of a file something is wrong."""
+    try:
+        yield
+    except (RightsError, csv.Error) as error:
+        raise ReadError(f"{path}: line {reader.line_num}: {error}") from error
+
+
+def _row(names: list[str], cells: list[str]) -> Row:
+    """Make sense of one line's cells."""
+    if len(cells) != len(names):
+        raise RightsError(
+            f"{len(cells)} cells under {len(names)} column names; put text with a comma in quotes"
+        )
+    said: dict[str, Any] = {
+        name: uncell(text.strip()) or None for name, text in zip(names, cells, strict=True)
+    }
+    identity = said.pop("id")
+    if identity is None:
+        raise RightsError("no id")
+    if "file" in names:  # written by a program, and so with spaces that are meant
+        identity = uncell(cells[names.index("id")])
+    beside = {name: said.pop(name) for name in BESIDE if name in said}
+    for name in ("published", "died"):
+        if said.get(name) is not None:
+            if not said[name].isdecimal():
+                raise RightsError(f"{name}: {said[name]!r} is no year")
+            said[name] = int(said[name])
+    if "status" in said and said["status"] is None:
+        raise RightsError("no status")
+    check_rights(replace(Rights(), **said))
+    return Row(identity, said, beside)

@@ -1,0 +1,151 @@
+"""One way in: any file to a `Piece`.
+
+What a file is follows from its suffix; whether it really is that is found out by the reader, which
+says so. This is the only module that knows both the readers and the transcribers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from melodysim.errors import ReadError, counted
+from melodysim.melody import Kind, Piece
+from melodysim.readers import audio, midi
+from melodysim.readers import music21_score as scores
+from melodysim.readers.melody_parts import candidate_melodies, track_melodies
+from melodysim.readers.parts import Score, joined
+from melodysim.readers.projects import PROJECT_SUFFIXES, read_project
+from melodysim.transcribe.recording import transcribe_recording
+from melodysim.transcribe.salience import SAMPLE_RATE
+
+MIDI_SUFFIXES = {".mid", ".midi", ".kar", ".rmi", ".smf"}
+ABC_SUFFIXES = {".abc"}
+SUFFIXES = (
+    MIDI_SUFFIXES | PROJECT_SUFFIXES | ABC_SUFFIXES | set(scores.MUSIC21_FORMATS) | audio.SUFFIXES
+)
+"""File name suffixes that `read` knows."""
+
+SHORTEST_AUDIO = 1.0
+"""Seconds below which a recording cannot hold a melody."""
+SHORTEST_LINE = 4
+"""Notes below which a line heard in a recording is no melody."""
+SILENCE = 1e-4
+"""Peak amplitude (-80 dBFS) below which a recording is silent: dither, not music."""
+AUDIBLE_CONFIDENCE = 0.02
+"""Mean confidence below which a line is no melody. Measured: noise of any colour gives no line at all,
+a drum loop 0.012, the faintest of 28 real recordings (a near-unpitched chant) 0.033."""
+
+
+def read(path: str | Path, threads: int = 0, tick: Callable[[str], None] | None = None) -> Piece:
+    """Read a track or a score and find its candidate melodies.
+
+    Parameters
+    ----------
+    path : str or Path
+        MIDI, MusicXML (also compressed), ABC, kern, or a recording.
+    threads : int, optional
+        Threads for transcribing a recording; 0 takes all cores.
+    tick : callable, optional
+        Called while a recording is heard; raises to stop it.
+
+    Returns
+    -------
+    Piece
+        ``melodies`` is empty if no melody was heard (silence, noise, drums alone).
+
+    Raises
+    ------
+    ReadError
+        If the file is missing, empty, damaged, too short or of a kind that is not known.
+    MissingDependencyError
+        If an optional package is needed for this kind of file.
+    """
+    path = Path(path)
+    content = file_bytes(path)
+    suffix, digest = path.suffix.lower(), hashlib.sha256(content).hexdigest()
+    if suffix in audio.SUFFIXES:
+        return _read_recording(path, digest, threads, tick)
+    return _piece(path, digest, *_read_symbolic(path, suffix, content))
+
+
+def file_bytes(path: Path) -> bytes:
+    """Read a file's bytes; a `ReadError` says why it cannot be read."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ReadError(f"{path}: no such file") from error
+    except IsADirectoryError as error:
+        raise ReadError(f"{path}: is a folder; `melodysim scan` checks the tracks in it") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ReadError(f"{path}: cannot be read ({reason})") from error
+    if not content:
+        raise ReadError(f"{path}: the file is empty")
+    return content
+
+
+def _read_symbolic(path: Path, suffix: str, content: bytes) -> tuple[Kind, Score]:
+    """Read a MIDI file or a score."""
+    if suffix in MIDI_SUFFIXES:
+        return "midi", midi.read_midi(path, content)
+    if suffix in PROJECT_SUFFIXES:
+        return "midi", read_project(path, content)
+    if suffix in ABC_SUFFIXES:
+        found = [score for _, score in scores.read_abc(path, content) if score.parts]
+        if len(found) > 1:
+            raise ReadError(
+                f"{path}: holds {len(found):,} tunes, and a track is one; put each into a file of its "
+                "own, or take them all into a library with `melodysim library import`"
+            )
+        return "score", found[0] if found else Score(())
+    if suffix in scores.MUSIC21_FORMATS:
+        return "score", scores.read_music21(path)
+    known = " ".join(sorted(SUFFIXES))
+    raise ReadError(f"{path}: unknown kind of file {suffix or '(no suffix)'}; known are {known}")
+
+
+def _piece(path: Path, digest: str, kind: Kind, score: Score) -> Piece:
+    """Choose the melodies of a symbolic file."""
+    if not score.parts:
+        raise ReadError(f"{path}: holds no notes other than drums; there is no melody to check")
+    melodies = candidate_melodies(score) if score.bar is None else track_melodies(score)
+    if not melodies:
+        count = len(joined(score.parts, "all"))
+        raise ReadError(
+            f"{path}: holds {counted(count, 'note')}, too few for a melody that can be recognised"
+        )
+    return Piece(
+        str(path), kind, melodies, score.duration, score.title, score.creator, digest, None, score.bar
+    )
+
+
+def _read_recording(path: Path, digest: str, threads: int, tick: Callable[[str], None] | None) -> Piece:
+    """Transcribe a recording."""
+    samples, peak = 0, 0.0
+
+    def metered():  # type: ignore[no-untyped-def]  # noqa: ANN202
+        nonlocal samples, peak
+        for block in audio.audio_blocks(path, SAMPLE_RATE):
+            if tick is not None:
+                tick("hearing")
+            samples += len(block)
+            peak = max(peak, float(abs(block).max(initial=0.0)))
+            yield block
+
+    melodies, heard = transcribe_recording(metered(), threads)
+    duration = samples / SAMPLE_RATE
+    if duration < SHORTEST_AUDIO:
+        raise ReadError(
+            f"{path}: only {duration:.1f} s of sound, too short to hold a melody; "
+            f"give at least {SHORTEST_AUDIO:.0f} s"
+        )
+    audible = tuple(
+        line
+        for line in melodies
+        if peak > SILENCE
+        and len(line) >= SHORTEST_LINE
+        and float(line.confidence.mean()) >= AUDIBLE_CONFIDENCE
+    )
+    return Piece(str(path), "audio", audible, duration, sha256=digest, heard=heard if audible else None)

@@ -1,0 +1,49 @@
+"""Reports of many tracks as a folder: an index, and a page a track."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from urllib.parse import quote
+
+from melodysim.checking import TrackReport
+from melodysim.judge.verdict import Rates
+from melodysim.library import Library
+from melodysim.report.html.index import Row, index_html, row_of
+from melodysim.report.html.track import Holdings, track_html
+from melodysim.util.atomic_files import file_stem, make_folder, write_whole
+
+
+class Pages:
+    """A folder of reports, written track by track so that none has to be kept.
+
+    Parameters
+    ----------
+    folder : Path
+        Is made if it does not exist.
+    library : Library
+        What the tracks are compared with.
+    rates : Rates
+        That their verdicts are drawn with.
+    """
+
+    def __init__(self, folder: Path, library: Library, rates: Rates) -> None:
+        self.folder, self.rates, self.holdings = folder, rates, Holdings.of(library)
+        self.rows: list[Row] = []
+        make_folder(folder / "tracks")
+
+    def add(self, report: TrackReport) -> None:
+        """Write the page of one track, if it could be read."""
+        href = None
+        if report.verdict is not None:
+            name = f"{len(self.rows) + 1:05d}-{file_stem(report.source)[:80]}.html"
+            page = track_html(report, self.holdings, self.rates, date.today())
+            write_whole(self.folder / "tracks" / name, page.encode())
+            href = f"tracks/{quote(name)}"
+        self.rows.append(row_of(report, href))
+
+    def finish(self) -> None:
+        """Write the index."""
+        heading = f"{len(self.rows):,} tracks"
+        page = index_html(self.rows, self.holdings, heading, date.today())
+        write_whole(self.folder / "index.html", page.encode())

@@ -1,0 +1,1 @@
+"""Two passages as notation: beats and bars for them, MusicXML, engraving."""

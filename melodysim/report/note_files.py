@@ -1,0 +1,130 @@
+"""Melodies to MIDI files and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.intervals import semitones
+from melodysim.melody import Melody
+from melodysim.search.match import Match
+
+_TICKS = 960
+"""A quarter note."""
+_USUAL_TEMPO = 120.0
+"""Quarter notes a minute, where a source has no steady tempo: MIDI's default."""
+_SLOWEST, _FASTEST = 4.0, 1000.0
+"""Quarter notes a minute that a MIDI file can say (in three bytes of microseconds) and players play."""
+_STEADY = 0.01
+"""Quarter notes that an onset may be off a steady tempo."""
+_PROGRAM = 73
+"""General MIDI's flute: it makes a line easy to follow by ear."""
+
+
+def midi_bytes(melodies: Sequence[Melody]) -> bytes:
+    """Write melodies as a Standard MIDI file, one track each.
+
+    Parameters
+    ----------
+    melodies : sequence of Melody
+
+    Returns
+    -------
+    bytes
+        At the tempo of the first melody whose beats are known and steady, so that its notes stand on
+        the grid; else at 120 quarter notes a minute. Times are the melodies' own either way.
+    """
+    import symusic
+
+    tempo = next((t for t in map(_steady_tempo, melodies) if t is not None), _USUAL_TEMPO)
+    ticks_per_second = tempo / 60 * _TICKS
+    score: Any = symusic.Score(_TICKS)
+    score.tempos.append(symusic.Tempo(0, qpm=tempo))
+    for melody in melodies:
+        track: Any = symusic.Track(melody.voice, _PROGRAM, False)
+        for onset, duration, pitch, sure in zip(
+            melody.onset, melody.duration, semitones(melody.pitch), melody.confidence, strict=True
+        ):
+            track.notes.append(
+                symusic.Note(
+                    round(onset * ticks_per_second),
+                    max(1, round(duration * ticks_per_second)),
+                    int(pitch),
+                    int(40 + 80 * float(sure)),
+                )
+            )
+        score.tracks.append(track)
+    return bytes(score.dumps_midi())
+
+
+def _steady_tempo(melody: Melody) -> float | None:
+    """Quarter notes a minute of a melody whose beats are in proportion to its onsets."""
+    if melody.beat is None or not len(melody) or melody.onset[-1] <= 0:
+        return None
+    per_second = float(melody.beat[-1] / melody.onset[-1])
+    if per_second <= 0 or np.abs(melody.beat - melody.onset * per_second).max() > _STEADY:
+        return None
+    tempo = round(60 * per_second, 3)
+    return tempo if _SLOWEST <= tempo <= _FASTEST else None
+
+
+def csv_text(melody: Melody) -> str:
+    """Write a melody as CSV: onset and duration in seconds, pitch as a MIDI note number.
+
+    Where onsets are known in quarter notes too, they are in a column ``beat``. Numbers are written as
+    exactly as a library keeps them, so that what is read again is the same.
+    """
+    columns = {"onset": melody.onset, "duration": melody.duration.astype(np.float32)}
+    if melody.beat is not None:
+        columns["beat"] = melody.beat
+    columns["pitch"] = melody.pitch.astype(np.float32)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in zip(*columns.values(), strict=True):
+        writer.writerow([np.format_float_positional(number, trim="-") for number in row])
+    return out.getvalue()
+
+
+def _from_beat(beat: NDArray[np.float64] | None, notes: slice) -> NDArray[np.float64] | None:
+    """Beats of a passage, counted from its first note."""
+    return None if beat is None else beat[notes] - beat[notes.start]
+
+
+def passage_melodies(track: Melody, reference: Melody, match: Match) -> list[Melody]:
+    """Cut out the two passages of a match, to be written beside each other.
+
+    Parameters
+    ----------
+    track, reference : Melody
+        The whole melodies.
+    match : Match
+
+    Returns
+    -------
+    list of Melody
+        The track's passage in its own time and pitch, from 0 s on, then the reference's: at its own
+        pitch, stretched by the tempo ratio so that both last about as long.
+    """
+    begin, first = match.query.seconds[0], match.reference_span.seconds[0]
+    mine, theirs = slice(*match.query.notes), slice(*match.reference_span.notes)
+    return [
+        Melody.from_notes(
+            np.maximum(track.onset[mine] - begin, 0),
+            track.duration[mine],
+            track.pitch[mine],
+            voice="track",
+            beat=_from_beat(track.beat, mine),
+        ),
+        Melody.from_notes(
+            (reference.onset[theirs] - first) / match.tempo_ratio,
+            reference.duration[theirs] / match.tempo_ratio,
+            reference.pitch[theirs],
+            voice=match.reference.title,
+        ),
+    ]

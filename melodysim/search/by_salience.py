@@ -1,0 +1,260 @@
+"""Listening: a recording is aligned with every reference, before any note was decided on."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.align.corpus import Corpus
+from melodysim.align.salience_dtw import (
+    BLOCK_SECONDS,
+    PITCHES,
+    QUANTUM,
+    Evidence,
+    Listening,
+    prepare_evidence,
+    scan_heard,
+    trace_heard,
+)
+from melodysim.library import Reference, Shelf
+from melodysim.library.index import sample_references
+from melodysim.melody import Heard, Melody, Piece
+from melodysim.search.by_notes import CANDIDATES, best_of_first_pass
+from melodysim.search.description import span
+from melodysim.search.e_values import (
+    FITTED_ALL,
+    FITTED_LISTENED,
+    SEEN_IN_RECORDINGS,
+    Background,
+    e_values_seen,
+    fit_background,
+    suspects,
+)
+from melodysim.search.hypothesis import Hypothesis, best_of_each_kind, e_values
+from melodysim.search.match import Match, Span
+
+LINE_WEIGHT, LINE_CHANCE = 1.0, 3.0
+"""What a transcribed line adds to what was heard of a recording: share of its standardised score, and
+from which score on. On 50 rendered songs the lines took the right one from first in 0.56 to 0.78; on 28
+real recordings they changed nothing (docs/hearing.md)."""
+PITCH_WEIGHT = 0.5
+"""What listening by pitch adds to listening by pitch class: share of its standardised score."""
+LISTENED_SAMPLE = 2400
+"""References that are listened to by pitch to measure chance, beside those that may be followed. With
+1,200, and so a fit further from the tail, E-values were two to three times too large."""
+TURNED = 0.5
+"""Share of what a reference scores beyond chance that a tune loses at least if it is turned around."""
+MAX_LISTENED = 20_000
+"""References that a recording is listened to for; above that, the best by the first pass."""
+
+# Stands in where a library is too small to have a background: medians of fits of 45 recordings against
+# 12,942 references.
+TYPICAL_HEARD = Background(
+    -110.0, 62.4, 8.2, measured=False, bends=((60.0, -30.0), (150.0, -31.0)), shortest=19.0
+)
+
+
+def read_recording(
+    heard: Heard,
+    evidence: Evidence,
+    first: list[NDArray[np.int8]],
+    lines: list[Hypothesis],
+    library: Shelf,
+    tries: float,
+    threads: int,
+) -> Hypothesis:
+    """Listen for every reference, or the most promising of a very large library.
+
+    The best by pitch class are listened to again by pitch, and what the best of the transcribed lines
+    says beyond chance is added.
+
+    Parameters
+    ----------
+    heard : Heard
+        Salience of the recording.
+    evidence : Evidence
+        The same by pitch class, prepared.
+    first : list of ndarray of int8, shape (references,)
+        Scores of the first pass, of each line.
+    lines : list of Hypothesis
+        What the transcribed lines say.
+    library : Shelf
+    tries : float
+        Works that were asked for by name; 1 if none were.
+    threads : int
+        To use; the result does not depend on it.
+
+    Returns
+    -------
+    Hypothesis
+        Of the references that were listened to again, and a sample.
+    """
+    references = np.arange(len(library.index))
+    sample = sample_references(library.index.order.key, np.ones(len(references), bool), LISTENED_SAMPLE)
+    if len(references) > MAX_LISTENED:
+        promising = best_of_first_pass(np.max(first, axis=0), MAX_LISTENED)
+        references = np.unique(np.concatenate([promising, *library.backgrounds, sample]))
+        corpus = library.index.corpus(references)
+    else:
+        corpus = library.index.whole
+    lengths = library.index.lengths[references]
+    found = scan_heard(corpus, evidence, np.arange(len(references)), threads)
+    score = found[:, 0] / QUANTUM
+    known = suspects(score, lengths, TYPICAL_HEARD, FITTED_ALL)
+    background = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL, known)
+    # What a tune scores backwards at most, by pitch class.
+    bound = score - TURNED * (score - background.expected(lengths))
+    if known.any():
+        known &= _are_tunes(known, bound, corpus, heard, threads)
+        background = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL, known)
+    support = np.zeros(len(library.index))
+    for line in lines:
+        excess = LINE_WEIGHT * np.maximum(line.standardised - LINE_CHANCE, 0)
+        support[line.references] = np.maximum(support[line.references], excess)
+    support = support[references]
+    if background.measured:  # typical values are of one look alone
+        # With what the lines say: one that was transcribed well finds what listening misses.
+        promise = background.standardised(score, lengths) + support
+        chosen = _worth_another_look(promise, references, library, sample)
+        references, found, lengths = references[chosen], found[chosen], lengths[chosen]
+        corpus = library.index.corpus(references)
+        again = scan_heard(corpus, prepare_evidence(heard, PITCHES), np.arange(len(chosen)), threads)
+        mine, bound = np.isin(references, sample), bound[chosen]
+
+        def fitted(values: NDArray[np.float64]) -> Background:
+            """Fit what chance does to a sample, not to what was chosen for its scores."""
+            known = np.zeros(len(values), bool)
+            known[mine] = suspects(values[mine], lengths[mine], TYPICAL_HEARD, FITTED_LISTENED)
+            known &= _are_tunes(known, bound, corpus, heard, threads)
+            some = values[mine], lengths[mine]
+            return fit_background(*some, TYPICAL_HEARD, FITTED_LISTENED, known[mine])
+
+        by_pitch = fitted(again[:, 0] / QUANTUM)
+        support = support[chosen] + PITCH_WEIGHT * by_pitch.standardised(again[:, 0] / QUANTUM, lengths)
+        score = score[chosen]
+    score += np.where(score > 0, support * background.scale, 0)
+    if background.measured:
+        background = fitted(score)
+    fits = (background, background)
+    e_value, standardised = e_values(score, references, library, fits, tries)
+    e_value = e_values_seen(np.log(np.maximum(e_value, 1e-300)), SEEN_IN_RECORDINGS)
+    return Hypothesis(references, score, e_value, standardised, fits, None, found=found)
+
+
+def _worth_another_look(
+    promise: NDArray[np.float64],
+    references: NDArray[np.int64],
+    library: Shelf,
+    sample: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Choose the best references of each kind, and a sample to measure chance on: places among them."""
+    order = np.argsort(-promise, kind="stable")
+    best = best_of_each_kind(order, library.protected[references[order]], CANDIDATES)
+    return np.unique(np.concatenate([best, np.flatnonzero(np.isin(references, sample))]))
+
+
+def _are_tunes(
+    suspected: NDArray[np.bool_],
+    bound: NDArray[np.float64],
+    corpus: Corpus,
+    heard: Heard,
+    threads: int,
+) -> NDArray[np.bool_]:
+    """Tell which suspects are followed much less closely backwards: takes of a work that is there.
+
+    Repeated notes and drones are followed as closely either way. They are what chance does here, and
+    stay in the background.
+
+    Parameters
+    ----------
+    suspected : ndarray of bool, shape (n,)
+        Of the references in `corpus`.
+    bound : ndarray of float64, shape (n,)
+        Scores by pitch class that a tune stays below backwards.
+    corpus : Corpus
+    heard : Heard
+    threads : int
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        False where nothing was suspected.
+    """
+    places = np.flatnonzero(suspected)
+    tunes = np.zeros(len(suspected), bool)
+    if len(places):
+        turned = prepare_evidence(Heard(np.ascontiguousarray(heard.strength[::-1]), heard.frame))
+        backwards = scan_heard(corpus, turned, places, threads)[:, 0] / QUANTUM
+        tunes[places] = backwards < bound[places]
+    return tunes
+
+
+def match_heard(
+    piece: Piece,
+    library: Shelf,
+    evidence: Evidence | None,
+    reading: Hypothesis,
+    place: int,
+    whole: Reference,
+) -> Match | None:
+    """Trace a reference that was heard, and find the notes of the tracked line that go with it.
+
+    Parameters
+    ----------
+    piece : Piece
+    library : Shelf
+    evidence : Evidence or None
+        Of the piece, as its reading had it.
+    reading : Hypothesis
+    place : int
+        Of the reference in the reading.
+    whole : Reference
+
+    Returns
+    -------
+    Match or None
+        None if the piece was not listened to.
+    """
+    if evidence is None or piece.heard is None or reading.found is None:
+        return None
+    reference = int(reading.references[place])
+    theirs, melody = whole.melody, piece.melodies[0]
+    corpus = library.index.corpus(np.array([reference]))
+    heard = trace_heard(corpus, evidence, piece.heard, 0, reading.found[place])
+    path = _pair_notes(melody, heard)
+    seconds = (float(heard.begin[0]), float(heard.end[-1]))
+    first, last = np.searchsorted(melody.onset, seconds)
+    at_once = max(min(piece.duration, BLOCK_SECONDS), seconds[1] - seconds[0])
+    return Match(
+        reference=whole.entry,
+        reference_melody=theirs,
+        query=Span((int(first), max(int(last), int(first))), seconds),
+        reference_span=span(theirs, heard.note),
+        transposition=round(heard.first_pitch - library.index.first_pitch(reference)),
+        tempo_ratio=heard.tempo_ratio,
+        identity=float(heard.heard.mean()),
+        notes=int(heard.heard.sum()),
+        share=max(int(heard.heard.sum()) / len(theirs), (seconds[1] - seconds[0]) / at_once),
+        rhythm=None,
+        score=heard.score / float(np.log(2)),
+        e_value=float(reading.e_value[place]),
+        standardised=float(reading.standardised[place]),
+        path=path,
+        voice=melody.voice,
+        evidence="salience",
+        background=reading.backgrounds[int(library.protected[reference])],
+        listening=heard,
+    )
+
+
+def _pair_notes(melody: Melody, heard: Listening) -> NDArray[np.int64]:
+    """Pair each note that was heard with the transcribed note that overlaps it most, in order."""
+    pairs: list[tuple[int, int]] = []
+    ends = melody.onset + melody.duration
+    for note, begin, end, sung in zip(heard.note, heard.begin, heard.end, heard.heard, strict=True):
+        common = np.minimum(ends, end) - np.maximum(melody.onset, begin)
+        if sung and len(common) and common.max() > 0:
+            k = int(np.argmax(common))
+            if not pairs or k > pairs[-1][0]:
+                pairs.append((k, int(note)))
+    return np.array(pairs, np.int64).reshape(-1, 2)

@@ -1,0 +1,117 @@
+"""What is worth saying of a match: its rarest turn, where else in the piece it comes, its stretch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.align.seeds import SEED
+from melodysim.library import Shelf
+from melodysim.melody import Melody
+from melodysim.search.match import Match, Span, Turn
+
+TURN_NOTES = SEED + 1
+"""Notes of a turn: five intervals, which two unrelated pop songs share once in 4,400 times."""
+_COMMON = 0.25
+"""Part of the shorter of two places that they have in common at least if they are one."""
+
+
+def rarest_turn(
+    match: Match, library: Shelf, reference: int, query: Melody | None = None
+) -> Turn | None:
+    """Find the turn, of the notes that the passage has in common, that fewest melodies have.
+
+    Parameters
+    ----------
+    match : Match
+    library : Shelf
+    reference : int
+        Which the match is with.
+    query : Melody, optional
+        The melody whose notes the match pairs, where it does.
+
+    Returns
+    -------
+    Turn or None
+        None if no five intervals are followed without a break.
+    """
+    first, last = match.reference_span.notes
+    interval = library.index.notes(np.array([reference])).interval
+    if match.evidence == "notes":  # only where note followed note in both
+        together = np.flatnonzero((np.diff(match.path, axis=0) == 1).all(axis=1))
+        # And by the same interval: where a note was changed, the turn is the reference's alone.
+        apart = match.reference_melody.pitch[match.path[:, 1]]
+        own = query.pitch[match.path[:, 0]] if query is not None else apart
+        same = np.rint(np.diff(apart)) == np.rint(np.diff(own))
+        linked = set(match.path[together[same[together]], 1].tolist())
+    elif match.listening is not None:
+        heard = match.listening.note[match.listening.heard]
+        linked = set(heard[:-1][np.diff(heard) == 1].tolist())
+    else:
+        linked = set(range(first, last - 1))
+    best: Turn | None = None
+    for note in range(first, last - TURN_NOTES + 1):
+        if not linked.issuperset(range(note, note + TURN_NOTES - 1)):
+            continue
+        melodies = library.index.melodies_with(interval[note : note + TURN_NOTES - 1])
+        if best is None or melodies < best.melodies:
+            best = Turn((note, note + TURN_NOTES), melodies, len(library.index))
+        if melodies <= 1:
+            break
+    return best
+
+
+def with_others(
+    seconds: tuple[float, float],
+    found: list[tuple[float, float]],
+    places: Iterable[tuple[float, float]],
+    mine: tuple[float, float] | None = None,
+) -> tuple[tuple[float, float], ...]:
+    """Give a match's own seconds and those of the other places that were found, in order.
+
+    The search for the passage alone may begin or end it a note off; if it does not find the match at
+    all it looks for something else, and what it found is left out.
+
+    Parameters
+    ----------
+    seconds : (float, float)
+        Of the match.
+    found : list of (float, float)
+        Seconds where the passage was found.
+    places : iterable of (float, float)
+        The same places in the unit that they are to be compared in.
+    mine : (float, float), optional
+        The match in that unit; its seconds if not given.
+
+    Returns
+    -------
+    tuple of (float, float)
+        Seconds, in order.
+    """
+    begin, end = mine or seconds
+    apart = [min(b, end) - max(a, begin) < _COMMON * min(b - a, end - begin) for a, b in places]
+    others = [where for where, other in zip(found, apart, strict=True) if other]
+    return tuple(sorted([*(others if len(others) < len(found) else []), seconds]))
+
+
+def span(melody: Melody, notes: NDArray[np.int64]) -> Span:
+    """Give the stretch from the first to the last of some notes.
+
+    Parameters
+    ----------
+    melody : Melody
+    notes : ndarray of int64
+        Increasing, at least one.
+
+    Returns
+    -------
+    Span
+    """
+    first, last = int(notes[0]), int(notes[-1])
+    seconds = float(melody.onset[first]), float(melody.onset[last] + melody.duration[last])
+    beats = None
+    if melody.beat is not None:
+        beats = float(melody.beat[first]), float(melody.beat[last])
+    return Span((first, last + 1), seconds, beats)

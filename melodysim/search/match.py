@@ -1,0 +1,147 @@
+"""What a check finds: a passage of a track that follows a passage of a reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.align.salience_dtw import Listening
+from melodysim.errors import counted
+from melodysim.library import Entry
+from melodysim.melody import Melody
+from melodysim.search.e_values import Background
+
+HALF = 0.5
+"""Share of the shorter melody from which a match is the same tune and not a borrowed passage; share of
+the steps in time from which it has the rhythm too."""
+
+
+@dataclass(frozen=True, eq=False)
+class Span:
+    """A stretch of a melody.
+
+    Attributes
+    ----------
+    notes : (int, int)
+        First note, and the one after the last.
+    seconds : (float, float)
+        Beginning and end.
+    beats : (float, float) or None
+        Onsets of the first and the last note in quarter notes, where they are known.
+    """
+
+    notes: tuple[int, int]
+    seconds: tuple[float, float]
+    beats: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A few notes in a row, and how common they are.
+
+    Attributes
+    ----------
+    notes : (int, int)
+        First note of the reference, and the one after the last.
+    melodies, references : int
+        In how many melodies of the library it occurs, the reference itself among them; of how many.
+    """
+
+    notes: tuple[int, int]
+    melodies: int
+    references: int
+
+
+Likeness = Literal["tune", "passage"]
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """A passage of the track that follows a passage of a reference.
+
+    Attributes
+    ----------
+    reference : Entry
+        What is followed.
+    reference_melody : Melody
+        Its notes.
+    query, reference_span : Span
+        Where, in the track and in the reference.
+    transposition : int
+        Semitones from the reference up to the track.
+    tempo_ratio : float
+        How many times faster the track is than the reference's own timing.
+    identity : float
+        Share of the aligned notes that have the same pitch after transposing.
+    notes : int
+        Aligned notes.
+    share : float
+        Share of the shorter melody, the track's or the reference's, that is aligned, 0..1. Of what was
+        heard: share of the reference's notes, or of the minute that is listened to at once.
+    rhythm : float or None
+        Share of the steps from each aligned note to the next that last as long as in the reference,
+        tempo apart; None of what was heard, where all must.
+    score : float
+        Bits of evidence.
+    e_value : float
+        Unrelated references of its kind (free, or protected) in this library that would score so high,
+        for all hypotheses together.
+    standardised : float
+        Score less its expected value by chance, in units of the spread of chance; it goes on growing
+        where E-values have become 0.
+    path : ndarray of int64, shape (k, 2)
+        Pairs of note of the melody `voice` and note of the reference.
+    voice : str
+        Melody of the track that `path` and `query` count notes of.
+    evidence : str
+        "notes" if melodies were aligned; "salience" if the reference was heard in the recording.
+    background : Background
+        What the E-value is measured against.
+    turn : Turn or None
+        The rarest turn of the passage, for matches that chance hardly explains.
+    places : tuple of (float, float)
+        Seconds of every place in the track that follows the passage, this one among them, for matches
+        that chance hardly explains; a refrain has several.
+    """
+
+    reference: Entry
+    reference_melody: Melody
+    query: Span
+    reference_span: Span
+    transposition: int
+    tempo_ratio: float
+    identity: float
+    notes: int
+    share: float
+    rhythm: float | None
+    score: float
+    e_value: float
+    standardised: float
+    path: NDArray[np.int64]
+    voice: str
+    evidence: str
+    background: Background
+    turn: Turn | None = None
+    places: tuple[tuple[float, float], ...] = ()
+    listening: Listening | None = None
+
+    def __repr__(self) -> str:
+        """Say what follows what, and how surely."""
+        begin, end = self.query.seconds
+        return (
+            f"<Match with {self.reference.title!r}: {counted(self.notes, 'note')}, "
+            f"{begin:.1f} to {end:.1f} s, E-value {self.e_value:.2g}>"
+        )
+
+    @property
+    def in_time(self) -> bool:
+        """Whether the rhythm is followed too."""
+        return self.rhythm is None or self.rhythm >= HALF
+
+    @property
+    def likeness(self) -> Likeness:
+        """Whether most of the melody follows, or a passage."""
+        return "tune" if self.share >= HALF else "passage"

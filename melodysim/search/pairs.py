@@ -1,0 +1,140 @@
+"""How alike two recordings are, when neither's melody is known.
+
+A transcribed line of a recording is wrong in many notes, and which of its lines is the tune is a guess;
+so no single comparison says much. Every one there is says a little: each recording listened to for each
+line of the other, and each line of the one aligned with each of the other's. Their standardised scores
+are averaged, which takes out what is luck in them. What the other's lines say *backwards* is taken off
+in part: they have the same notes and rhythms but another tune, so that is what key, range and
+repetition alone bring (the reverse null model of Karplus et al. 2005).
+
+That is one test. Where one line of one recording is clean, the best single comparison is a better one,
+so both are made and put together by their harmonic mean. docs/hearing.md has what other ways brought.
+
+Neither test was ever tried on recordings of a few notes, or of one note again and again: so no two
+recordings are called more alike than the notes that were heard of a line are rare, and a line that is
+followed backwards as well is no tune.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from melodysim.align.corpus import counts_of, lay_melodies
+from melodysim.align.surprisal import rarity_of, surprisal
+from melodysim.intervals import normalise
+from melodysim.library import Entry, MemoryShelf, Reference
+from melodysim.library.rights import Rights
+from melodysim.melody import Melody, Piece
+from melodysim.search.e_values import Background, harmonic_mean
+from melodysim.search.match import Match
+from melodysim.search.pipeline import standings
+
+BACKWARDS = 0.5
+"""Share of what the lines say backwards that is taken off."""
+CHANCE = Background(mode=0.26, per_log_length=0.0, scale=0.55)
+"""Of the average, among recordings that have nothing to do with each other: of 98 real pairs and 190 of
+rendered songs."""
+FOLLOWED = 3.0
+"""Standardised score from which a line is followed backwards by more than chance: what is above that is
+taken off whole, of the average and of the best single comparison."""
+UNIT = Background(mode=0.0, per_log_length=0.0, scale=1.0)
+"""Of standardised scores."""
+SMALLEST_P = 1e-300
+
+
+def p_value_of_likeness(
+    one: Piece,
+    other: Piece,
+    best: tuple[float, float],
+    background: list[Melody],
+    threads: int = 1,
+) -> float:
+    """Say how probable it is that unrelated recordings are so much alike.
+
+    Parameters
+    ----------
+    one, other : Piece
+        With `heard` and at least one melody.
+    best : (float, float)
+        Standardised scores of the other's likeliest line in the one, and of the one's in the other.
+    background : list of Melody
+        Unrelated melodies to measure chance on.
+    threads : int, optional
+        Threads to use; the result does not depend on it.
+
+    Returns
+    -------
+    float
+        The same whichever recording comes first.
+    """
+    average, highest = 0.0, -np.inf
+    for query, work, found in ((one, other, best[0]), (other, one, best[1])):
+        said, more = _one_way(query, work, background, threads)
+        average += said / 2
+        highest = max(highest, min(found, more))
+    together = float(CHANCE.p_value(average, 1))
+    alone = 2 * float(UNIT.p_value(highest, 1))  # the better of two
+    return harmonic_mean(np.clip([together, alone], SMALLEST_P, 1))
+
+
+def p_value_of_notes(match: Match, background: list[Melody]) -> float:
+    """Say how probable it is that a melody goes on as the notes that were heard of it do.
+
+    Parameters
+    ----------
+    match : Match
+        Of a recording that was listened to.
+    background : list of Melody
+        Unrelated melodies; with the one that was heard they are what the model is fitted to.
+
+    Returns
+    -------
+    float
+        By the intervals alone, of notes that were heard one after the other.
+    """
+    assert match.listening is not None
+    melody = match.reference_melody
+    laid = lay_melodies([normalise(each) for each in (melody, *background)])
+    rarity = rarity_of(counts_of(laid))
+    bits = surprisal(rarity, laid.interval, laid.start, laid.own)[: len(melody)]
+    heard = np.zeros(len(melody), bool)
+    heard[match.listening.note[match.listening.heard]] = True
+    said = float(bits[1:][heard[1:] & heard[:-1]].sum())
+    return max(2.0**-said, SMALLEST_P)
+
+
+def _one_way(query: Piece, work: Piece, background: list[Melody], threads: int) -> tuple[float, float]:
+    """Listen for the lines of a work, and align a query's with them; less what they say backwards.
+
+    And the most that the likeliest line can say by itself: no bound unless it is followed backwards.
+    """
+    lines = [*work.melodies, *(_retrograde(melody) for melody in work.melodies)]
+    nobody = Entry("", "", None, work.source, Rights("unknown"))
+    # An index is in the order of its ids.
+    references = [Reference(replace(nobody, id=f"{k:03}"), line) for k, line in enumerate(lines)]
+    shelf = MemoryShelf(references, background)
+    mine = np.arange(len(lines))
+    alone = [replace(query, heard=None, melodies=(melody,)) for melody in query.melodies]
+    listened = standings(query, shelf, mine, threads)
+    aligned = np.mean([standings(line, shelf, mine, threads) for line in alone], axis=0)
+    forwards, backwards = np.split((listened + aligned) / 2, 2)
+    turned = float(backwards.mean())
+    by_chance = BACKWARDS * min(turned, FOLLOWED) + max(turned - FOLLOWED, 0)
+    first, first_turned = listened[0], listened[len(work.melodies)]
+    most = first - (first_turned - FOLLOWED) if first_turned > FOLLOWED else np.inf
+    return float(forwards.mean()) - by_chance, float(most)
+
+
+def _retrograde(melody: Melody) -> Melody:
+    """Give a melody as it is when a recording of it is played backwards."""
+    # Notes that sound on over the next would begin before it, or with it.
+    duration = np.minimum(melody.duration, np.diff(melody.onset, append=np.inf))
+    return Melody.from_notes(
+        (melody.end - melody.onset - duration)[::-1],
+        duration[::-1],
+        melody.pitch[::-1],
+        melody.confidence[::-1],
+        voice=melody.voice,
+    )

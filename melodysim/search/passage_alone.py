@@ -1,0 +1,93 @@
+"""What chance does with one passage of a query, and not with the whole of it.
+
+The background of a query is what unrelated references score against all of it, and what they follow
+best is its most ordinary part: its scale runs and its repeated notes. A passage that is nothing of the
+kind is then measured against what has nothing to do with it; and one that says little is lent the
+variety of the rest. So the best matches are measured a second time: how well do unrelated references
+follow just this passage? For protein sequences the same is done by the composition of either sequence
+(Schäffer et al. 2001, "Improving the accuracy of PSI-BLAST protein database searches with
+composition-based statistics").
+
+A passage was chosen, out of as many as lie side by side in the query: that is one more correction for
+the number of tries. The two E-values are put together by their geometric mean.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from melodysim.align.corpus import Corpus
+from melodysim.align.dtw import Costs, align_scores
+from melodysim.intervals import Sequence, time_ratio
+from melodysim.search.e_values import Background, fit_background
+
+
+def passage_of(sequence: Sequence, notes: tuple[int, int]) -> Sequence:
+    """Cut a passage out of a query.
+
+    Parameters
+    ----------
+    sequence : Sequence
+    notes : (int, int)
+        Its first note, and the one after its last.
+
+    Returns
+    -------
+    Sequence
+    """
+    first, last = notes
+    time = sequence.time[first:last]
+    return Sequence(
+        interval=sequence.interval[first : last - 1],
+        ratio=time_ratio(time),
+        pitch=(sequence.pitch[first:last] - sequence.pitch[first]).astype(np.int16),
+        time=time,
+        note=sequence.note[first:last],
+    )
+
+
+def background_of_passage(
+    passage: Sequence, unrelated: Corpus, costs: Costs, typical: Background, threads: int = 1
+) -> Background:
+    """Measure how well unrelated references follow a passage.
+
+    Parameters
+    ----------
+    passage : Sequence
+    unrelated : Corpus
+        A sample of references, without the one that the passage follows.
+    costs : Costs
+        By which it follows that.
+    typical : Background
+        Stands in where the sample is too small.
+    threads : int, optional
+        Threads to use; the result does not depend on it.
+
+    Returns
+    -------
+    Background
+    """
+    every = np.arange(len(unrelated))
+    score = align_scores(passage, unrelated, every, threads, costs)
+    return fit_background(score.astype(np.float64), unrelated.lengths, typical)
+
+
+def log_e_value(standardised: float, references: int, tries: float) -> float:
+    """Give the natural logarithm of an E-value: that of a clear match is too small for a float.
+
+    Parameters
+    ----------
+    standardised : float
+        Score less its mode, in units of the scale.
+    references : int
+        Of the same kind.
+    tries : float
+        Hypotheses and passages that were tried.
+
+    Returns
+    -------
+    float
+    """
+    # Where p is small it is exp(-z) to machine precision.
+    log_p = -standardised if standardised > 30 else np.log(-np.expm1(-np.exp(-standardised)))
+    return float(log_p + np.log(max(references, 1) * max(tries, 1.0)))

@@ -1,0 +1,247 @@
+"""From a piece and a library to ranked matches: the one way through, for every command.
+
+Each melody hypothesis of the piece is scored against every reference (first pass), the best of them
+and a background sample again with the full alignment (second pass). A recording is listened to for
+every reference, without deciding on notes; the transcribed lines only support what is heard. Every
+score becomes an E-value against its own background; a reference keeps its best one, corrected for
+the number of hypotheses tried; and the best references get their paths.
+
+A check is a pure function of the piece and the library: no global state, safe in threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.align.salience_dtw import Evidence, prepare_evidence
+from melodysim.intervals import Sequence, normalise
+from melodysim.library import Reference, Shelf
+from melodysim.melody import Piece
+from melodysim.search.by_notes import (
+    candidates_of,
+    hypotheses,
+    match_notes,
+    measured_by_passage,
+    read_notes,
+)
+from melodysim.search.by_salience import match_heard, read_recording
+from melodysim.search.description import rarest_turn, span, with_others
+from melodysim.search.hypothesis import Hypothesis, best_reading, ranking
+from melodysim.search.match import Match
+from melodysim.search.refrains import places_in_melody, places_in_recording
+
+DESCRIBED = 0.5
+"""E-value below which a match is worth describing by its rarest turn."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Ranked:
+    """A piece read in every way against some references, the best first.
+
+    `order` holds references, best first; `best` which reading says most for each reference and where in
+    it; `evidence` what is needed to trace what was heard.
+    """
+
+    piece: Piece
+    library: Shelf
+    sequences: list[Sequence]
+    evidence: Evidence | None
+    readings: list[Hypothesis]
+    best: NDArray[np.int64]
+    order: NDArray[np.int64]
+
+    def e_value(self, reference: int) -> float:
+        """Give the E-value of a reference in `order`."""
+        reading, place = self.best[reference]
+        return float(self.readings[reading].e_value[place])
+
+    def traced(self, references: NDArray[np.int64]) -> dict[int, Match]:
+        """Find where the piece follows some references of `order`; not all are followed anywhere."""
+        names = {int(k): self.library.index.name(int(k)) for k in references}
+        found = self.library.references(list(names.values()))
+        matches = {}
+        for reference, name in names.items():
+            match = self._traced(reference, found[name])
+            if match is not None:
+                matches[reference] = match
+        return matches
+
+    def described(self, reference: int, match: Match) -> Match:
+        """Add to a match what is only worth looking for where chance hardly explains it."""
+        if match.e_value >= DESCRIBED:
+            return match
+        melody = self.readings[self.best[reference, 0]].melody
+        query = None if melody is None else self.piece.melodies[melody]
+        turn = rarest_turn(match, self.library, reference, query)
+        return replace(match, turn=turn, places=self._places(reference, match))
+
+    def _places(self, reference: int, match: Match) -> tuple[tuple[float, float], ...]:
+        """Find every place of the piece that follows the passage of a match."""
+        passage = match.reference_melody, match.reference_span.notes, self.library.index.rarity
+        reading = self.readings[self.best[reference, 0]]
+        if reading.melody is None:
+            assert self.piece.heard is not None
+            found = places_in_recording(self.piece.heard, *passage)
+            return with_others(match.query.seconds, found, found)
+        melody = self.piece.melodies[reading.melody]
+        notes = places_in_melody(melody, *passage, reading.costs)
+        seconds = [span(melody, np.array([first, last - 1])).seconds for first, last in notes]
+        # Counted in notes: those of a file may sound on into the next refrain.
+        return with_others(match.query.seconds, seconds, notes, match.query.notes)
+
+    def _traced(self, reference: int, whole: Reference) -> Match | None:
+        number, place = self.best[reference]
+        reading = self.readings[number]
+        if reading.melody is None:
+            return match_heard(self.piece, self.library, self.evidence, reading, place, whole)
+        sequence = self.sequences[reading.melody]
+        return match_notes(self.piece, self.library, sequence, reading, place, whole)
+
+
+def find_matches(
+    piece: Piece,
+    library: Shelf,
+    top: int,
+    threads: int = 1,
+    only: NDArray[np.int64] | None = None,
+    timing: bool = True,
+    tick: Callable[[str], None] | None = None,
+) -> list[Match]:
+    """Match a piece against a library.
+
+    Parameters
+    ----------
+    piece : Piece
+        With at least one melody.
+    library : Shelf
+    top : int
+        Number of matches wanted, significant or not.
+    threads : int, optional
+        Threads to use; the result does not depend on it.
+    only : ndarray of int64, optional
+        References to report; the others are background.
+    timing : bool, optional
+        Whether rhythm counts. Without it there is no backwards control either: a work that has been
+        picked to be compared is not one of thousands that might be alike by their repetitions.
+    tick : callable, optional
+        Called with what is done next; raises to stop it.
+
+    Returns
+    -------
+    list of Match
+        At most `top`, one a reference, the smallest E-value first; and one more if the best reference
+        that is not known to be free is not among them, so that a verdict can be drawn.
+    """
+    if not len(library.index):
+        return []
+    tick = tick or _silent
+    ranked = _rank(piece, library, threads, only, timing, None, tick)
+    tick("describing matches")
+    order = ranked.order if only is None else ranked.order[np.isin(ranked.order, only)]
+    wanted = order[:top]
+    protected = order[library.protected[order]]
+    if len(protected) and protected[0] not in wanted:
+        wanted = np.append(wanted, protected[0])
+    return [ranked.described(*found) for found in ranked.traced(wanted).items()]
+
+
+def standings(
+    piece: Piece, library: Shelf, references: NDArray[np.int64], threads: int = 1
+) -> NDArray[np.float64]:
+    """Say how far above chance references stand in a piece, by pitch alone.
+
+    Parameters
+    ----------
+    piece : Piece
+        With at least one melody.
+    library : Shelf
+    references : ndarray of int64, shape (n,)
+        Which; the others are background.
+    threads : int, optional
+        Threads to use; the result does not depend on it.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Standardised scores, of the reading that says most for each.
+    """
+    ranked = _rank(piece, library, threads, references, False, None, _silent)
+    highest = np.full(len(library.index), -np.inf)
+    for reading in ranked.readings:
+        highest[reading.references] = np.maximum(highest[reading.references], reading.standardised)
+    return highest[references]
+
+
+def matches_below(
+    piece: Piece, library: Shelf, e_value: float, promising: NDArray[np.int64], threads: int = 1
+) -> dict[int, Match]:
+    """Match a piece with references that are known to be worth it.
+
+    Parameters
+    ----------
+    piece : Piece
+        With at least one melody.
+    library : Shelf
+    e_value : float
+        Matches below it are given.
+    promising : ndarray of int64
+        References worth aligning; the others are background, and there is no first pass.
+    threads : int, optional
+        Threads to use; the result does not depend on it.
+
+    Returns
+    -------
+    dict of int to Match
+        By reference, the smallest E-value first, references of the background among them if they are
+        followed so closely; no rarest turns are looked for.
+    """
+    ranked = _rank(piece, library, threads, None, True, promising, _silent)
+    below = [ranked.e_value(reference) < e_value for reference in ranked.order]
+    return ranked.traced(ranked.order[np.array(below, bool)])
+
+
+def _rank(
+    piece: Piece,
+    library: Shelf,
+    threads: int,
+    only: NDArray[np.int64] | None,
+    timing: bool,
+    promising: NDArray[np.int64] | None,
+    tick: Callable[[str], None],
+) -> _Ranked:
+    """Read a piece in every way, and order the references by what the best way says for each."""
+    sequences = [normalise(melody) for melody in piece.melodies]
+    always = np.zeros(0, np.int64) if only is None else only
+    works = max(1, len(always))
+    if promising is None:
+        first = []
+        for sequence in sequences:
+            tick("looking for candidates")
+            first.append(library.index.scan(sequence, library.protected, threads))
+        candidates = [candidates_of(coarse, library) for coarse in first]
+    else:
+        first, candidates = [], [promising] * len(sequences)
+    readings = []
+    for k, costs, share in hypotheses(len(sequences), timing):
+        tick("aligning notes")
+        tries = works / share
+        read = read_notes(sequences[k], k, candidates[k], library, tries, threads, costs, always)
+        readings.append(read)
+    evidence = None
+    if piece.heard is not None:
+        tick("listening for every reference")
+        evidence = prepare_evidence(piece.heard)
+        readings = [read_recording(piece.heard, evidence, first, readings, library, works, threads)]
+    best = best_reading(readings, len(library.index))
+    if evidence is None and timing and promising is None:
+        tick("measuring passages")
+        readings = measured_by_passage(sequences, readings, best, library, threads)
+    return _Ranked(piece, library, sequences, evidence, readings, best, ranking(readings, best))
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""

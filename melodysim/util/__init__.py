@@ -1,0 +1,1 @@
+"""What knows nothing of melodies: files written whole, text made safe, worker processes."""

@@ -1,0 +1,296 @@
+"""What scripts see: every public name of the API, as a script would use it."""
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import FIXTURES, random_tune, small_library
+
+import melodysim
+from melodysim import CancelledError, InvalidNotesError, Library, LibraryError, Melody, ReadError
+from melodysim.readers.midi import read_midi
+from melodysim.report.note_files import midi_bytes
+
+PAPER = FIXTURES / "paper-lanterns.mid"
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return small_library(tmp_path_factory.mktemp("scripting") / "library.db")
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A library that a test may change."""
+    return small_library(tmp_path / "library.db")
+
+
+def lanterns():
+    return Melody.from_midi_bytes(PAPER.read_bytes())
+
+
+def test_notes_in_matches_out(path):
+    stolen = lanterns()
+    report = melodysim.check_notes(
+        stolen.onset * 1.3, stolen.duration * 1.3, stolen.pitch + 2, library=path, top=1
+    )
+    assert report.verdict.level == "likely"
+    assert report.matches[0].reference.title == "Paper Lanterns"
+    assert report.matches[0].transposition == 2
+    assert len(report.matches) == 1
+
+
+def test_every_way_of_giving_a_track_comes_to_the_same(path):
+    library = Library.open(path)
+    found = [
+        library.check(given).matches[0]
+        for given in (PAPER, str(PAPER), melodysim.read(PAPER), melodysim.read(PAPER).melodies[0])
+    ]
+    assert {match.reference.id for match in found} == {"paper-lanterns.mid"}
+    assert len({match.score for match in found}) == 1
+
+
+def test_reports_in_three_forms(path):
+    report = Library.open(path).check(PAPER)
+    assert json.loads(report.to_json()) == json.loads(json.dumps(report.to_dict()))
+    assert report.to_dict()["verdict"] == "likely"
+    assert report.to_html().startswith("<!doctype html>")
+
+
+def test_melodies_to_midi_and_back():
+    tune = random_tune(np.random.default_rng(0), 20)
+    made = Melody.from_notes(tune.onset, tune.duration, tune.pitch)
+    back = Melody.from_midi_bytes(made.to_midi())
+    assert isinstance(back, Melody)
+    assert back.pitch.tolist() == made.pitch.tolist()
+    assert back.onset == pytest.approx(made.onset, abs=0.002)
+    with pytest.raises(ReadError, match="MIDI"):
+        Melody.from_midi_bytes(b"no midi")
+
+
+def test_written_midi_stands_on_the_grid_of_its_source():
+    piece = melodysim.read(PAPER)
+    back = read_midi(Path("again.mid"), midi_bytes(piece.melodies)).parts[0]
+    assert back.beat == pytest.approx(piece.melodies[0].beat, abs=0.01)
+    assert back.onset == pytest.approx(piece.melodies[0].onset, abs=0.002)
+    # Where there is no steady tempo, the times count.
+    (line,) = piece.melodies
+    swaying = Melody.from_notes(line.onset**1.1, line.duration, line.pitch, beat=line.beat)
+    back = read_midi(Path("again.mid"), midi_bytes([swaying])).parts[0]
+    assert back.onset == pytest.approx(swaying.onset, abs=0.002)
+
+
+def test_what_things_are_is_said_in_a_line(path):
+    report = Library.open(path).check(PAPER)
+    for thing in (
+        report,
+        report.matches[0],
+        report.piece,
+        lanterns(),
+        melodysim.compare(PAPER, PAPER, path),
+    ):
+        assert len(repr(thing)) < 250
+        assert "\n" not in repr(thing)
+    assert repr(report).startswith("<Report of ")
+    assert "likely" in repr(report)
+
+
+def test_what_is_no_track_is_an_error_of_ours(path):
+    library = Library.open(path)
+    for wrong in (
+        lambda: library.check([1, 2]),
+        lambda: library.add("song.mid", "Song"),
+        lambda: melodysim.compare(5, 6, library),
+    ):
+        with pytest.raises(InvalidNotesError, match="Melody"):
+            wrong()
+
+
+def test_two_works(path):
+    same = melodysim.compare(PAPER, lanterns(), path)
+    other = melodysim.compare(PAPER, FIXTURES / "twinkle.mid", path)
+    assert same.score > other.score
+    assert same.match is not None
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        ([0, 1], [1, 1], [60]),
+        ([0, float("nan"), 2], [1, 1, 1], [60, 62, 64]),
+        ([0, 1, 2], [1, 0, 1], [60, 62, 64]),
+        ([0, 1, 2], [1, 1, 1], [60, 62, 640]),
+        (["a"], [1], [60]),
+        ([[0, 1]], [[1, 1]], [[60, 62]]),
+    ],
+)
+def test_what_are_no_notes(path, notes):
+    with pytest.raises(InvalidNotesError):
+        melodysim.check_notes(*notes, library=path)
+
+
+def test_notes_in_any_order_and_chords(path):
+    tune = lanterns()
+    order = np.random.default_rng(1).permutation(len(tune))
+    bass = tune.pitch - 12
+    report = melodysim.check_notes(
+        np.concatenate([tune.onset[order], tune.onset]),
+        np.concatenate([tune.duration[order], tune.duration]),
+        np.concatenate([tune.pitch[order], bass]),
+        library=path,
+    )
+    assert report.matches[0].identity == 1.0
+
+
+def test_too_few_notes_are_not_clear(path):
+    with pytest.raises(ReadError, match="too few"):
+        melodysim.check_notes([0, 1], [1, 1], [60, 62], library=path)
+
+
+def test_what_is_added_is_found(own):
+    library = Library.open(own)
+    tune = random_tune(np.random.default_rng(3), 40)
+    before = len(library)
+    # What is the same again changes nothing; another of the same name gets a name of its own.
+    assert library.add(tune, "My hook", rights="own") == "My hook"
+    assert library.add(tune, "My hook", rights="own") == "My hook"
+    other = random_tune(np.random.default_rng(4), 40)
+    assert library.add(other, "My hook", creator="Me") == "My hook~2"
+    assert len(library) == before + 2
+    assert library.check(tune).matches[0].reference.rights.status == "own"
+    assert library.check(other).matches[0].reference.creator == "Me"
+    assert len(Library.open(own)) == before + 2
+    with pytest.raises(InvalidNotesError):
+        library.add(tune, " ")
+    with pytest.raises(melodysim.MelodysimError, match="status"):
+        library.add(tune, "x", rights="mine")
+
+
+def test_a_library_can_be_begun_from_nothing(tmp_path):
+    with pytest.raises(LibraryError, match="no library there"):
+        Library.open(tmp_path / "new.db")
+    library = Library.open(tmp_path / "new.db", create=True)
+    with pytest.raises(LibraryError, match="no melodies"):
+        library.check(lanterns())
+    library.add(lanterns(), "Paper Lanterns")
+    assert library.check(lanterns()).matches[0].identity == 1.0
+
+
+def test_progress_and_cancelling(path):
+    library, stages = Library.open(path), []
+    library.check(PAPER, progress=stages.append)
+    assert stages[0] == "reading"
+    assert stages[-1] == "describing matches"
+    asked = []
+
+    def cancelled():
+        asked.append(None)
+        return len(asked) > 2
+
+    with pytest.raises(CancelledError):
+        library.check(PAPER, cancelled=cancelled)
+    assert len(asked) == 3
+    heard = []
+    with pytest.raises(CancelledError):
+        library.check(
+            FIXTURES / "copies-paper-lanterns.mp3",
+            progress=heard.append,
+            cancelled=lambda: "hearing" in heard,
+        )
+
+
+def test_eight_threads_get_what_one_gets(own):
+    library = Library.open(own)
+    rng = np.random.default_rng(6)
+    tunes = [lanterns(), *(random_tune(rng, 30) for _ in range(7))]
+    expected = [library.check(t).to_dict() for t in tunes]
+    found = [[] for _ in tunes]
+
+    def work(k):
+        for _ in range(5):
+            found[k].append(library.check(tunes[k]).to_dict())
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [[report] * 5 for report in expected]
+
+
+def test_checks_go_on_while_melodies_are_added(own):
+    library = Library.open(own)
+    rng = np.random.default_rng(7)
+    wrong = []
+
+    def work():
+        for _ in range(20):
+            try:
+                if library.check(lanterns()).matches[0].reference.id != "paper-lanterns.mid":
+                    wrong.append("another")
+            except Exception as error:
+                wrong.append(repr(error))
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for k in range(10):
+        library.add(random_tune(rng, 30), f"Idea {k}")
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert len(library) == 13
+
+
+LIGHT = """
+import sys, threading, os, signal, logging
+modules, handlers = set(sys.modules), list(logging.getLogger().handlers)
+before = os.getcwd(), signal.getsignal(signal.SIGINT)
+import importlib, melodysim
+importlib.reload(melodysim)
+for name in [n for n in sys.modules if n.split(".")[0] == "melodysim"]:
+    del sys.modules[name]
+import melodysim
+notes = [0.25 * k for k in range(32)], [0.25] * 32, [60, 62, 64, 65, 67, 69, 71, 72] * 4
+report = melodysim.check_notes(*notes, library=sys.argv[1])
+report.to_json()
+library = melodysim.Library.open(sys.argv[1])
+library.check(melodysim.melody_of(*notes))
+heavy = {n.split(".")[0] for n in set(sys.modules) - modules} - set(sys.stdlib_module_names)
+assert heavy <= {"melodysim", "numpy"}, heavy
+assert (os.getcwd(), signal.getsignal(signal.SIGINT)) == before
+assert logging.getLogger().handlers == handlers
+assert threading.active_count() == 1
+held = [os.path.realpath("/proc/self/fd/" + name) for name in os.listdir("/proc/self/fd")]
+assert not [path for path in held if path.endswith((".db", "-wal", "-shm"))], held
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_check_of_notes_needs_numpy_and_nothing_else_and_leaves_nothing_behind(path):
+    from melodysim.align import kernels
+
+    if kernels._native() is None:
+        pytest.skip("without compiled kernels numba is needed")
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT, str(path)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_worked_examples(path, tmp_path, monkeypatch):
+    import doctest
+    import shutil
+
+    shutil.copytree(path.parent, tmp_path, dirs_exist_ok=True)
+    shutil.copy(PAPER, tmp_path / "song.mid")
+    monkeypatch.chdir(tmp_path)
+    guide = FIXTURES.parent / "docs" / "scripting.md"
+    tried = doctest.testfile(str(guide), module_relative=False, encoding="utf-8")
+    assert tried.attempted > 10
+    assert tried.failed == 0
+    assert (tmp_path / "report.html").exists()

@@ -1,0 +1,757 @@
+"""Scans of folders through the real command: killed, resumed, moved, here and on a cluster."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, TimeoutError
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import FIXTURES, random_tune, small_library
+from test_schema import validator
+
+from melodysim.batch import worker
+from melodysim.batch.ledger import Done, Ledger
+from melodysim.batch.runner import Progress, compared, identified, left_to_do
+from melodysim.batch.takes import (
+    Alike,
+    find_alike,
+    packed_melodies,
+    packed_melody,
+    takes,
+    unpacked_melody,
+)
+from melodysim.batch.tracks import find_tracks
+from melodysim.batch.transcription_cache import Cache
+from melodysim.batch.worker import Plan, check_track, moved
+from melodysim.errors import MelodysimError, ReadError
+from melodysim.judge.verdict import Rates
+from melodysim.library import Entry, Library, Reference
+from melodysim.library.importers import import_paths
+from melodysim.library.rights import Rights
+from melodysim.library.store import Store
+from melodysim.melody import Melody
+from melodysim.readers.read import read
+from melodysim.report.note_files import midi_bytes
+from melodysim.search.pipeline import find_matches
+from melodysim.util.worker_processes import LocalPool
+
+COMMAND = [sys.executable, "-c", "from melodysim.cli import main; main()"]
+FILES = ("results.jsonl", "summary.csv", "summary.json")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A library that opens at once, and a cache of its own for every test of this module."""
+    folder = tmp_path_factory.mktemp("small")
+    return small_library(folder / "library.db")
+
+
+@pytest.fixture(scope="module")
+def environment(small):
+    return {
+        **os.environ,
+        "MELODYSIM_LIBRARY": str(small),
+        "XDG_CACHE_HOME": str(small.parent / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def make_folder(folder, tracks=16):
+    """MIDI files, one recording, a copy, and a broken file of every kind."""
+    rng = np.random.default_rng(5)
+    folder.mkdir()
+    (folder / "sub").mkdir()
+    for k in range(tracks):
+        place = folder / "sub" if k % 3 == 0 else folder
+        (place / f"tune {k:02d}.mid").write_bytes(midi_bytes([random_tune(rng, 40)]))
+    shutil.copy(FIXTURES / "paper-lanterns.mid", folder / "stolen.mid")
+    shutil.copy(FIXTURES / "paper-lanterns.mid", folder / "sub" / "stolen too.mid")
+    shutil.copy(FIXTURES / "copies-paper-lanterns.mp3", folder / "sung.mp3")
+    whole = (FIXTURES / "paper-lanterns.mid").read_bytes()
+    (folder / "empty.mid").write_bytes(b"")
+    (folder / "cut.mid").write_bytes(whole[: len(whole) // 3])
+    (folder / "text.mid").write_text("not music at all")
+    (folder / "text.mp3").write_text("not music at all " * 99)
+    (folder / "silent.wav").write_bytes(_silence())
+    (folder / "broken.musicxml").write_text("<score-partwise><part>")
+    (folder / "empty.abc").write_text("\n")
+    (folder / "dangling.mid").symlink_to(folder / "nowhere.mid")
+    (folder / "notes.txt").write_text("not a track")
+    (folder / ".hidden.mid").write_bytes(whole)
+    return folder
+
+
+def _silence():
+    import io
+    import wave
+
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setparams((1, 2, 22050, 0, "NONE", ""))
+        file.writeframes(b"\0\0" * 22050 * 3)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_folder(tmp_path_factory.mktemp("tracks") / "album")
+
+
+def scan(environment, folder, output, *arguments, **more):
+    command = [*COMMAND, "scan", str(folder), "--output", str(output), *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment, timeout=300, check=False, **more
+    )
+
+
+def written(output):
+    return {name: (Path(output) / name).read_bytes() for name in FILES}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(environment, folder, tmp_path_factory):
+    output = tmp_path_factory.mktemp("undisturbed") / "out"
+    done = scan(environment, folder, output, "--workers", "2")
+    assert done.returncode == 2, done.stderr
+    return output, done
+
+
+def lines(output):
+    return [json.loads(line) for line in (output / "results.jsonl").read_text().splitlines()]
+
+
+def test_each_track_has_the_line_that_check_gives(environment, folder, undisturbed):
+    output, done = undisturbed
+    found = {entry["source"]: entry for entry in lines(output)}
+    assert list(found) == sorted(found)
+    assert len(found) == 16 + 3 + 8
+    names = ["stolen.mid", "sung.mp3", "tune 01.mid", "text.mp3", "silent.wav"]
+    checked = subprocess.run(
+        [*COMMAND, "check", *(str(folder / name) for name in names), "--format", "json"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    for entry in json.loads(checked.stdout)["tracks"]:
+        assert found[entry["source"]] == entry
+    assert "2 error" not in done.stdout
+    for entry in found.values():
+        validator("line").validate(entry)
+    summary = json.loads((output / "summary.json").read_text())
+    validator("scan").validate(summary)
+    # A recording against so few works, where typical values stand in, is for review.
+    assert (summary["verdicts"]["likely"], summary["verdicts"]["review"]) == (2, 1)
+    assert len(summary["errors"]) == 8
+    assert {"tracks": [str(folder / "stolen.mid"), str(folder / "sub" / "stolen too.mid")]}.items() <= (
+        summary["groups"][0].items()
+    )
+
+
+def test_the_number_of_workers_does_not_show(environment, folder, undisturbed, tmp_path):
+    scan(environment, folder, tmp_path / "out", "--workers", "1")
+    assert written(tmp_path / "out") == written(undisturbed[0])
+
+
+def test_what_is_done_is_not_done_again(environment, folder, undisturbed, tmp_path):
+    """With no time at all for a track, whatever were checked again would fail."""
+    output = tmp_path / "out"
+    shutil.copytree(undisturbed[0], output)
+    done = scan(environment, folder, output, "--time-limit", "0.1", "--workers", "1")
+    assert written(output) == written(undisturbed[0])
+    assert done.stdout.replace(str(output), "") == undisturbed[1].stdout.replace(
+        str(undisturbed[0]), ""
+    )
+
+
+def test_moving_a_track_costs_nothing(environment, undisturbed, folder, tmp_path):
+    output, other = tmp_path / "out", tmp_path / "moved"
+    shutil.copytree(undisturbed[0], output)
+    shutil.copytree(folder, other, symlinks=True)
+    (other / "dangling.mid").unlink()
+    (other / "sung.mp3").rename(other / "sub" / "renamed.mp3")
+    scan(environment, other, output, "--time-limit", "0.1", "--workers", "1")
+    found = {entry["source"]: entry for entry in lines(output)}
+    assert found[str(other / "sub" / "renamed.mp3")]["verdict"] == "review"
+    assert found[str(other / "text.mp3")]["error"].startswith(str(other / "text.mp3"))
+    assert len(found) == 26
+
+
+def test_a_scan_killed_again_and_again_ends_as_one_that_was_not(
+    environment, folder, undisturbed, tmp_path
+):
+    rng, output = random.Random(3), tmp_path / "out"
+    command = [*COMMAND, "scan", str(folder), "--output", str(output), "--workers", "2", "-q"]
+    environment = {**environment, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    for _ in range(6):
+        running = subprocess.Popen(
+            command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL
+        )
+        time.sleep(rng.uniform(0.3, 4.0))
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        if (output / "results.jsonl").exists():
+            for line in (output / "results.jsonl").read_text().splitlines():
+                json.loads(line)
+    done = scan(environment, folder, output, "--workers", "2")
+    assert done.returncode == 2
+    assert written(output) == written(undisturbed[0])
+
+
+def test_ctrl_c_stops_and_says_how_to_go_on(environment, folder, tmp_path):
+    environment = {**environment, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [*COMMAND, "scan", str(folder), "--output", str(tmp_path / "out"), "--workers", "1"]
+    running = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "out" / "scan.db").exists():
+        time.sleep(0.05)
+    time.sleep(0.5)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "the same command goes on" in said
+    assert "Traceback" not in said
+
+
+def test_a_track_that_takes_too_long_is_killed_and_the_rest_goes_on(environment, tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    folder = tmp_path / "album"
+    folder.mkdir()
+    hiss = np.random.default_rng(1).standard_normal(22050 * 600).astype(np.float32) * 0.1
+    soundfile.write(folder / "long.wav", hiss, 22050)
+    shutil.copy(FIXTURES / "paper-lanterns.mid", folder / "stolen.mid")
+    done = scan(environment, folder, tmp_path / "out", "--time-limit", "10", "--workers", "1")
+    long, stolen = lines(tmp_path / "out")
+    assert "time limit" in long["error"]
+    assert stolen["verdict"] == "likely"
+    assert done.returncode == 2
+
+
+def test_what_is_no_file_is_said_and_never_opened(environment, tmp_path):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    os.mkfifo(folder / "pipe.mid")  # reading it would never end
+    (folder / os.fsdecode(b"caf\xe9.mid")).write_bytes((FIXTURES / "twinkle.mid").read_bytes())
+    shutil.copy(FIXTURES / "paper-lanterns.mid", folder / ("歌" * 80 + ".MID"))
+    arguments = ("--html", "--include", "*.mid")
+    done = scan(environment, folder, folder / "out", *arguments)
+    assert done.returncode == 2, done.stderr
+    for _ in range(2):  # the results, inside the folder, are no tracks
+        errors = {e["source"]: e.get("error", "") for e in lines(folder / "out")}
+        assert len(errors) == 3
+        assert "not a regular file" in errors[str(folder / "pipe.mid")]
+        assert "rename it" in errors[str(folder / "caf\ufffd.mid")]
+        assert errors[str(folder / ("歌" * 80 + ".MID"))] == ""
+        scan(environment, folder, folder / "out", "--include", "*")
+        scan(environment, folder, folder / "out", *arguments)
+
+
+def test_pages_and_an_index_are_written_and_made_up_for(environment, folder, undisturbed, tmp_path):
+    output = tmp_path / "out"
+    shutil.copytree(undisturbed[0], output)
+    (output / "tracks").mkdir()
+    (output / "tracks" / ".torn.html.x").write_text("half a page")
+    arguments = ("--html", "--include", "stolen*.mid", "--include", "*.mp3")
+    done = scan(environment, folder, output, *arguments)
+    assert done.returncode == 2
+    pages = sorted(p.name for p in (output / "tracks").iterdir())
+    assert len(pages) == 2
+    index = (output / "index.html").read_text()
+    for name in pages:
+        assert f'href="tracks/{name}"' in index
+    assert "stolen too.mid" in index
+
+
+def test_lists_and_playlists_name_tracks(environment, folder, tmp_path):
+    (tmp_path / "list.m3u").write_text(f"#EXTM3U\n{folder / 'stolen.mid'}\n\nnot there.mid\n")
+    scan(environment, tmp_path / "list.m3u", tmp_path / "out")
+    assert [(e["source"], "error" in e) for e in lines(tmp_path / "out")] == sorted(
+        [(str(folder / "stolen.mid"), False), (str(tmp_path / "not there.mid"), True)]
+    )
+    listed = f"{folder / 'stolen.mid'}\n{folder / 'tune 01.mid'}\n"
+    scan(environment, "-", tmp_path / "out2", input=listed)
+    assert [e["source"] for e in lines(tmp_path / "out2")] == sorted(listed.splitlines())
+
+
+def test_a_folder_is_compared_with_itself(environment, folder, tmp_path):
+    done = scan(environment, folder, tmp_path / "out", "--against-each-other", "--format", "json")
+    summary = json.loads(done.stdout)
+    assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["library"] is None
+    validator("scan").validate(summary)
+    for entry in lines(tmp_path / "out"):
+        validator("line").validate(entry)
+    pairs = [set(map(os.path.basename, pair["tracks"])) for pair in summary["alike"]]
+    assert {"stolen.mid", "stolen too.mid"} in pairs
+    assert all("tune" not in name for pair in pairs for name in pair)
+
+
+def test_watching_takes_what_arrives(environment, tmp_path):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    shutil.copy(FIXTURES / "twinkle.mid", folder / "one.mid")
+    command = [*COMMAND, "scan", str(folder), "--output", str(tmp_path / "out"), "--watch", "-q"]
+    running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+
+    def wait_for(count):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            summary = tmp_path / "out" / "summary.json"
+            if summary.exists() and json.loads(summary.read_text())["tracks"] == count:
+                return
+            time.sleep(0.2)
+        raise AssertionError("nothing came")
+
+    wait_for(1)
+    shutil.copy(FIXTURES / "paper-lanterns.mid", folder / "two.mid")
+    wait_for(2)
+    time.sleep(1.5)  # until it waits again: a scan that is stopped half way ends otherwise
+    running.send_signal(signal.SIGINT)
+    assert running.wait(30) == 1  # the second one is likely
+
+
+def test_two_scans_into_one_folder_do_not_mix(environment, folder, tmp_path):
+    (tmp_path / "out").mkdir()
+    ledger = Ledger(tmp_path / "out" / "scan.db")
+    try:
+        done = scan(environment, folder, tmp_path / "out")
+    finally:
+        ledger.close()
+    assert done.returncode == 2
+    assert "another scan" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_bad_usage_is_said(environment, folder, tmp_path):
+    for arguments, words in (
+        (["--against-each-other", "--html"], "--html shows"),
+        (["--library", tmp_path / "none.db"], "no library there"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "no Dask scheduler"),
+    ):
+        done = scan(environment, folder, tmp_path / "out", *arguments)
+        assert done.returncode == 2
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+    with pytest.raises(ReadError, match="no such file or folder"):
+        find_tracks([tmp_path / "nowhere"])
+
+
+@pytest.fixture(scope="module")
+def cluster(environment, tmp_path_factory):
+    """A scheduler and four worker processes, as somebody else would have started them."""
+    pytest.importorskip("distributed")
+    place = tmp_path_factory.mktemp("cluster")
+    file = place / "scheduler.json"
+    options = {"env": environment, "cwd": place, "stderr": subprocess.DEVNULL}
+    module = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+    address = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+    scheduler = subprocess.Popen([*module, *address], **options)
+    module = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file)]
+    workers = [
+        subprocess.Popen([*module, "--nthreads", "1", "--no-dashboard", "--no-nanny"], **options)
+        for _ in range(4)
+    ]
+    end = time.monotonic() + 60
+    while not file.exists():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    yield json.loads(file.read_text())["address"], workers
+    for process in (*workers, scheduler):
+        process.kill()
+        process.wait()
+
+
+def test_a_cluster_gives_the_same(environment, folder, undisturbed, cluster, tmp_path):
+    done = scan(environment, folder, tmp_path / "out", "--scheduler", cluster[0])
+    assert done.returncode == 2, done.stderr
+    assert written(tmp_path / "out") == written(undisturbed[0])
+
+
+def divided(library, path, most):
+    """Copy a library, and pack the copy in parts of so many melodies."""
+    with Store(Path(library)) as store, closing(sqlite3.connect(path)) as copy:
+        store._connection.backup(copy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("melodysim.library.index_files.MOST", most)
+        assert len(Library(path).index.parts) > 2
+    return path
+
+
+def test_a_library_spread_over_the_workers_gives_the_same(cluster, small, tmp_path):
+    from distributed import Client
+
+    rng = np.random.default_rng(8)
+    shutil.copy(small, tmp_path / "whole.db")
+    with Store(tmp_path / "whole.db", writable=True) as store, store.transaction():
+        entries = [Entry(f"t{k}", "t", None, "", Rights()) for k in range(200)]
+        store.put([Reference(entry, random_tune(rng, 50)) for entry in entries], "tunes", "digest")
+    piece = read(FIXTURES / "paper-lanterns.mid")
+
+    def answers(library):
+        return [
+            (m.reference.id, m.score, m.e_value, m.standardised, m.path.tolist(), m.turn)
+            for m in find_matches(piece, library, 20)
+        ]
+
+    expected = answers(Library(tmp_path / "whole.db"))
+    path = divided(tmp_path / "whole.db", tmp_path / "divided.db", 60)
+    with Client(cluster[0], set_as_default=False) as client:
+        spread = Library(path).spread_over(client)
+        assert answers(spread) == expected
+        spread.index.exhaustive = 0  # seeds choose
+        alone = Library(path)
+        alone.index.exhaustive = 0
+        assert answers(spread) == answers(alone)
+        assert answers(alone)[0] == expected[0]
+
+
+def test_a_scan_with_a_spread_library_gives_the_same(
+    environment, folder, undisturbed, cluster, small, tmp_path
+):
+    library = divided(small, tmp_path / "library.db", 1)
+    options = ["--scheduler", cluster[0], "--spread", "--library", library]
+    done = scan(environment, folder, tmp_path / "out", *options)
+    assert done.returncode == 2, done.stderr
+    assert written(tmp_path / "out")["results.jsonl"] == written(undisturbed[0])["results.jsonl"]
+    alone = scan(environment, folder, tmp_path / "alone", "--spread")
+    assert alone.returncode == 2
+    assert "--scheduler" in alone.stderr
+
+
+def test_a_cluster_that_loses_a_worker_gives_the_same(
+    environment, folder, undisturbed, cluster, tmp_path
+):
+    address, workers = cluster
+    environment = {**environment, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [*COMMAND, "scan", str(folder), "--output", str(tmp_path / "out")]
+    running = subprocess.Popen(
+        [*command, "--scheduler", address], env=environment, stdout=subprocess.DEVNULL
+    )
+    while not (tmp_path / "out" / "scan.db").exists():
+        time.sleep(0.05)
+    time.sleep(0.5)
+    assert running.poll() is None
+    workers[0].kill()
+    assert running.wait(120) == 2
+    assert written(tmp_path / "out") == written(undisturbed[0])
+
+
+def test_a_worker_that_dies_costs_its_task_alone():
+    pool = LocalPool(1, 30.0, 0)
+    try:
+        dies, lives = pool.submit(os._exit, 3), pool.submit(len, "abc")
+        with pytest.raises(Exception, match=r"(?i)expired|exit|terminated|abnormal"):
+            dies.result(30)
+        assert lives.result(30) == 3
+        hangs = LocalPool(1, 0.5, 0)
+        with pytest.raises(TimeoutError):
+            hangs.submit(time.sleep, 60).result(30)
+        hangs.stop()
+    finally:
+        pool.stop()
+
+
+def test_a_worker_is_refused_more_memory_than_it_may_take():
+    pool = LocalPool(1, 60.0, 300)
+    try:
+        with pytest.raises(MemoryError):
+            pool.submit(np.ones, 200_000_000).result(60)
+        assert pool.submit(len, "abc").result(60) == 3
+    finally:
+        pool.stop()
+
+
+def plan(small, tmp_path, **more):
+    values = {
+        "library": str(small), "territory": "anywhere", "top": 3, "rates": Rates(), "pages": None,
+        "version": Library(small).version, "mark": "", "cache": str(tmp_path / "cache"),
+        "cache_bytes": 10**9,
+    }  # fmt: skip
+    return Plan(**(values | more))
+
+
+def test_a_recording_is_listened_to_once_and_comes_out_the_same(small, tmp_path, monkeypatch):
+    path = str(FIXTURES / "copies-paper-lanterns.mp3")
+    digest = read(path).sha256
+    first = check_track(plan(small, tmp_path), path, digest)
+    monkeypatch.setattr(worker, "read", lambda *_, **__: pytest.fail("listened to again"))
+    assert check_track(plan(small, tmp_path), path, digest) == first
+    assert first.level == "review"
+
+
+def test_a_damaged_or_swept_cache_costs_time_alone(tmp_path):
+    piece = read(FIXTURES / "twinkle-piano.ogg")
+    cache = Cache(tmp_path / "cache", 10**9)
+    cache.put(piece)
+    back = cache.get(piece.sha256, piece.source)
+    assert (back.heard.strength == piece.heard.strength).all()
+    assert [m.voice for m in back.melodies] == [m.voice for m in piece.melodies]
+    assert all((a.pitch == b.pitch).all() for a, b in zip(back.melodies, piece.melodies, strict=True))
+    (file,) = (tmp_path / "cache").glob("*/*.npz")
+    file.write_bytes(file.read_bytes()[:1000])
+    assert cache.get(piece.sha256, piece.source) is None
+    cache.put(piece)
+    Cache(tmp_path / "cache", 10).sweep()
+    assert not list((tmp_path / "cache").glob("*/*.npz"))
+    assert Cache(tmp_path / "cache", 0).get(piece.sha256, "") is None
+
+
+def test_a_change_of_library_or_options_makes_a_new_fingerprint(small, tmp_path):
+    one = worker.fingerprint_of(plan(small, tmp_path), b"\1")
+    assert one == worker.fingerprint_of(plan(small, tmp_path, cache="elsewhere"), b"\1")
+    others = [
+        worker.fingerprint_of(plan(small, tmp_path, version="2"), b"\1"),
+        worker.fingerprint_of(plan(small, tmp_path), b"\0"),
+        worker.fingerprint_of(plan(small, tmp_path, top=4), b"\1"),
+        worker.fingerprint_of(plan(small, tmp_path, rates=Rates(0.01, 0.05)), b"\1"),
+        worker.fingerprint_of(plan(small, tmp_path, territory="us"), b"\1"),
+    ]
+    assert len({one, *others}) == 6
+
+
+def test_only_what_changed_is_hashed_and_done(tmp_path, monkeypatch):
+    from melodysim.batch import runner as loop
+
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for name in "abc":
+        (folder / f"{name}.mid").write_bytes(name.encode() * 10)
+    ledger = Ledger(tmp_path / "scan.db")
+    hashed = []
+    whole = loop.sha256_of
+    monkeypatch.setattr(loop, "sha256_of", lambda path: hashed.append(path) or whole(path))
+    tracks = identified(find_tracks([folder]), ledger, 1, lambda *_: None)
+    for track in tracks:
+        ledger.keep(track.key, "f", Done(track.path, {"source": track.path}, "clear"))
+    assert len(hashed) == 3
+    (folder / "b.mid").write_bytes(b"other content")
+    again = identified(find_tracks([folder]), ledger, 1, lambda *_: None)
+    assert hashed[3:] == [str(folder / "b.mid")]
+    assert [t.path for t in left_to_do(again, ledger, "f", None, False)] == [str(folder / "b.mid")]
+    assert len(left_to_do(again, ledger, "other", None, False)) == 3
+    ledger.keep(tracks[0].key, "f", Done("x", {"error": "x"}, "error", failed=True))
+    assert len(left_to_do(again, ledger, "f", None, True)) == 2
+    ledger.close()
+
+
+def test_a_moved_error_names_its_own_path():
+    done = Done("a/x.mid", {"source": "a/x.mid", "error": "a/x.mid: the file is empty"}, "error")
+    assert moved(done, "b/y.mid").entry == {"source": "b/y.mid", "error": "b/y.mid: the file is empty"}
+
+
+def test_melodies_are_packed_without_loss():
+    tune = random_tune(np.random.default_rng(1), 30)
+    back = unpacked_melody(packed_melody(tune))
+    assert (back.onset == tune.onset).all()
+    assert (back.pitch == tune.pitch).all()
+
+
+def test_takes_of_one_melody_are_found_whatever_the_order():
+    rng = np.random.default_rng(2)
+    tunes = [random_tune(rng, 40) for _ in range(12)]
+    base = tunes[3]
+    for k, shift in ((7, 4), (10, -3)):
+        pitch = base.pitch + shift
+        pitch[5] += 1
+        tunes[k] = Melody.from_notes(base.onset * 1.1, base.duration, pitch)
+    assert takes(find_alike(tunes, 1e-4), 12) == [[3, 7, 10]]
+    order = rng.permutation(12)
+    shuffled = find_alike([tunes[k] for k in order], 1e-4)
+    (group,) = takes(shuffled, 12)
+    assert sorted(int(order[k]) for k in group) == [3, 7, 10]
+
+
+def test_a_take_of_a_take_is_in_the_group():
+    pairs = [Alike(a, b, 1e-9, 20, 0.9, (0, 1), (0, 1)) for a, b in ((0, 2), (2, 5), (1, 3))]
+    pairs.append(Alike(4, 5, 1e-9, 20, 0.1, (0, 1), (0, 1)))
+    assert takes(pairs, 6) == [[0, 2, 5], [1, 3]]
+
+
+def test_a_ledger_that_is_none_is_said(tmp_path):
+    (tmp_path / "scan.db").write_text("not a database at all, but long enough to be looked at " * 20)
+    with pytest.raises(MelodysimError, match="choose another --output"):
+        Ledger(tmp_path / "scan.db")
+
+
+def test_progress_is_said_in_words():
+    from melodysim.cli.commands.scan import _words
+
+    progress = Progress("checking", tracks=100, done=60, before=10)
+    progress.began -= 100
+    progress.counts.update({"clear": 48, "likely": 2})
+    progress.running["a/slow one.mp3"] = time.monotonic() - 30
+    assert _words(progress) == [
+        "1,800/h", "1 min left", "48 clear", "2 likely", "slow: slow one.mp3 (30 s)"
+    ]  # fmt: skip
+
+
+def test_large_families_are_groups_too():
+    """A family is no measure of what chance does, however large it is."""
+    rng = np.random.default_rng(9)
+    families, tunes = 10, []
+    for _ in range(families):
+        base = random_tune(rng, 40)
+        for _ in range(12):
+            pitch = base.pitch + rng.integers(-5, 6)
+            pitch[rng.random(40) < 0.08] += 1
+            tunes.append(Melody.from_notes(base.onset, base.duration, pitch))
+    groups = takes(find_alike(tunes, 1e-4), len(tunes))
+    assert [len(group) for group in groups] == [12] * families
+    assert all(k // 12 == group[0] // 12 for group in groups for k in group)
+
+
+def family(seed=6):
+    """Tunes of which a third are takes of the first."""
+    rng = np.random.default_rng(seed)
+    tunes = [random_tune(rng, 40) for _ in range(30)]
+    for k in range(3, 30, 3):
+        pitch = tunes[0].pitch + k % 7
+        pitch[k] += 1
+        tunes[k] = Melody.from_notes(tunes[0].onset, tunes[0].duration, pitch)
+    return tunes
+
+
+def test_workers_find_the_same_takes(tmp_path):
+    tunes = family()
+    place = tmp_path / "melodies"
+    place.write_bytes(packed_melodies([packed_melody(tune) for tune in tunes]))
+    done = []
+    pool = LocalPool(2, 60, 0)
+    try:
+        found = find_alike(
+            tunes,
+            1e-4,
+            progress=lambda *how_far: done.append(how_far),
+            spread=lambda tasks: compared(pool, place, tasks, lambda: None),
+        )
+    finally:
+        pool.stop()
+    assert found == find_alike(tunes, 1e-4)
+    assert takes(found, 30) == [[0, *range(3, 30, 3)]]
+    assert done[-1][0] == done[-1][1] >= 10
+
+
+class OutOfMemory:
+    in_flight = 3
+    asked = 0
+
+    def submit(self, function, *args):
+        self.asked += 1
+        future = Future()
+        future.set_exception(MemoryError())
+        return future
+
+
+class Closed:
+    in_flight = 3
+    asked = 0
+
+    def submit(self, function, *args):
+        self.asked += 1
+        raise RuntimeError("the pool is closed")
+
+
+@pytest.mark.parametrize("pool", [OutOfMemory(), Closed()])
+def test_what_workers_fail_at_in_comparing_is_done_all_the_same(tmp_path, pool):
+    rng = np.random.default_rng(3)
+    tunes = [*family(), *[random_tune(rng, 40) for _ in range(60)]] * 2
+    place = tmp_path / "melodies"
+    place.write_bytes(packed_melodies([packed_melody(tune) for tune in tunes]))
+    found = find_alike(tunes, 1e-4, spread=lambda tasks: compared(pool, place, tasks, lambda: None))
+    assert found == find_alike(tunes, 1e-4)
+    assert 0 < pool.asked <= pool.in_flight  # and is not asked again for what it cannot do
+
+
+def test_copies_are_one_group_however_many():
+    rng = np.random.default_rng(4)
+    copy = random_tune(rng, 30)
+    tunes = [copy if k % 5 == 0 else random_tune(rng, 30) for k in range(200)]
+    assert list(range(0, 200, 5)) in takes(find_alike(tunes, 1e-4), 200)
+
+
+def test_what_was_wrong_for_a_moment_is_not_kept(small, tmp_path):
+    gone = check_track(plan(small, tmp_path), str(tmp_path / "gone.mid"), "ab" * 32)
+    assert gone.level == "error"
+    assert not gone.lasting
+    replaced = check_track(plan(small, tmp_path), str(FIXTURES / "twinkle.mid"), "ab" * 32)
+    assert not replaced.lasting  # not the content that was hashed
+    assert check_track(plan(small, tmp_path), str(FIXTURES / "twinkle.mid"), "").lasting
+    (tmp_path / "text.mid").write_text("no music")
+    assert check_track(plan(small, tmp_path), str(tmp_path / "text.mid"), "").lasting
+
+
+def test_a_library_that_changes_during_a_scan_stops_it(small, tmp_path):
+    from melodysim.errors import LibraryError
+
+    with pytest.raises(LibraryError, match="changed during the scan"):
+        check_track(plan(small, tmp_path, version="another"), str(FIXTURES / "twinkle.mid"), "")
+
+
+def test_copies_of_a_library_have_versions_of_their_own(tmp_path):
+    with Store(tmp_path / "one.db", create=True) as store:
+        import_paths(store, [FIXTURES / "twinkle.mid"], Rights("own"))
+    shutil.copy(tmp_path / "one.db", tmp_path / "two.db")
+    versions = set()
+    for name, song in (("one", "paper-lanterns.mid"), ("two", "harbour-band.mid")):
+        with Store(tmp_path / f"{name}.db", create=True) as store:
+            import_paths(store, [FIXTURES / song], Rights("in-copyright"))
+            versions.add(store.version())
+    assert len(versions) == 2
+
+
+def test_the_same_bytes_are_another_track_as_another_kind_of_file(environment, tmp_path):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    shutil.copy(FIXTURES / "paper-lanterns.mid", folder / "song.abc")
+    scan(environment, folder, tmp_path / "out")
+    assert "error" in lines(tmp_path / "out")[0]
+    (folder / "song.abc").rename(folder / "song.mid")
+    scan(environment, folder, tmp_path / "out")
+    assert lines(tmp_path / "out")[0]["verdict"] == "likely"
+
+
+def test_a_folder_that_is_closed_or_empty_is_not_passed_over(tmp_path, monkeypatch, environment):
+    (tmp_path / "album").mkdir()
+
+    def walk(top, onerror):
+        onerror(PermissionError(13, "Permission denied", f"{top}/secret"))
+        return iter([])
+
+    monkeypatch.setattr(os, "walk", walk)
+    (found,) = find_tracks([tmp_path / "album"])
+    assert "cannot be looked into" in found.why
+    monkeypatch.undo()
+    done = scan(environment, tmp_path / "album", tmp_path / "out")
+    assert done.returncode == 2
+    assert "no track of a kind" in done.stderr
+
+
+def test_a_place_by_two_names_is_one_place(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    assert len(find_tracks([Path(folder.name), folder])) == len(find_tracks([folder]))
+
+
+def test_a_spreadsheet_takes_no_name_for_a_formula():
+    from melodysim.batch.result_files import table
+
+    text = table([Done("=HYPERLINK(1).mid", {"source": "x"}, "clear")], {})
+    assert text.splitlines()[1].startswith("'=HYPERLINK")
+
+
+def test_files_are_written_with_the_rights_that_the_user_wants(tmp_path):
+    from melodysim.util.atomic_files import write_whole
+
+    before = os.umask(0o027)
+    try:
+        write_whole(tmp_path / "file", b"x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
