@@ -55,7 +55,7 @@ def hide(host: Melody, source: Melody, changed: float, rng: np.random.Generator)
 def best_e_value(melody: Melody, library: Library) -> float:
     """Give the E-value of the best match with a reference that counts as protected."""
     piece = Piece("tune", "notes", (melody,), melody.end)
-    found = find_matches(piece, library, 1, threads=2)
+    found = find_matches(piece, library.shelf, 1, threads=2)
     return min((m.e_value for m in found if m.reference.rights.protected), default=1e6)
 
 

@@ -21,7 +21,7 @@ from builtin import builtin_library
 from melodysim.checking import check
 from melodysim.readers.read import read
 from melodysim.report.html.index import Row, index_html
-from melodysim.report.html.track import Holdings, track_html
+from melodysim.report.html.track import track_html
 
 OPENED = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
     const [entry] = performance.getEntriesByType('navigation');
@@ -65,16 +65,15 @@ def main() -> None:
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as place, builtin_library(given.library) as library:
         report = check(read(given.track), library, 10)
-        holdings = Holdings.of(library)
         track, index = Path(place) / "track.html", Path(place) / "index.html"
         made = []
         for _ in range(given.rounds):
             began = time.perf_counter()
-            page = track_html(report, holdings)
+            page = track_html(report)
             made.append(time.perf_counter() - began)
         track.write_text(page)
         began = time.perf_counter()
-        index.write_text(index_html(rows(given.tracks), holdings, "many tracks"))
+        index.write_text(index_html(rows(given.tracks), library.holdings, "many tracks"))
         index_made = time.perf_counter() - began
         with sync_playwright() as playwright:
             chromium = shutil.which("chromium")

@@ -70,7 +70,7 @@ def main() -> None:
                 intervals = np.diff(np.rint(melody.pitch[first : first + args.notes]))
                 same = holders(intervals.astype(np.int64), library)
                 piece = Piece("passage", "notes", (query,), query.end)
-                found = find_matches(piece, library, 1, threads=2)
+                found = find_matches(piece, library.shelf, 1, threads=2)
                 ours = place[found[0].reference.id] if found else -1
                 score = plain(normalise(query), library)
                 highest = np.flatnonzero(score == score.max())  # several: one of them by lot

@@ -84,7 +84,7 @@ def search(library: Library, piece: Piece, seeded: bool, threads: int = 1) -> tu
     """Check; gives the first reference and the seconds that it took."""
     library.index.exhaustive = 0 if seeded else len(library)
     began = time.perf_counter()
-    found = find_matches(piece, library, 1, threads)
+    found = find_matches(piece, library.shelf, 1, threads)
     return found[0].reference.id, time.perf_counter() - began
 
 

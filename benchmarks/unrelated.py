@@ -33,7 +33,7 @@ from builtin import builtin_library
 from render import RATE, mp3_bytes, render
 from rich.progress import track
 
-from melodysim.checking import RESULTS
+from melodysim.checking import CHECK_VERSION
 from melodysim.library import Library
 from melodysim.melody import Melody, Piece
 from melodysim.readers.read import read
@@ -82,7 +82,7 @@ def checked(song: Path, library: Path, fonts: list[Path], count: int, seconds: f
     parts = excerpts_of(song, fonts, count, seconds) if fonts else passages_of(song)
     rows = []
     for k, (what, piece) in enumerate(parts):
-        found = find_matches(piece, opened, TOP) if piece.melodies else []
+        found = find_matches(piece, opened.shelf, TOP) if piece.melodies else []
         for protected in (True, False):
             mine = [m for m in found if m.reference.rights.protected is protected]
             e_value = mine[0].e_value if mine else NONE
@@ -98,7 +98,7 @@ def all_rows(args: argparse.Namespace, work: Path) -> list[dict]:
     if len(songs) < 2:
         raise SystemExit(f"{args.songs}: no songs (*.mid) to divide in two")
     settings = {
-        "results": RESULTS, "fonts": [font.name for font in args.font], "seconds": args.seconds,
+        "results": CHECK_VERSION, "fonts": [font.name for font in args.font], "seconds": args.seconds,
         "excerpts": args.excerpts, "songs": [song.stem for song in songs],
     }  # fmt: skip
     rows = rows_so_far(args.rows, settings)

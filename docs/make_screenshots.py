@@ -23,7 +23,7 @@ from melodysim.library.rights import Rights
 from melodysim.library.store import Store
 from melodysim.readers.read import read
 from melodysim.report.html.index import index_html, row_of
-from melodysim.report.html.track import Holdings, track_html
+from melodysim.report.html.track import track_html
 
 FIGURES = Path(__file__).parent / "figures"
 DAY = date(2026, 11, 23)
@@ -38,8 +38,8 @@ def main() -> None:
         place = Path(folder)
         library = demo_library(place / "library.db")
         reports = [check(read(fixtures_folder() / name), library, 5) for name in NAMES]
-        holdings = Holdings.of(library)
-        (place / "report.html").write_text(track_html(reports[0], holdings, when=DAY))
+        holdings = library.holdings
+        (place / "report.html").write_text(track_html(reports[0], when=DAY))
         rows = [row_of(report, "#") for report in reports]
         (place / "index.html").write_text(index_html(rows, holdings, f"{len(rows)} tracks", DAY))
         browser = playwright.chromium.launch(

@@ -8,98 +8,30 @@ Notes or recordings in, matches with a library of reference melodies out::
     report = library.check("song.mid")
     report.verdict.level
 
-Importing is quick and silent: what is named here loads when it is first used.
+Importing is quick and silent. The public names stand in ``__init__.pyi``, each once, with the module
+that it comes from; a module loads when one of its names is first used (PEP 562).
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
-__version__ = "0.1.0"
+from melodysim._version import __version__ as __version__
 
-if TYPE_CHECKING:
-    from melodysim.api import Library, Melody, Report, check_notes, compare, melody_of
-    from melodysim.checking import PairReport, TrackReport, check
-    from melodysim.errors import (
-        CancelledError,
-        InvalidNotesError,
-        LibraryError,
-        MelodysimError,
-        MissingDependencyError,
-        ReadError,
-    )
-    from melodysim.judge.verdict import Rates, Verdict, level_of
-    from melodysim.library.rights import Rights
-    from melodysim.melody import Piece
-    from melodysim.readers.read import read
-    from melodysim.report.html.track import Holdings, pair_html, track_html
-    from melodysim.search.match import Match
-
-_HOMES = {
-    "check": "checking",
-    "PairReport": "checking",
-    "TrackReport": "checking",
-    "CancelledError": "errors",
-    "InvalidNotesError": "errors",
-    "LibraryError": "errors",
-    "MelodysimError": "errors",
-    "MissingDependencyError": "errors",
-    "ReadError": "errors",
-    "Library": "api",
-    "Melody": "api",
-    "Report": "api",
-    "check_notes": "api",
-    "compare": "api",
-    "melody_of": "api",
-    "Match": "search.match",
-    "Piece": "melody",
-    "read": "readers.read",
-    "Holdings": "report.html.track",
-    "pair_html": "report.html.track",
-    "track_html": "report.html.track",
-    "Rights": "library.rights",
-    "Rates": "judge.verdict",
-    "Verdict": "judge.verdict",
-    "level_of": "judge.verdict",
-}
-
-__all__ = [
-    "CancelledError",
-    "Holdings",
-    "InvalidNotesError",
-    "Library",
-    "LibraryError",
-    "Match",
-    "Melody",
-    "MelodysimError",
-    "MissingDependencyError",
-    "PairReport",
-    "Piece",
-    "Rates",
-    "ReadError",
-    "Report",
-    "Rights",
-    "TrackReport",
-    "Verdict",
-    "__version__",
-    "check",
-    "check_notes",
-    "compare",
-    "level_of",
-    "melody_of",
-    "pair_html",
-    "read",
-    "track_html",
-]
+_STUB = Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")
+_HOMES = {name: home for home, name in re.findall(r"(?m)^from (\S+) import (\S+) as \2$", _STUB)}
+__all__ = sorted(_HOMES)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name when it is first used (PEP 562)."""
+    """Load a public name when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module 'melodysim' has no attribute {name!r}")
     try:
-        value = getattr(importlib.import_module(f"melodysim.{_HOMES[name]}"), name)
+        value = getattr(import_module(_HOMES[name]), name)
     except ImportError as error:
         if "once per process" not in str(error) and "subinterpreter" not in str(error):
             raise
@@ -112,4 +44,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*globals(), *__all__})

@@ -1,115 +1,145 @@
-"""The verbs: check a track against a library, compare two works, transcribe.
+"""The verbs: check a track against a library, compare two works.
 
-Each is a function from what was read to a report; what a report looks like is `melodysim.report`'s
-business.
+Each is a function from a track to a report. A track is notes, what was read before, or a file. The
+verbs hold no global state, print nothing and may be called from any thread; with notes they need numpy
+and the standard library alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from melodysim.errors import LibraryError, ReadError, counted
-from melodysim.judge.verdict import Rates, Verdict, judge, judge_pair
-from melodysim.library import Entry, Library, MemoryShelf, Reference
+from melodysim.errors import CancelledError, InvalidNotesError, LibraryError, ReadError
+from melodysim.judge.verdict import Rates, judge, judge_pair
+from melodysim.library import Entry, Library, Reference, shelf_of_work
 from melodysim.library.rights import Rights
-from melodysim.melody import Melody, Piece
-from melodysim.readers.melody_parts import MIN_NOTES
+from melodysim.melody import FEWEST_NOTES, Melody, Piece
+from melodysim.report.reports import PairReport, Report
 from melodysim.search.e_values import standardised_of
 from melodysim.search.match import Match, Span
 from melodysim.search.pairs import p_value_of_likeness, p_value_of_notes
 from melodysim.search.pipeline import find_matches
+from melodysim.util.text import counted
 
 DEFAULT_TOP = 10
-RESULTS = 8
+CHECK_VERSION = 8
 """Raised whenever a check may come out otherwise than before, words included: results that were kept
 are stale. What a recording is heard as has a version of its own in `melodysim.transcribe.recording`."""
 
-
-@dataclass(frozen=True, eq=False)
-class TrackReport:
-    """What came of checking one track.
-
-    Attributes
-    ----------
-    source : str
-        The track.
-    piece : Piece or None
-        As it was read; None where it could not be.
-    verdict : Verdict or None
-        None where it could not be read.
-    matches : tuple of Match
-        Best first.
-    error : str or None
-        Why it could not be checked.
-    closest : Match or None
-        The best match with a work that is, or may be, protected: what the verdict rests on.
-    """
-
-    source: str
-    piece: Piece | None = None
-    verdict: Verdict | None = None
-    matches: tuple[Match, ...] = ()
-    error: str | None = None
-    closest: Match | None = None
-
-    def __repr__(self) -> str:
-        """Say what came of it, in a line."""
-        if self.verdict is None:
-            return f"<{type(self).__name__} of {self.source!r}: {self.error}>"
-        return (
-            f"<{type(self).__name__} of {self.source!r}: {self.verdict.level}, probability "
-            f"{self.verdict.probability:.3f}, {counted(len(self.matches), 'match', 'matches')}>"
-        )
+TrackLike = Melody | Piece | str | Path
+"""What can be checked: notes, what was read before, or a file."""
+StageCallback = Callable[[str], None]
+"""Called with what is being done, before it is done."""
+CancelCallback = Callable[[], bool]
+"""Asked often whether to stop; `threading.Event.is_set` is one."""
 
 
 def check(
-    piece: Piece,
+    track: TrackLike,
     library: Library,
-    top: int = DEFAULT_TOP,
+    top: int | None = None,
     rates: Rates | None = None,
     threads: int = 1,
-    tick: Callable[[str], None] | None = None,
-) -> TrackReport:
+    *,
+    progress: StageCallback | None = None,
+    cancelled: CancelCallback | None = None,
+) -> Report:
     """Check a track against a library.
 
     Parameters
     ----------
-    piece : Piece
-        From `melodysim.read`, or made of notes.
+    track : Melody, Piece, str or Path
+        Notes, what `melodysim.read` returned, or a file.
     library : Library
     top : int, optional
-        Matches to report, significant or not.
+        Matches to report, significant or not; by default `DEFAULT_TOP`.
     rates : Rates, optional
         Of false alarms.
     threads : int, optional
         Threads to use; the result does not depend on it.
-    tick : callable, optional
-        Called with what is done next; raises to stop it.
+    progress, cancelled : callable, optional
+        See `StageCallback` and `CancelCallback`.
 
     Returns
     -------
-    TrackReport
+    Report
 
     Raises
     ------
     ReadError
-        If the piece has no melody: silence is not "clear".
+        If a file cannot be read, or there is no melody: silence is not "clear".
     LibraryError
         If the library is empty: no track is clear of nothing.
+    InvalidNotesError
+        If the track is nothing of the kind.
+    MissingDependencyError
+        If an optional package is needed for this kind of file.
+    CancelledError
+        If it was cancelled.
     """
+
+    def tick(stage: str) -> None:
+        if cancelled is not None and cancelled():
+            raise CancelledError("cancelled")
+        if progress is not None:
+            progress(stage)
+
+    shelf, holdings = library.shelf, library.holdings  # what is added meanwhile does not count
+    rates, top = rates or Rates(), DEFAULT_TOP if top is None else top
+    piece = piece_of(track, threads, tick)
     require_references(library)
     require_melody(piece)
-    matches = find_matches(piece, library, max(top, 1), threads, tick=tick)
-    verdict = judge(piece, matches, len(library), rates or Rates(), int(library.comparisons[1]))
+    matches = find_matches(piece, shelf, max(top, 1), threads, tick=tick)
+    verdict = judge(piece, matches, len(shelf), rates, shelf.comparisons[1])
     shown = matches[:top]
     if verdict.level != "clear" and len(matches) > top > 0:
         shown[-1] = matches[-1]  # what the verdict rests on is shown, whatever its rank
     closest = next((match for match in matches if match.reference.rights.protected), None)
-    return TrackReport(piece.source, piece, verdict, tuple(shown), closest=closest)
+    return Report(
+        piece.source, piece, verdict, tuple(shown), closest=closest, holdings=holdings, rates=rates
+    )
+
+
+def piece_of(track: TrackLike, threads: int = 1, tick: StageCallback | None = None) -> Piece:
+    """Turn whatever was given as a track into a piece.
+
+    Parameters
+    ----------
+    track : Melody, Piece, str or Path
+    threads : int, optional
+        For transcribing a recording.
+    tick : callable, optional
+        Called while a file is read; raises to stop it.
+
+    Returns
+    -------
+    Piece
+
+    Raises
+    ------
+    InvalidNotesError
+        If the track is nothing of the kind.
+    ReadError
+        If a file cannot be read.
+    """
+    if isinstance(track, Piece):
+        return track
+    if isinstance(track, Melody):
+        return Piece(track.voice or "notes", "notes", (track,), track.end)
+    if not isinstance(track, str | Path):
+        raise InvalidNotesError(
+            f"a track is a Melody, a Piece or the name of a file, not {type(track).__name__}; "
+            "melodysim.melody_of(onsets, durations, pitches) makes a Melody"
+        )
+    from melodysim.readers.read import read
+
+    if tick is not None:
+        tick("reading")
+    return read(track, threads, tick)
 
 
 def require_references(library: Library) -> None:
@@ -129,53 +159,28 @@ def require_melody(piece: Piece) -> None:
             "could be checked"
         )
     longest = max(len(melody) for melody in piece.melodies)
-    if longest < MIN_NOTES:
+    if longest < FEWEST_NOTES:
         raise ReadError(
             f"{piece.source}: only {counted(longest, 'note')}, too few for a melody that can be "
-            f"recognised; give at least {MIN_NOTES}"
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class PairReport:
-    """What came of comparing two works.
-
-    Attributes
-    ----------
-    new, earlier : Piece
-        The works.
-    score : float
-        How much more alike they are than unrelated works, standardised; comparable between pairs.
-    verdict : Verdict
-        On the new work.
-    match : Match or None
-        The best passage of the new work that follows the earlier one.
-    """
-
-    new: Piece
-    earlier: Piece
-    score: float
-    verdict: Verdict
-    match: Match | None
-
-    def __repr__(self) -> str:
-        """Say what came of it, in a line."""
-        return (
-            f"<PairReport of {self.new.source!r} and {self.earlier.source!r}: {self.verdict.level}, "
-            f"score {self.score:.1f}>"
+            f"recognised; give at least {FEWEST_NOTES}"
         )
 
 
 def compare(
-    new: Piece, earlier: Piece, library: Library, rates: Rates | None = None, threads: int = 1
+    new: TrackLike,
+    earlier: TrackLike,
+    library: Library | str | Path | None = None,
+    rates: Rates | None = None,
+    threads: int = 1,
 ) -> PairReport:
     """Compare two works, with a library as the background that says what chance does.
 
     Parameters
     ----------
-    new, earlier : Piece
+    new, earlier : Melody, Piece, str or Path
         The work in question, and the one that it may follow.
-    library : Library
+    library : Library, str or Path, optional
+        Or where it is; by default the user's own.
     rates : Rates, optional
         Of false alarms among unrelated pairs.
     threads : int, optional
@@ -187,12 +192,19 @@ def compare(
         Judged by pitch alone, whatever the rhythm: other words force other rhythms, and the published
         comparisons of court cases (percent melodic identity; Savage et al. 2018) go by pitch too. Two
         recordings are compared in every way there is, in both directions (`melodysim.search.pairs`).
+        `score` is higher for more alike, and comparable between pairs.
 
     Raises
     ------
     ReadError
-        If either has no melody.
+        If either cannot be read, or has no melody.
+    LibraryError
+        If the library cannot be opened.
     """
+    if not isinstance(library, Library):
+        library = Library(library)
+    rates = rates or Rates()
+    new, earlier = piece_of(new, threads), piece_of(earlier, threads)
     require_melody(new)
     require_melody(earlier)
     background = library.background_melodies()
@@ -210,8 +222,7 @@ def compare(
             score = standardised_of(p_value)
             best = _turned(turned, new, earlier) if turned and back > there else passages[0]
             match = replace(best, e_value=p_value, standardised=score)
-    verdict = judge_pair(new, match, rates or Rates())
-    return PairReport(new, earlier, score, verdict, match)
+    return PairReport(new, earlier, score, judge_pair(new, match, rates), match, rates)
 
 
 def _turned(match: Match, new: Piece, earlier: Piece) -> Match:
@@ -257,7 +268,7 @@ def _best_passage(query: Piece, work: Piece, background: list[Melody], threads: 
     """Find the passage of a query that follows a work best."""
     melodies = work.melodies if work.heard is None else work.melodies[:1]
     references = [Reference(_entry(work, k), melody) for k, melody in enumerate(melodies)]
-    shelf = MemoryShelf(references, background)
+    shelf = shelf_of_work(references, background)
     mine = np.arange(len(references))
     found = find_matches(query, shelf, 1, threads, only=mine, timing=False)
     return found[0] if found else None

@@ -6,24 +6,6 @@ exits with status 2. Anything else that escapes is a bug.
 """
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """Give a number with its noun: "1 note", "1,204 notes".
-
-    Parameters
-    ----------
-    number : int
-    one : str
-        The noun for one.
-    many : str, optional
-        For any other number; by default with an s.
-
-    Returns
-    -------
-    str
-    """
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 class MelodysimError(Exception):
     """Base of all errors that melodysim raises on purpose."""
 

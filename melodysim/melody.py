@@ -16,12 +16,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from melodysim.errors import InvalidNotesError, counted
+from melodysim.errors import InvalidNotesError
+from melodysim.util.text import counted
 
 Kind = Literal["audio", "midi", "score", "notes"]
 
 PITCH_RANGE = (0.0, 127.0)
 """MIDI note numbers that a pitch may have."""
+FEWEST_NOTES = 4
+"""A line of fewer notes is no melody that could be recognised."""
 
 
 def _frozen(values: ArrayLike, dtype: type) -> NDArray:
@@ -114,9 +117,59 @@ class Melody:
         _check_notes(onsets, durations, pitches, sure, beats)
         return cls(onsets, durations, pitches, sure, voice, beats)
 
+    @classmethod
+    def from_overlapping(
+        cls,
+        onset: NDArray[np.float64],
+        duration: NDArray[np.float64],
+        pitch: NDArray[np.floating],
+        confidence: NDArray[np.floating] | None = None,
+        voice: str = "",
+        beat: NDArray[np.float64] | None = None,
+    ) -> Melody:
+        """Make a melody of notes in any order, which may overlap: see `without_overlap`.
+
+        Parameters
+        ----------
+        onset, duration, pitch, confidence, voice, beat
+            As for `from_notes`.
+
+        Returns
+        -------
+        Melody
+
+        Raises
+        ------
+        InvalidNotesError
+            As `from_notes` does.
+        """
+        kept, lasting = without_overlap(onset, duration)
+        sure = None if confidence is None else confidence[kept]
+        beats = None if beat is None else beat[kept]
+        return cls.from_notes(onset[kept], lasting, pitch[kept], sure, voice, beats)
+
+    @classmethod
+    def from_midi_bytes(cls, content: bytes) -> Melody:
+        """Read the likeliest melody of a Standard MIDI file; see `melodysim.melody_of_midi`."""
+        import melodysim
+
+        return melodysim.melody_of_midi(content)
+
+    def to_midi(self) -> bytes:
+        """Write the melody as a Standard MIDI file; see `melodysim.midi_bytes`."""
+        import melodysim
+
+        return melodysim.midi_bytes([self])
+
     def __len__(self) -> int:
-        """Give the number of notes."""
+        """Return the number of notes."""
         return len(self.pitch)
+
+    def __getitem__(self, notes: slice) -> Melody:
+        """Return some notes in a row as a melody of their own, at the same times."""
+        beat = None if self.beat is None else self.beat[notes]
+        parts = (self.onset[notes], self.duration[notes], self.pitch[notes], self.confidence[notes])
+        return Melody(*parts, self.voice, beat)
 
     @property
     def end(self) -> float:
@@ -209,6 +262,28 @@ class Piece:
         """Say what it is, without its notes."""
         lines = counted(len(self.melodies), "melody", "melodies")
         return f"<Piece {self.source!r}: {self.kind}, {lines}, {self.duration:.1f} s>"
+
+
+def without_overlap(
+    onset: NDArray[np.float64], duration: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Choose the notes of one voice: in order of onset, one at a time, each until the next begins.
+
+    Parameters
+    ----------
+    onset, duration : ndarray of float64, shape (n,)
+        In any order and unit.
+
+    Returns
+    -------
+    kept : ndarray of intp, shape (m,)
+        Notes in order of onset; of those that begin together, the first.
+    duration : ndarray of float64, shape (m,)
+        Of the notes kept, cut off where the next begins.
+    """
+    order = np.argsort(onset, kind="stable")
+    kept = order[np.concatenate([[True], np.diff(onset[order]) > 0])[: len(order)]]
+    return kept, np.minimum(duration[kept], np.diff(onset[kept], append=np.inf))
 
 
 def top_line(

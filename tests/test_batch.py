@@ -398,7 +398,7 @@ def test_a_library_spread_over_the_workers_gives_the_same(cluster, small, tmp_pa
     def answers(library):
         return [
             (m.reference.id, m.score, m.e_value, m.standardised, m.path.tolist(), m.turn)
-            for m in find_matches(piece, library, 20)
+            for m in find_matches(piece, library.shelf, 20)
         ]
 
     expected = answers(Library(tmp_path / "whole.db"))

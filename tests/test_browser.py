@@ -12,14 +12,14 @@ from test_report import reports
 from melodysim.checking import check
 from melodysim.readers.read import read
 from melodysim.report.html.index import Row, index_html, row_of
-from melodysim.report.html.track import Holdings, track_html
+from melodysim.report.html.track import track_html
 
 
 @pytest.fixture(scope="module")
 def page_of_a_recording(library, tmp_path_factory):
     report = check(read(FIXTURES / "copies-paper-lanterns.mp3"), library, 4)
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(track_html(report, Holdings.of(library)))
+    path.write_text(track_html(report))
     return path
 
 
@@ -101,7 +101,7 @@ def test_what_is_played_is_the_track_at_that_place(opened, page_of_a_recording):
 
 
 def test_notes_without_a_recording_can_be_played(opened):
-    page = opened(track_html(reports()[0], HOLDINGS))
+    page = opened(track_html(reports()[0]))
     page.locator("#match-1 input.own").check()
     page.locator("#match-1 button[data-play=reference]").click()
     page.wait_for_timeout(700)
@@ -123,7 +123,7 @@ def test_the_keyboard_reaches_everything(opened, page_of_a_recording):
 
 
 def test_a_hostile_title_runs_nothing(opened):
-    page = opened(track_html(hostile(reports()[0]), Holdings(HOSTILE, 1, 1)))
+    page = opened(track_html(hostile(reports()[0])))
     page.on("dialog", lambda dialog: pytest.fail("a script ran"))
     page.wait_for_timeout(200)
     assert page.locator("h1").inner_text() == HOSTILE
@@ -132,9 +132,7 @@ def test_a_hostile_title_runs_nothing(opened):
 
 
 def test_a_script_that_got_in_would_not_run(opened):
-    planted = track_html(reports()[0], HOLDINGS).replace(
-        "</main>", "<script>document.title='x'</script></main>"
-    )
+    planted = track_html(reports()[0]).replace("</main>", "<script>document.title='x'</script></main>")
     page = opened(planted)
     assert page.title() != "x"
     assert any("Content Security Policy" in text for text in page.wrong)
@@ -253,7 +251,7 @@ def test_without_scripts_every_row_is_there(browser, tmp_path):
 
 def test_a_long_roll_scrolls_with_what_sounds(opened, library):
     report = check(read(FIXTURES / "copies-paper-lanterns.mp3"), library, 1)
-    page = opened(track_html(report, Holdings.of(library)))
+    page = opened(track_html(report))
     page.set_viewport_size({"width": 390, "height": 844})
     page.locator("#match-1 button[data-play=both]").click()
     page.wait_for_timeout(7000)

@@ -270,7 +270,7 @@ def test_free_tunes_beside_a_work_do_not_hide_it(tmp_path, lanterns):
                 store.put([Reference(entry, free[k])], f"{k}.mid", str(k))
             entry = Entry("theirs", "Theirs", None, "theirs.mid", Rights("in-copyright"))
             store.put([Reference(entry, lanterns)], "theirs.mid", "theirs")
-        shelf = Library(path)
+        shelf = Library(path).shelf
         assert shelf.comparisons == (count, 1)
         query = random_tune(np.random.default_rng(11), 60)
         matches = find_matches(piece(query), shelf, 400)
@@ -314,7 +314,7 @@ def test_a_recording_is_told_from_its_pitch_classes_by_pitch(tmp_path):
     line = random_tune(rng, 12)  # another tune
     heard = heard_from(tune, rng, faster=2.0, noise=0.3)
     track = Piece("mix", "audio", (line,), tune.end / 2, heard=heard)
-    matches = find_matches(track, Library(path), 302)
+    matches = find_matches(track, Library(path).shelf, 302)
     assert matches[0].reference.id == "b-tune"
     said = {match.reference.id: match.standardised for match in matches}
     # By pitch class they are the same, so that all of this is what pitch adds.
@@ -327,11 +327,11 @@ def test_of_a_very_large_library_the_most_promising_are_listened_to(library, mon
     index = library.index
     # Not one that is listened to anyway, to measure chance.
     sampled = sample_references(index.order.key, np.ones(len(index), bool), by_salience.LISTENED_SAMPLE)
-    long = np.setdiff1d(np.flatnonzero(index.lengths > 60), [*sampled, *library.backgrounds[0]])
+    long = np.setdiff1d(np.flatnonzero(index.lengths > 60), [*sampled, *library.shelf.backgrounds[0]])
     name = index.name(int(rng.choice(long)))
-    tune = library.references([name])[name].melody
+    tune = library.shelf.look_up([name])[name].melody
     track = Piece("mix", "audio", (tune,), tune.end, heard=heard_from(tune, rng))
-    best = find_matches(track, library, 1)[0]
+    best = find_matches(track, library.shelf, 1)[0]
     assert best.reference.id == name
     assert best.evidence == "salience"
 
@@ -342,13 +342,13 @@ def test_a_line_finds_what_listening_misses_among_thousands(library):
     long = np.flatnonzero((index.lengths > 60) & ~library.protected)
     for number in rng.choice(long, 4, replace=False):
         name = index.name(int(number))
-        line = library.references([name])[name].melody
+        line = library.shelf.look_up([name])[name].melody
         line = Melody.from_notes(
             line.onset, line.duration, line.pitch, np.full(len(line), 0.9), "voice"
         )
         heard = heard_from(random_tune(rng, 60), rng, faster=2.0)  # another tune covers it
         track = Piece("mix", "audio", (line,), line.end, heard=heard)
-        matches = find_matches(track, library, 3, 2)
+        matches = find_matches(track, library.shelf, 3, 2)
         pitches = [m.reference_melody.pitch.tolist() for m in matches]
         assert line.pitch.tolist() in pitches
 

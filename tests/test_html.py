@@ -11,16 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import FIXTURES
-from test_report import reports
+from test_report import HOLDINGS, reports
 
-from melodysim.checking import PairReport, check
+from melodysim.checking import check
+from melodysim.library import Holdings
 from melodysim.readers.read import read
 from melodysim.report.html.index import index_html, row_of
 from melodysim.report.html.pictures import png_bytes
 from melodysim.report.html.sound import sound_of
-from melodysim.report.html.track import Holdings, pair_html, track_html
+from melodysim.report.html.track import pair_html, track_html
+from melodysim.report.reports import PairReport
 
-HOLDINGS = Holdings("library.db", 12_900, 136)
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
 
 
@@ -56,13 +57,14 @@ def hostile(report):
         report,
         source=HOSTILE,
         piece=piece,
+        holdings=Holdings(HOSTILE, 1, 1),
         matches=(replace(match, reference=entry), *report.matches[1:]),
     )
 
 
 def test_a_page_asks_for_nothing_from_anywhere():
     for page in (
-        track_html(reports()[0], HOLDINGS),
+        track_html(reports()[0]),
         index_html([row_of(r, "tracks/a.html") for r in reports()], HOLDINGS, "3 tracks"),
     ):
         tags = Tags(page)
@@ -73,10 +75,8 @@ def test_a_page_asks_for_nothing_from_anywhere():
 
 
 def test_hostile_titles_stay_text():
-    page = track_html(hostile(reports()[0]), Holdings(HOSTILE, 1, 1))
-    assert Tags(page).tags.count("script") == Tags(track_html(reports()[0], HOLDINGS)).tags.count(
-        "script"
-    )
+    page = track_html(hostile(reports()[0]))
+    assert Tags(page).tags.count("script") == Tags(track_html(reports()[0])).tags.count("script")
     assert "img" not in Tags(page).tags
     assert HOSTILE in "".join(Tags(page).text)
     index = index_html([row_of(hostile(reports()[0]), "a.html")], HOLDINGS, HOSTILE)
@@ -86,7 +86,7 @@ def test_hostile_titles_stay_text():
 
 def test_the_page_says_what_the_verdict_says():
     report = reports()[0]
-    text = " ".join("".join(Tags(track_html(report, HOLDINGS, when=date(2026, 1, 2))).text).split())
+    text = " ".join("".join(Tags(track_html(report, when=date(2026, 1, 2))).text).split())
     for reason in report.verdict.reasons:
         assert reason in text
     for word in ("in 1 of 400,000 unrelated tracks", "12,900 melodies: 136 protected", "2026-01-02"):
@@ -102,7 +102,7 @@ def test_downloads_hold_both_passages():
 
     import mido
 
-    page = track_html(reports()[0], HOLDINGS)
+    page = track_html(reports()[0])
     midi = base64.b64decode(re.search(r"data:audio/midi;base64,([^\"]+)", page).group(1))
     tracks = [
         [m.note for m in t if m.type == "note_on" and m.velocity]
@@ -120,7 +120,7 @@ def test_a_page_without_verovio_says_so(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "verovio", None)
-    assert "melodysim[report]" in track_html(reports()[0], HOLDINGS)
+    assert "melodysim[report]" in track_html(reports()[0])
 
 
 def test_pages_without_jinja2_say_so(monkeypatch):
@@ -133,7 +133,7 @@ def test_pages_without_jinja2_say_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     monkeypatch.setitem(sys.modules, "markupsafe", None)
     one = reports()[0]
-    for made in (lambda: track_html(one, HOLDINGS), lambda: index_html([row_of(one)], HOLDINGS, "1")):
+    for made in (lambda: track_html(one), lambda: index_html([row_of(one)], HOLDINGS, "1")):
         with pytest.raises(MissingDependencyError, match=r"melodysim\[report\]"):
             made()
 
@@ -141,7 +141,7 @@ def test_pages_without_jinja2_say_so(monkeypatch):
 def test_a_track_that_could_not_be_read_has_a_row_but_no_page():
     broken = reports()[2]
     with pytest.raises(ValueError, match="could not be read"):
-        track_html(broken, HOLDINGS)
+        track_html(broken)
     assert "cannot be decoded" in index_html([row_of(broken)], HOLDINGS, "1 track")
 
 
@@ -193,7 +193,7 @@ def test_of_a_long_track_only_the_passages_are_kept(monkeypatch):
 
 def test_a_recording_shows_what_was_heard_behind_its_notes(library):
     report = check(read(FIXTURES / "copies-paper-lanterns.mp3"), library, 2)
-    page = track_html(report, Holdings.of(library))
+    page = track_html(report)
     assert page.count('class="salience"') >= 1
     assert 'class="note outline"' in page
 

@@ -51,7 +51,7 @@ def answers(library, tunes):
         piece = Piece("query", "notes", (query,), query.end)
         found += [
             (m.reference.id, m.score, m.e_value, m.standardised, m.path.tolist(), str(m.turn))
-            for m in find_matches(piece, library, 10)
+            for m in find_matches(piece, library.shelf, 10)
         ]
     return found
 
@@ -171,7 +171,7 @@ def test_a_library_that_was_put_back_is_not_taken_for_what_it_became(tmp_path, t
     assert "tune-60" not in library.index.names
     melody = tunes[70]
     piece = Piece("query", "notes", (melody,), melody.end)
-    assert find_matches(piece, library, 1)[0].reference.id == "tune-70"
+    assert find_matches(piece, library.shelf, 1)[0].reference.id == "tune-70"
     # Made anew under the same name, with the old parts still there.
     path.unlink()
     for left in tmp_path.glob("library.db-*"):
@@ -254,7 +254,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, tunes, monkeypatch):
 def answers_of_one(library):
     melody = library.melody(library.index.names[0])
     piece = Piece("query", "notes", (melody,), melody.end)
-    return [(m.reference.id, m.score) for m in find_matches(piece, library, 3)]
+    return [(m.reference.id, m.score) for m in find_matches(piece, library.shelf, 3)]
 
 
 def test_seeds_find_what_the_first_pass_finds(tunes, monkeypatch):

@@ -15,7 +15,6 @@ from test_salience_dtw import heard_from
 
 from melodysim.align.salience_dtw import Listening
 from melodysim.checking import compare
-from melodysim.judge.verdict import Rates
 from melodysim.library import Entry, Library, Reference
 from melodysim.library.rights import Rights
 from melodysim.library.store import Store
@@ -173,7 +172,7 @@ def test_a_poor_transcription_does_not_change_what_the_other_says(library, caugh
         match = report.match
         assert match.reference_span.notes[1] > match.reference_span.notes[0]
         assert "likeness" in written(report)
-        assert pair_html(report, Rates(), date(2026, 1, 1))
+        assert pair_html(report, date(2026, 1, 1))
         assert pair_picture(report, "svg")
 
 

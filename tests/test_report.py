@@ -9,19 +9,21 @@ import pytest
 from conftest import tune
 from rich.console import Console
 
-from melodysim.checking import TrackReport
 from melodysim.judge.verdict import Rates, judge
 from melodysim.judge.wording import odds
-from melodysim.library import Entry
+from melodysim.library import Entry, Holdings
 from melodysim.library.rights import Rights
 from melodysim.melody import Piece
 from melodysim.report.csv import checks_csv
 from melodysim.report.json import checks_json
+from melodysim.report.reports import Report
 from melodysim.report.text import print_checks
 from melodysim.search.e_values import Background
 from melodysim.search.match import Match, Span
 
 GOLDEN = Path(__file__).parent / "golden"
+
+HOLDINGS = Holdings("library.db", 12_900, 136)
 
 
 def reports():
@@ -56,9 +58,13 @@ def reports():
     found = [match("Theirs <b>[red]", "in-copyright", 2.5e-6), match("Old", "public-domain", 0.004)]
     none = [match("Chance", "unknown", 7.2)]
     return [
-        TrackReport(piece.source, piece, judge(piece, found, 12_900, Rates()), tuple(found)),
-        TrackReport(clear.source, clear, judge(clear, none, 12_900, Rates()), tuple(none)),
-        TrackReport("broken.mp3", error="broken.mp3: cannot be decoded as audio; convert it"),
+        Report(
+            piece.source, piece, judge(piece, found, 12_900, Rates()), tuple(found), holdings=HOLDINGS
+        ),
+        Report(
+            clear.source, clear, judge(clear, none, 12_900, Rates()), tuple(none), holdings=HOLDINGS
+        ),
+        Report("broken.mp3", error="broken.mp3: cannot be decoded as audio; convert it"),
     ]
 
 

@@ -94,7 +94,7 @@ def test_missing_weights_say_what_to_do(monkeypatch):
 def test_both_networks_on_one_grid():
     pitches = [62, 65, 69, 67]
     heard = salience(sung(pitches))
-    assert heard.fcpe.shape == heard.contour.shape
+    assert heard.voice.shape == heard.contour.shape
     for k, pitch in enumerate(pitches):
         middle = slice(round((0.6 * k + 0.25) / FRAME_SECONDS), round((0.6 * k + 0.5) / FRAME_SECONDS))
         for found in (by_semitone(heard.voice), heard.note):

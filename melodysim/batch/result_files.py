@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import melodysim
+from melodysim._version import __version__
 from melodysim.batch.ledger import Done
 from melodysim.batch.takes import Alike
 from melodysim.report.json import SCHEMA, json_text
@@ -102,7 +102,7 @@ def summary(
     levels = ("likely", "review", "clear") if library is not None else ("melody",)
     answer: dict[str, Any] = {
         "schema": SCHEMA,
-        "melodysim": melodysim.__version__,
+        "melodysim": __version__,
         "library": library,
         "tracks": sum(counts.values()),
         "verdicts": {level: counts[level] for level in (*levels, "error")},

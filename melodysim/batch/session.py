@@ -364,7 +364,6 @@ class Session:
 
     def _write_index(self, library: Library, found: Iterator[Done]) -> None:
         from melodysim.report.html.index import Row, index_html
-        from melodysim.report.html.track import Holdings
 
         rows, linked = [], set()
         for done in found:
@@ -381,7 +380,7 @@ class Session:
                 f"tracks/{quote(done.page)}" if done.page else None,
             )
             rows.append(row)
-        page = index_html(rows, Holdings.of(library), f"{len(rows):,} tracks", date.today())
+        page = index_html(rows, library.holdings, f"{len(rows):,} tracks", date.today())
         write_whole(self.settings.output / "index.html", page.encode())
         for old in (self.settings.output / "tracks").glob("*.html"):
             if old.name not in linked:

@@ -9,20 +9,20 @@ hundred thousand would otherwise take hours.
 
 from __future__ import annotations
 
-import copy
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.intervals import MAX_INTERVAL, normalise
-from melodysim.library import Entry, Index, Reference
+from melodysim.library import Entry, Reference, Shelf
 from melodysim.library.index import packed_index
 from melodysim.library.rights import Rights
+from melodysim.library.shelf import NOTHING
 from melodysim.melody import Melody, Piece
 from melodysim.search.pipeline import matches_below
 
@@ -132,7 +132,7 @@ class Task:
 
 
 class Collection:
-    """Tracks' melodies as a library of their own (`melodysim.library.Shelf`).
+    """Tracks' melodies as a library of their own.
 
     Parameters
     ----------
@@ -142,44 +142,27 @@ class Collection:
 
     def __init__(self, melodies: list[Melody]) -> None:
         self._melodies = melodies
-        self._index = packed_index((f"{k:08d}", melody) for k, melody in enumerate(melodies))
-        self._protected = np.ones(len(melodies), bool)
         # By what they hold, not by where they stand: the order of the tracks must not matter.
         contents = [zlib.crc32(_content(melody)) for melody in melodies]
-        self._sample = np.sort(np.argsort(contents, kind="stable")[:BACKGROUND]).astype(np.int64)
-        self._related = np.zeros(0, np.int64)
+        sample = np.sort(np.argsort(contents, kind="stable")[:BACKGROUND]).astype(np.int64)
+        self._shelf = Shelf(
+            packed_index((f"{k:08d}", melody) for k, melody in enumerate(melodies)),
+            np.ones(len(melodies), bool),  # any may be what another was taken from
+            (NOTHING, sample),
+            (0, max(1, len(melodies) - 1)),
+            self._look_up,
+        )
 
-    def _without(self, related: NDArray[np.int64]) -> Collection:
-        """Give the same with tracks left out of the background: a family is no measure of chance."""
-        other = copy.copy(self)
-        other._related = related
-        return other
-
-    @property
-    def index(self) -> Index:
-        """The packed melodies."""
-        return self._index
-
-    @property
-    def protected(self) -> NDArray[np.bool_]:
-        """All of them: any may be what another was taken from."""
-        return self._protected
-
-    @property
-    def backgrounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """No free ones, and those that chance is measured on."""
-        return np.zeros(0, np.int64), np.setdiff1d(self._sample, self._related)
-
-    @property
-    def comparisons(self) -> tuple[int, int]:
-        """No free ones; how many others a track is compared with."""
-        return 0, max(1, len(self._melodies) - 1)
-
-    def references(self, ids: list[str]) -> dict[str, Reference]:
-        """Give melodies by their number as text."""
+    def _look_up(self, ids: list[str]) -> dict[str, Reference]:
+        """Return melodies by their number as text."""
         return {
             i: Reference(Entry(i, i, None, i, Rights("unknown")), self._melodies[int(i)]) for i in ids
         }
+
+    def _without(self, related: NDArray[np.int64]) -> Shelf:
+        """Leave tracks out of the background: a family is no measure of chance."""
+        background = NOTHING, np.setdiff1d(self._shelf.backgrounds[1], related)
+        return replace(self._shelf, backgrounds=background)
 
     def alike(self, task: Task, threads: int = 1) -> list[Alike]:
         """Compare melodies of the collection with others of it.

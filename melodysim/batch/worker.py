@@ -20,7 +20,7 @@ import numpy as np
 from melodysim.batch.ledger import Done
 from melodysim.batch.takes import Alike, Collection, Task, packed_melody, unpacked_melodies
 from melodysim.batch.transcription_cache import Cache
-from melodysim.checking import RESULTS, TrackReport, check, require_melody
+from melodysim.checking import CHECK_VERSION, check, require_melody
 from melodysim.errors import LibraryError, MelodysimError, MissingDependencyError
 from melodysim.judge.verdict import Rates
 from melodysim.library import Library
@@ -28,6 +28,7 @@ from melodysim.library.rights import Territory
 from melodysim.melody import Piece
 from melodysim.readers.read import read
 from melodysim.report.json import track_dict
+from melodysim.report.reports import Report
 from melodysim.transcribe.recording import TRANSCRIPTION
 from melodysim.util.atomic_files import file_stem, write_whole
 
@@ -93,8 +94,9 @@ def fingerprint_of(plan: Plan, protected: bytes) -> str:
         32 hexadecimal digits.
     """
     parts = (
-        RESULTS, TRANSCRIPTION, plan.version, hashlib.sha256(protected).hexdigest(), plan.territory,
-        plan.top, plan.rates.likely, plan.rates.review, plan.library is None, plan.exhaustive,
+        CHECK_VERSION, TRANSCRIPTION, plan.version, hashlib.sha256(protected).hexdigest(),
+        plan.territory, plan.top, plan.rates.likely, plan.rates.review, plan.library is None,
+        plan.exhaustive,
     )  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
@@ -128,7 +130,7 @@ def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) ->
         piece = replace(_read(plan, where, sha256), source=path)
         if plan.library is None:
             require_melody(piece)
-            report = TrackReport(path, piece)
+            report = Report(path, piece)
         else:
             with _asked(plan) as library:
                 report = check(piece, library, plan.top, plan.rates, threads=1)
@@ -166,7 +168,7 @@ def forget_melodies() -> None:
 
 def failed(path: str, why: str, worker: bool) -> Done:
     """Make the result of a track that could not be checked."""
-    entry = track_dict(TrackReport(path, error=why))
+    entry = track_dict(Report(path, error=why))
     return Done(path, entry, "error", failed=worker)
 
 
@@ -217,7 +219,7 @@ def _collection(melodies: str) -> Collection:
     return Collection(unpacked_melodies(Path(melodies).read_bytes()))
 
 
-def _done(plan: Plan, path: str, report: TrackReport, where: str) -> Done:
+def _done(plan: Plan, path: str, report: Report, where: str) -> Done:
     """Sum up a report, and write its page."""
     assert report.piece is not None
     melody = packed_melody(report.piece.melodies[0])
@@ -245,7 +247,7 @@ def _done(plan: Plan, path: str, report: TrackReport, where: str) -> Done:
     page = None
     if plan.pages is not None and plan.library is not None:
         page = page_name(path, report.piece.sha256, plan.mark)
-        _write_page(plan, report, Path(plan.pages) / page, Path(where))
+        _write_page(report, Path(plan.pages) / page, Path(where))
     return Done(path, track_dict(report), report.verdict.level, closest, page, melody=melody)
 
 
@@ -255,9 +257,7 @@ def page_name(path: str, sha256: str, mark: str) -> str:
     return re.sub(r"\.+", ".", f"{stem}-{sha256[:12]}-{mark}.html")
 
 
-def _write_page(plan: Plan, report: TrackReport, place: Path, recording: Path) -> None:
-    from melodysim.report.html.track import Holdings, track_html
+def _write_page(report: Report, place: Path, recording: Path) -> None:
+    from melodysim.report.html.track import track_html
 
-    assert plan.library is not None
-    holdings = Holdings.of(_library(plan.library, plan.territory, plan.version, plan.exhaustive))
-    write_whole(place, track_html(report, holdings, plan.rates, date.today(), recording).encode())
+    write_whole(place, track_html(report, date.today(), recording).encode())

@@ -28,7 +28,7 @@ from melodysim.library.rights import TERRITORIES
 from melodysim.util.atomic_files import file_stem, make_folder, write_whole
 
 if TYPE_CHECKING:
-    from melodysim.checking import TrackReport
+    from melodysim.report.reports import Report
 
 PATH = click.Path(readable=False, path_type=Path)
 """Whether a file can be read is found out by reading it: one that cannot does not stop the others."""
@@ -144,7 +144,7 @@ def evidence_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def write_evidence(folder: Path, report: TrackReport, number: int | None = None) -> None:
+def write_evidence(folder: Path, report: Report, number: int | None = None) -> None:
     """Write the files of a track's matches; of several tracks, each has a numbered folder."""
     from melodysim.report.evidence import evidence_files
 

@@ -19,11 +19,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import melodysim
-from melodysim.api import Library, melody_of
+from melodysim._version import __version__
+from melodysim.api import melody_of
 from melodysim.daemon.client import running, state_path
 from melodysim.errors import MelodysimError
-from melodysim.library import Store, default_library_path
+from melodysim.library import Library, Store, default_library_path
 from melodysim.util.atomic_files import replaced
 
 IDLE_SECONDS = 900.0
@@ -117,7 +117,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
 
 def _ping(server: _Server, tell: Answerer, library: str | None = None) -> dict[str, Any]:
-    return {"melodysim": melodysim.__version__, "melodies": len(server.library(library))}
+    return {"melodysim": __version__, "melodies": len(server.library(library))}
 
 
 def _check_notes(

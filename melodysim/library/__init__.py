@@ -1,17 +1,22 @@
-"""The reference library: what melodies are compared with, and who owns them."""
+"""The reference library: what melodies are compared with, and who owns them.
+
+`store` keeps melodies and rights in one SQLite file, `rights` says what they mean; `index` and its
+parts are what a search reads; `library` opens it all. `importers` fill a library.
+"""
 
 from melodysim.library.index import Index
-from melodysim.library.library import Library, default_library_path
-from melodysim.library.shelf import MemoryShelf, Shelf
+from melodysim.library.library import Holdings, Library, default_library_path
+from melodysim.library.shelf import Shelf, shelf_of_work
 from melodysim.library.store import Entry, Reference, Store
 
 __all__ = [
     "Entry",
+    "Holdings",
     "Index",
     "Library",
-    "MemoryShelf",
     "Reference",
     "Shelf",
     "Store",
     "default_library_path",
+    "shelf_of_work",
 ]

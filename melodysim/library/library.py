@@ -1,35 +1,70 @@
-"""The reference library opened for checking."""
+"""The reference library opened for checking; scripts check with it and add to it."""
 
 from __future__ import annotations
 
 import copy
+import hashlib
 import os
-from dataclasses import replace
+import threading
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.errors import LibraryError
+from melodysim.errors import InvalidNotesError, LibraryError
 from melodysim.library.index import Index
 from melodysim.library.index_files import load_index, part_files, protection
-from melodysim.library.rights import Territory, effective
+from melodysim.library.rights import Rights, Status, Territory, check_rights, effective
+from melodysim.library.shelf import Shelf
 from melodysim.library.store import Entry, Reference, Store
 from melodysim.melody import Melody
 
 if TYPE_CHECKING:
     from distributed import Client
 
+    from melodysim import CancelCallback, Rates, Report, StageCallback, TrackLike
+
 
 def default_library_path() -> Path:
-    """Path of the user's library: ``MELODYSIM_LIBRARY``, or a file in the user's data folder."""
+    """Find the user's library: ``MELODYSIM_LIBRARY``, or a file in the user's data folder."""
     named = os.environ.get("MELODYSIM_LIBRARY")
     if named:
         return Path(named)
     from platformdirs import user_data_path
 
     return user_data_path("melodysim", appauthor=False) / "library.db"
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What a library holds, in numbers.
+
+    Attributes
+    ----------
+    name : str
+        Of the library's file.
+    melodies, protected : int
+        In all; and in copyright or of unknown status.
+    territory : str
+        Whose terms of protection count.
+    """
+
+    name: str
+    melodies: int
+    protected: int
+    territory: str = "anywhere"
+
+    def sentences(self) -> list[str]:
+        """Word the holdings for a report."""
+        free = self.melodies - self.protected
+        where = "anywhere" if self.territory == "anywhere" else f"in “{self.territory}”"
+        return [
+            f"The library “{self.name}” holds {self.melodies:,} melodies: {self.protected:,} protected "
+            f"or of unknown status, {free:,} free to use (for a release {where}).",
+        ]
 
 
 class Library:
@@ -40,9 +75,19 @@ class Library:
     path : str or Path, optional
         The SQLite file; by default the user's own library.
     territory : {"anywhere", "us", "eu", "uk", "life+50"}, optional
-        Where the tracks are to be released: which terms of protection count.
+        Where tracks are to be released: which terms of protection count.
     exhaustive : bool, optional
         Compare with every reference, however many there are: slower, and nothing is lost.
+
+    Attributes
+    ----------
+    path : Path
+    territory : str
+    version : str
+        Of its content when it was opened.
+    shelf : Shelf
+        Its references as they were then. Adding a melody puts a new shelf here; whoever holds the old
+        one goes on with that.
 
     Raises
     ------
@@ -59,49 +104,85 @@ class Library:
     ) -> None:
         self.territory: Territory = territory
         self.path = Path(path) if path is not None else default_library_path()
+        self._exhaustive = exhaustive
+        self._changing = threading.Lock()
+        self._load()
+
+    @classmethod
+    def open(
+        cls, path: str | Path | None = None, territory: Territory = "anywhere", *, create: bool = False
+    ) -> Library:
+        """Open a library.
+
+        Parameters
+        ----------
+        path, territory
+            As for the class.
+        create : bool, optional
+            Whether to make an empty one if there is none.
+
+        Returns
+        -------
+        Library
+
+        Raises
+        ------
+        LibraryError
+            If it cannot be opened.
+        """
+        if create:
+            Store(Path(path) if path is not None else default_library_path(), create=True).close()
+        return cls(path, territory)
+
+    def _load(self) -> None:
+        """Read what the file holds now."""
         with Store(self.path) as store, store.reading():
-            self._index = load_index(store)
+            index = load_index(store)
             self.version = store.version()
-            self._protected, self._backgrounds = protection(store, self._index, territory)
-        if exhaustive:
-            self._index.exhaustive = len(self._index)
+            protected, backgrounds = protection(store, index, self.territory)
+        if self._exhaustive:
+            index.exhaustive = len(index)
+        bound = int(protected.sum())
+        look_up = partial(_references, self.path, self.territory)
+        self.shelf = Shelf(index, protected, backgrounds, (len(index) - bound, bound), look_up)
+
+    def __len__(self) -> int:
+        """Return the number of references."""
+        return len(self.shelf)
 
     @property
     def index(self) -> Index:
-        """The packed melodies, as they were when the library was opened."""
-        return self._index
+        """The packed melodies."""
+        return self.shelf.index
 
     @property
     def protected(self) -> NDArray[np.bool_]:
         """Whether each reference of the index is in copyright, or not known to be free."""
-        return self._protected
-
-    @property
-    def backgrounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """References that make the background of a query: of the free and of the protected ones.
-
-        Two, because protected references are mostly of the query's own time and style, and score
-        higher by chance than folk tunes do.
-        """
-        return self._backgrounds
+        return self.shelf.protected
 
     @property
     def search(self) -> str:
         """How references are chosen for alignment: "exhaustive", or by "seeds"."""
-        return "seeds" if self._index.seeded else "exhaustive"
+        return "seeds" if self.index.seeded else "exhaustive"
 
     @property
-    def comparisons(self) -> tuple[int, int]:
-        """With how many free and how many protected references a query is compared.
+    def holdings(self) -> Holdings:
+        """What the library holds, for reports."""
+        return Holdings(self.path.name, len(self), self.shelf.comparisons[1], self.territory)
 
-        Two, because they are two questions: whether a protected work is followed does not depend on how
-        many folk tunes stand beside it.
-        """
-        protected = int(self._protected.sum())
-        return len(self._index) - protected, protected
+    def melody(self, identity: str) -> Melody:
+        """Load the notes of a reference."""
+        with Store(self.path) as store:
+            return store.melody(identity)
+
+    def background_melodies(self) -> list[Melody]:
+        """Load the references that stand for the rest of the world when two works are compared."""
+        shelf = self.shelf
+        with Store(self.path) as store:
+            return [store.melody(shelf.index.name(k)) for some in shelf.backgrounds for k in some]
 
     def spread_over(self, client: Client) -> Library:
-        """Give the same library with its parts on the workers of a Dask cluster.
+        """Return the same library with its parts on the workers of a Dask cluster.
 
         Parameters
         ----------
@@ -122,43 +203,99 @@ class Library:
 
         with Store(self.path) as store:
             files = part_files(store)
-        if len(files) != len(self._index.parts):
+        if len(files) != len(self.index.parts):
             raise LibraryError(
                 f"{self.path}: its packed parts are not on disk; make its folder writable"
             )
         other = copy.copy(self)
-        other._index = spread_index(self._index, files, client)
+        other.shelf = replace(self.shelf, index=spread_index(self.index, files, client))
         return other
 
-    def __len__(self) -> int:
-        """Give the number of references."""
-        return len(self._index)
+    def check(
+        self,
+        track: TrackLike,
+        top: int | None = None,
+        *,
+        rates: Rates | None = None,
+        threads: int = 1,
+        progress: StageCallback | None = None,
+        cancelled: CancelCallback | None = None,
+    ) -> Report:
+        """Check a track against the library; see `melodysim.check`."""
+        import melodysim
 
-    def background_melodies(self) -> list[Melody]:
-        """Load the references that stand for the rest of the world when two works are compared."""
-        with Store(self.path) as store:
-            return [store.melody(self._index.name(k)) for sample in self._backgrounds for k in sample]
+        return melodysim.check(track, self, top, rates, threads, progress=progress, cancelled=cancelled)
 
-    def references(self, ids: list[str]) -> dict[str, Reference]:
-        """Look up some references: rights as they stand today, and notes."""
-        with Store(self.path) as store:
-            return {
-                identity: Reference(entry, store.melody(identity))
-                for identity, entry in self._entries(store, ids).items()
-            }
+    def add(
+        self,
+        notes: Melody,
+        title: str,
+        *,
+        creator: str | None = None,
+        rights: Rights | Status = "unknown",
+        identity: str | None = None,
+    ) -> str:
+        """Add a melody; checks that begin from now on know it.
 
-    def entries(self, ids: list[str]) -> dict[str, Entry]:
-        """Look up what the library says of some references, rights as they stand today."""
-        with Store(self.path) as store:
-            return self._entries(store, ids)
+        Parameters
+        ----------
+        notes : Melody
+            At least two notes.
+        title : str
+            Not empty.
+        creator : str, optional
+            Composer or artist.
+        rights : Rights or str, optional
+            In the composition: "in-copyright", "public-domain", "licensed", "own" or "unknown".
+        identity : str, optional
+            Id; by default the title. Adding another melody under an id that is taken gives it another
+            (``title~2``); the same melody again changes nothing.
 
-    def _entries(self, store: Store, ids: list[str]) -> dict[str, Entry]:
+        Returns
+        -------
+        str
+            The id.
+
+        Raises
+        ------
+        InvalidNotesError
+            If there are too few notes.
+        RightsError
+            If the rights make no sense.
+        LibraryError
+            If the library cannot be written to.
+        """
+        if not isinstance(notes, Melody):
+            raise InvalidNotesError(
+                f"{title}: notes are a Melody, not {type(notes).__name__}; of a file, "
+                "melodysim.read(path).melodies[0] is one"
+            )
+        if len(notes) < 2:
+            raise InvalidNotesError(f"{title}: {len(notes)} notes are no melody")
+        if not title.strip():
+            raise InvalidNotesError("a melody needs a title")
+        terms = check_rights(rights if isinstance(rights, Rights) else Rights(rights))
+        name = (identity or title).strip()
+        parts = (notes.onset, notes.duration, notes.pitch)
+        digest = hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
+        source = f"script:{name}:{digest[:12]}"
+        entry = Entry(name, title.strip(), creator, source, terms)
+        with self._changing, Store(self.path, writable=True) as store:
+            if there := store.ids_of(source):
+                return there[0]
+            with store.transaction():
+                store.put([Reference(entry, notes)], source, digest)
+            (taken,) = store.ids_of(source)
+            self._load()
+        return taken
+
+
+def _references(path: Path, territory: Territory, ids: list[str]) -> dict[str, Reference]:
+    """Load some references: rights as they stand today, and notes."""
+    with Store(path) as store:
         return {
-            identity: replace(entry, rights=effective(entry.rights, self.territory))
+            identity: Reference(
+                replace(entry, rights=effective(entry.rights, territory)), store.melody(identity)
+            )
             for identity, entry in store.entries_by_id(ids).items()
         }
-
-    def melody(self, identity: str) -> Melody:
-        """Load the notes of a reference."""
-        with Store(self.path) as store:
-            return store.melody(identity)

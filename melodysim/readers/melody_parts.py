@@ -13,15 +13,13 @@ import re
 
 import numpy as np
 
-from melodysim.melody import Melody
+from melodysim.melody import FEWEST_NOTES, Melody
 from melodysim.readers.parts import Part, Score, joined, part_melody
 
 MAX_MELODIES = 4
 """Candidate melodies kept of one piece."""
 MAX_TRACKS = 64
 """Tracks of a project that are checked."""
-MIN_NOTES = 4
-"""A part of fewer notes has no melody that could be recognised."""
 
 _SINGS = re.compile(
     r"melod|vocal|voice|voix|sing|sang|lead|tune|theme|solo|chant|canto|gesang|主旋|旋律|メロディ|vox|lyric",
@@ -91,15 +89,15 @@ def candidate_melodies(score: Score) -> tuple[Melody, ...]:
     tuple of Melody
         At most `MAX_MELODIES`, the likeliest first. A polyphonic part gives its top line. Where no
         part is named as the tune, the top line of all parts together is a candidate too. Empty if
-        nothing has `MIN_NOTES` notes.
+        nothing has `FEWEST_NOTES` notes.
     """
     end = score.duration
-    parts = [part for part in score.parts if len(part) >= MIN_NOTES]
+    parts = [part for part in score.parts if len(part) >= FEWEST_NOTES]
     parts.sort(key=lambda part: -melody_evidence(part, end))
     lines = [part_melody(part) for part in parts[:MAX_MELODIES]]
     if len(score.parts) > 1 and not any(_SINGS.search(part.name) for part in parts):
         lines = [*lines[: MAX_MELODIES - 1], part_melody(joined(score.parts, "top line"))]
-    return tuple(line for line in lines if len(line) >= MIN_NOTES)
+    return tuple(line for line in lines if len(line) >= FEWEST_NOTES)
 
 
 def track_melodies(score: Score) -> tuple[Melody, ...]:
@@ -116,5 +114,5 @@ def track_melodies(score: Score) -> tuple[Melody, ...]:
     """
     end = score.duration
     parts = sorted(score.parts, key=lambda part: -melody_evidence(part, end))
-    lines = (part_melody(part) for part in parts if len(part) >= MIN_NOTES)
-    return tuple(line for line in lines if len(line) >= MIN_NOTES)[:MAX_TRACKS]
+    lines = (part_melody(part) for part in parts if len(part) >= FEWEST_NOTES)
+    return tuple(line for line in lines if len(line) >= FEWEST_NOTES)[:MAX_TRACKS]

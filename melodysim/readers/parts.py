@@ -75,12 +75,8 @@ class Score:
 def part_melody(part: Part) -> Melody:
     """Give the top line of a part as a melody, clipped where its notes overlap."""
     chosen = top_line(part.onset, part.duration, part.pitch)
-    onset, beat = part.onset[chosen], part.beat[chosen]
-    distinct = np.concatenate([[True], np.diff(onset) > 0])[: len(onset)]
-    chosen, onset, beat = chosen[distinct], onset[distinct], beat[distinct]
-    duration = part.duration[chosen].copy()
-    duration[:-1] = np.minimum(duration[:-1], np.diff(onset))
-    return Melody.from_notes(onset, duration, part.pitch[chosen], voice=part.name, beat=beat)
+    onset, duration, pitch = part.onset[chosen], part.duration[chosen], part.pitch[chosen]
+    return Melody.from_overlapping(onset, duration, pitch, voice=part.name, beat=part.beat[chosen])
 
 
 def joined(parts: tuple[Part, ...], name: str) -> Part:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from melodysim.errors import ReadError, counted
+from melodysim.errors import ReadError
 from melodysim.melody import Kind, Piece
 from melodysim.readers import audio, midi
 from melodysim.readers import music21_score as scores
@@ -19,6 +19,7 @@ from melodysim.readers.parts import Score, joined
 from melodysim.readers.projects import PROJECT_SUFFIXES, read_project
 from melodysim.transcribe.recording import transcribe_recording
 from melodysim.transcribe.salience import SAMPLE_RATE
+from melodysim.util.text import counted
 
 MIDI_SUFFIXES = {".mid", ".midi", ".kar", ".rmi", ".smf"}
 ABC_SUFFIXES = {".abc"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from melodysim.checking import TrackReport
+from melodysim.report.reports import Report
 from melodysim.util.text import cell
 
 COLUMNS = (
@@ -15,7 +15,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def checks_csv(reports: list[TrackReport]) -> str:
+def checks_csv(reports: list[Report]) -> str:
     """Write a header and one line a match; a track without matches gets one line of its own."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")

@@ -7,10 +7,10 @@ import re
 import zipfile
 from dataclasses import dataclass
 
-from melodysim.checking import TrackReport
 from melodysim.report.notation.musicxml import notation_of
 from melodysim.report.note_files import midi_bytes, passage_melodies
 from melodysim.report.passage import Passage, passage_of
+from melodysim.report.reports import Report
 from melodysim.search.match import Match
 
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -73,7 +73,7 @@ def compressed(evidence: Evidence) -> bytes:
     return out.getvalue()
 
 
-def evidence_files(report: TrackReport) -> list[Evidence]:
+def evidence_files(report: Report) -> list[Evidence]:
     """Make the files of all matches of a track; none for one that could not be read."""
     if report.piece is None:
         return []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import melodysim
-from melodysim.checking import PairReport, TrackReport
+from melodysim._version import __version__
 from melodysim.library import Entry
+from melodysim.report.reports import PairReport, Report
 from melodysim.search.match import Match, Span
 
 SCHEMA = 1
@@ -72,7 +72,7 @@ def match_dict(match: Match) -> dict[str, Any]:
     }
 
 
-def track_dict(report: TrackReport) -> dict[str, Any]:
+def track_dict(report: Report) -> dict[str, Any]:
     """Give the entry of one track as JSON has it."""
     if report.piece is None or report.verdict is None:
         return {"source": report.source, "error": report.error, "matches": []}
@@ -98,12 +98,17 @@ def track_dict(report: TrackReport) -> dict[str, Any]:
     }
 
 
-def checks_json(reports: list[TrackReport], library: str, melodies: int, search: str) -> str:
+def track_json(report: Report) -> str:
+    """Give the same as text."""
+    return json_text(track_dict(report))
+
+
+def checks_json(reports: list[Report], library: str, melodies: int, search: str) -> str:
     """Write the answer of ``melodysim check --format json``."""
     return json_text(
         {
             "schema": SCHEMA,
-            "melodysim": melodysim.__version__,
+            "melodysim": __version__,
             "library": {"path": library, "melodies": melodies, "search": search},
             "tracks": [track_dict(report) for report in reports],
         }
@@ -115,7 +120,7 @@ def pair_json(report: PairReport) -> str:
     return json_text(
         {
             "schema": SCHEMA,
-            "melodysim": melodysim.__version__,
+            "melodysim": __version__,
             "score": round(report.score, 4),
             "verdict": report.verdict.level,
             "probability": round(report.verdict.probability, 6),

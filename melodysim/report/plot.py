@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.checking import PairReport
 from melodysim.errors import MissingDependencyError
 from melodysim.intervals import normalise
 from melodysim.judge.wording import clock
 from melodysim.melody import LOWEST_HEARD, Melody, Piece
+from melodysim.report.reports import PairReport
 
 COLOURS = ("#e4572e", "#2e86ab", "#f3a712", "#6a994e", "#a06cd5")
 """Of the lines, likeliest first: told apart by the colour-blind too."""

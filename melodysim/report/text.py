@@ -11,13 +11,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from melodysim.checking import PairReport, TrackReport
 from melodysim.intervals import estimate_key
 from melodysim.judge.verdict import REVIEW_RATE, Verdict
 from melodysim.judge.wording import HEADLINES, PAIR_HEADLINES, clock, odds
 from melodysim.melody import Piece
 from melodysim.report.blocks import block_rolls
 from melodysim.report.passage import Passage, columns, note_name, passage_of
+from melodysim.report.reports import PairReport, Report
 from melodysim.search.match import Match
 from melodysim.search.pipeline import DESCRIBED
 from melodysim.util.text import printable
@@ -33,13 +33,13 @@ _LISTED = 20
 """Tracks, errors and groups that the summary of a scan names."""
 
 
-def print_checks(console: Console, reports: list[TrackReport], seeded: int = 0) -> None:
+def print_checks(console: Console, reports: list[Report], seeded: int = 0) -> None:
     """Print what came of checking tracks.
 
     Parameters
     ----------
     console : Console
-    reports : list of TrackReport
+    reports : list of Report
     seeded : int, optional
         Melodies of the library, if seeds chose among them.
     """

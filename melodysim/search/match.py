@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.align.salience_dtw import Listening
-from melodysim.errors import counted
 from melodysim.library import Entry
 from melodysim.melody import Melody
 from melodysim.search.e_values import Background
+from melodysim.util.text import counted
 
 HALF = 0.5
 """Share of the shorter melody from which a match is the same tune and not a borrowed passage; share of

@@ -24,9 +24,9 @@ import numpy as np
 from melodysim.align.corpus import counts_of, lay_melodies
 from melodysim.align.surprisal import rarity_of, surprisal
 from melodysim.intervals import normalise
-from melodysim.library import Entry, MemoryShelf, Reference
+from melodysim.library import Entry, Reference, shelf_of_work
 from melodysim.library.rights import Rights
-from melodysim.melody import Melody, Piece
+from melodysim.melody import Melody, Piece, without_overlap
 from melodysim.search.e_values import Background, harmonic_mean
 from melodysim.search.match import Match
 from melodysim.search.pipeline import standings
@@ -114,7 +114,7 @@ def _one_way(query: Piece, work: Piece, background: list[Melody], threads: int) 
     nobody = Entry("", "", None, work.source, Rights("unknown"))
     # An index is in the order of its ids.
     references = [Reference(replace(nobody, id=f"{k:03}"), line) for k, line in enumerate(lines)]
-    shelf = MemoryShelf(references, background)
+    shelf = shelf_of_work(references, background)
     mine = np.arange(len(lines))
     alone = [replace(query, heard=None, melodies=(melody,)) for melody in query.melodies]
     listened = standings(query, shelf, mine, threads)
@@ -130,7 +130,7 @@ def _one_way(query: Piece, work: Piece, background: list[Melody], threads: int) 
 def _retrograde(melody: Melody) -> Melody:
     """Give a melody as it is when a recording of it is played backwards."""
     # Notes that sound on over the next would begin before it, or with it.
-    duration = np.minimum(melody.duration, np.diff(melody.onset, append=np.inf))
+    _, duration = without_overlap(melody.onset, melody.duration)
     return Melody.from_notes(
         (melody.end - melody.onset - duration)[::-1],
         duration[::-1],

@@ -62,7 +62,7 @@ class _Ranked:
     def traced(self, references: NDArray[np.int64]) -> dict[int, Match]:
         """Find where the piece follows some references of `order`; not all are followed anywhere."""
         names = {int(k): self.library.index.name(int(k)) for k in references}
-        found = self.library.references(list(names.values()))
+        found = self.library.look_up(list(names.values()))
         matches = {}
         for reference, name in names.items():
             match = self._traced(reference, found[name])

@@ -28,10 +28,7 @@ _FEWEST_NOTES = 4
 
 def _passage(reference: Melody, notes: tuple[int, int], rarity: Rarity) -> Corpus:
     """Give some notes of a reference as a reference of their own."""
-    first, last = notes
-    cut = slice(first, last)
-    melody = Melody.from_notes(reference.onset[cut], reference.duration[cut], reference.pitch[cut])
-    return corpus_of(lay_melodies([normalise(melody)]), rarity)
+    return corpus_of(lay_melodies([normalise(reference[slice(*notes)])]), rarity)
 
 
 def places_in_melody(
@@ -68,9 +65,7 @@ def places_in_melody(
         low, high = ranges.pop()
         if high - low < _FEWEST_NOTES:
             continue
-        cut = slice(low, high)
-        part = Melody.from_notes(melody.onset[cut], melody.duration[cut], melody.pitch[cut])
-        way = align_path(normalise(part), passage, 0, costs)
+        way = align_path(normalise(melody[low:high]), passage, 0, costs)
         if way.score < least or len(way.path) < LEAST_FOLLOWED * (notes[1] - notes[0]):
             continue
         # The first one found is the best of all.

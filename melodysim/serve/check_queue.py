@@ -306,7 +306,7 @@ def _check(folder: str, name: str, suffix: str, terms: Terms) -> dict[str, Any]:
     from melodysim.checking import check
     from melodysim.library import Library
     from melodysim.readers.read import read
-    from melodysim.report.html.track import Holdings, track_html
+    from melodysim.report.html.track import track_html
     from melodysim.report.json import checks_json
 
     place = Path(folder)
@@ -325,7 +325,7 @@ def _check(folder: str, name: str, suffix: str, terms: Terms) -> dict[str, Any]:
         raise type(error)(str(error).replace(str(upload), name)) from error
     stage("drawing the report")
     named = replace(report, source=name, piece=replace(piece, source=name))
-    page = track_html(named, Holdings.of(library), terms.rates, datetime.now(UTC).date(), upload)
+    page = track_html(named, datetime.now(UTC).date(), upload)
     write_whole(place / "report.html", page.encode())
     answer = checks_json([named], library.path.name, len(library), library.search)
     write_whole(place / "report.json", answer.encode())

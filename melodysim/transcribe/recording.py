@@ -85,14 +85,8 @@ def _rows(block: Salience, first_row: int) -> NDArray[np.float32]:
 
 def _within(melody: Melody, begin: float, end: float) -> Melody:
     """Keep the notes that begin in [begin, end), and those that the next block may place so."""
-    keep = (melody.onset >= begin - SEAM_SECONDS) & (melody.onset < end)
-    return Melody.from_notes(
-        melody.onset[keep],
-        melody.duration[keep],
-        melody.pitch[keep],
-        melody.confidence[keep],
-        melody.voice,
-    )
+    first, last = np.searchsorted(melody.onset, [begin - SEAM_SECONDS, end])
+    return melody[first:last]
 
 
 def _joined(blocks: list[Melody]) -> Melody:
@@ -105,10 +99,5 @@ def _joined(blocks: list[Melody]) -> Melody:
         np.concatenate([getattr(block, name)[kept] for block, kept in zip(blocks, new, strict=True)])
         for name in ("onset", "duration", "pitch", "confidence")
     ]
-    order = np.argsort(columns[0], kind="stable")
-    columns = [column[order] for column in columns]
-    keep = np.concatenate([[True], np.diff(columns[0]) > 0])[: len(columns[0])]
-    onset, duration, pitch, confidence = (column[keep] for column in columns)
-    duration = duration.copy()
-    duration[:-1] = np.minimum(duration[:-1], np.diff(onset))
-    return Melody.from_notes(onset, duration, pitch, confidence, blocks[0].voice)
+    onset, duration, pitch, confidence = columns
+    return Melody.from_overlapping(onset, duration, pitch, confidence, blocks[0].voice)

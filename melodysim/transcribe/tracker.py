@@ -21,7 +21,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from melodysim.melody import Melody, top_line
+from melodysim.melody import Melody, top_line, without_overlap
 from melodysim.transcribe.salience import (
     BINS_PER_SEMITONE,
     FRAME_SECONDS,
@@ -341,16 +341,14 @@ def _notes(rows: list[tuple[int, int, float, float]], start: float, voice: str) 
     begin, end, pitch, sure = (
         (np.array(column, float) for column in zip(*rows, strict=True)) if rows else np.zeros((4, 0))
     )
-    keep = np.concatenate([[True], np.diff(begin) > 0])[: len(begin)]
-    begin, end, pitch, sure = begin[keep], end[keep], pitch[keep], sure[keep]
-    end[:-1] = np.minimum(end[:-1], begin[1:])
-    salience = np.clip(sure, 0.01, 0.99)
+    kept, frames = without_overlap(begin, end - begin)
+    salience = np.clip(sure[kept], 0.01, 0.99)
     intercept, slope = CONFIDENCE[voice]
     sure = 1 / (1 + np.exp(-(intercept + slope * np.log(salience / (1 - salience)))))
     return Melody.from_notes(
-        start + begin * FRAME_SECONDS,
-        (end - begin) * FRAME_SECONDS,
-        pitch,
+        start + begin[kept] * FRAME_SECONDS,
+        frames * FRAME_SECONDS,
+        pitch[kept],
         sure,
         voice,
     )

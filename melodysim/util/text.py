@@ -53,3 +53,21 @@ def uncell(text: str) -> str:
     ('=SUM(1)', "'Tis")
     """
     return text[1:] if text[:1] == "'" and text[1:2] and text[1] in _FORMULA else text
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Give a number with its noun: "1 note", "1,204 notes".
+
+    Parameters
+    ----------
+    number : int
+    one : str
+        The noun for one.
+    many : str, optional
+        For any other number; by default with an s.
+
+    Returns
+    -------
+    str
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -10,9 +10,8 @@ import click
 from melodysim.cli import shared
 
 if TYPE_CHECKING:
-    from melodysim.checking import TrackReport
-    from melodysim.judge.verdict import Rates
     from melodysim.library import Library
+    from melodysim.report.reports import Report
 
 
 @click.command()
@@ -65,10 +64,10 @@ def command(
 
     Exit status: 0, or 1 if a track is at or above --fail-on, or 2 if one could not be read.
     """
-    from melodysim.checking import TrackReport, check
+    from melodysim.checking import check
     from melodysim.errors import MelodysimError
     from melodysim.library import Library
-    from melodysim.readers.read import read
+    from melodysim.report.reports import Report
 
     rates = shared.make_rates(likely_rate, review_rate)
     cores = shared.threads()
@@ -81,13 +80,13 @@ def command(
 
         if output is None or single:
             raise click.UsageError("--format html of several tracks needs a folder: --output DIR")
-        pages = Pages(output, library, rates)
-    reports: list[TrackReport] = []
+        pages = Pages(output, library.holdings)
+    reports: list[Report] = []
     with shared.progress("checking", quiet) as update:
         for number, track in enumerate(tracks):
             update(number, len(tracks), track.name)
             try:
-                report = check(read(track, cores), library, top, rates, cores)
+                report = check(track, library, top, rates, cores)
                 if pages is not None:
                     pages.add(report)
                 if evidence:
@@ -96,13 +95,13 @@ def command(
             except MelodysimError as error:
                 if len(tracks) == 1 and form in {"text", "html"}:
                     raise
-                reports.append(TrackReport(str(track), error=str(error)))
+                reports.append(Report(str(track), error=str(error)))
                 if pages is not None:
                     pages.add(reports[-1])
     if pages is not None:
         pages.finish()
     else:
-        shared.deliver(_written(reports, library, form, output, rates), output)
+        shared.deliver(_written(reports, library, form, output), output)
     if any(report.error for report in reports):
         if form != "text":
             for report in reports:
@@ -112,9 +111,7 @@ def command(
     ctx.exit(int(shared.failed([r.verdict.level for r in reports if r.verdict], fail_on)))
 
 
-def _written(
-    reports: list[TrackReport], library: Library, form: str, output: Path | None, rates: Rates
-) -> str:
+def _written(reports: list[Report], library: Library, form: str, output: Path | None) -> str:
     """Write reports in the form that was asked for."""
     if form == "json":
         from melodysim.report.json import checks_json
@@ -123,9 +120,9 @@ def _written(
     if form == "html":
         from datetime import date
 
-        from melodysim.report.html.track import Holdings, track_html
+        from melodysim.report.html.track import track_html
 
-        return track_html(reports[0], Holdings.of(library), rates, date.today())
+        return track_html(reports[0], date.today())
     if form == "csv":
         from melodysim.report.csv import checks_csv
 

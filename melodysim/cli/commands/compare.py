@@ -67,16 +67,16 @@ def command(
 
         write_whole(plot, pair_picture(report, form_of_plot))
     if evidence and report.match is not None:
-        from melodysim.checking import TrackReport
+        from melodysim.report.reports import Report
 
-        alone = TrackReport(first.source, first, report.verdict, (report.match,))
+        alone = Report(first.source, first, report.verdict, (report.match,))
         shared.write_evidence(evidence, alone)
     if form == "html":
         from datetime import date
 
         from melodysim.report.html.track import pair_html
 
-        text = pair_html(report, rates, date.today())
+        text = pair_html(report, date.today())
     elif form == "json":
         from melodysim.report.json import pair_json
 

@@ -41,7 +41,6 @@ def command(quiet: bool) -> None:
     from melodysim.library.importers import import_builtin, import_paths
     from melodysim.library.rights import Rights
     from melodysim.library.store import Store
-    from melodysim.readers.read import read
     from melodysim.report.text import print_checks
 
     folder, cores = fixtures_folder(), shared.threads()
@@ -65,7 +64,5 @@ def command(quiet: bool) -> None:
         library = Library(path)
         if not quiet:
             remarks.print(f"{len(library):,} melodies. Listening to two recordings …\n")
-        reports = [
-            check(read(folder / name, cores), library, 3, threads=cores) for name in (COPY, ORIGINAL)
-        ]
+        reports = [check(folder / name, library, 3, threads=cores) for name in (COPY, ORIGINAL)]
         shared.deliver(shared.rendered(lambda console: print_checks(console, reports), None), None)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from melodysim.cli import shared
-from melodysim.errors import counted
 from melodysim.library.rights import STATUSES, Rights, check_rights, effective
 from melodysim.util.atomic_files import make_folder, write_whole
+from melodysim.util.text import counted
 
 if TYPE_CHECKING:
     from melodysim.library.importers import ImportResult

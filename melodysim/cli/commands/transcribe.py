@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from melodysim.cli import shared
-from melodysim.errors import counted
 from melodysim.util.atomic_files import replaced, write_whole
+from melodysim.util.text import counted
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,8 +15,8 @@ from melodysim.errors import MelodysimError, ReadError
 from melodysim.library.rights import Rights
 from melodysim.library.rights_table import is_index
 from melodysim.library.store import Entry, Reference
-from melodysim.melody import Melody
-from melodysim.readers.melody_parts import MIN_NOTES, candidate_melodies
+from melodysim.melody import FEWEST_NOTES, Melody
+from melodysim.readers.melody_parts import candidate_melodies
 from melodysim.readers.music21_score import decode, read_abc
 from melodysim.readers.read import ABC_SUFFIXES, SUFFIXES, file_bytes, read
 
@@ -226,7 +226,7 @@ def _tune_book(job: Job) -> Iterator[Made]:
     taken: set[str] = set()
     for position, (tune, score) in enumerate(read_abc(job.path, content), 1):
         melodies = candidate_melodies(score)
-        if not melodies or len(melodies[0]) < MIN_NOTES:
+        if not melodies or len(melodies[0]) < FEWEST_NOTES:
             yield None
             continue
         number = tune.number.strip() or str(position)

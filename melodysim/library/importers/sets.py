@@ -22,8 +22,8 @@ from xml.etree import ElementTree
 from melodysim.errors import MelodysimError, MissingDependencyError, ReadError
 from melodysim.library.importers.jobs import Job, Made, file_jobs, reference, shown, unexpected
 from melodysim.library.rights import Rights
-from melodysim.melody import Melody
-from melodysim.readers.melody_parts import MIN_NOTES, candidate_melodies
+from melodysim.melody import FEWEST_NOTES, Melody
+from melodysim.readers.melody_parts import candidate_melodies
 from melodysim.readers.midi import read_midi
 from melodysim.readers.music21_score import read_abc
 from melodysim.util.text import printable
@@ -220,7 +220,7 @@ def session_tunes(job: Job) -> Iterator[Made]:
                 melody
                 for _, score in read_abc(job.path, text.encode())
                 for melody in candidate_melodies(score)[:1]
-                if len(melody) >= MIN_NOTES
+                if len(melody) >= FEWEST_NOTES
             ]
         except Exception as error:  # one setting must not cost the others
             yield f"{job.path}#{name}", f"{job.path}: {name}: {_reason(job, error)}"
@@ -274,7 +274,7 @@ def lead_sheets(job: Job) -> Iterator[Made]:
         except Exception as error:  # one sheet must not cost the others
             yield f"{job.path}#{name}", f"{job.path}: {name}: {_reason(job, error)}"
             continue
-        if len(melody) < MIN_NOTES:
+        if len(melody) < FEWEST_NOTES:
             yield None
         else:
             title = str(about.get("song") or name).replace("-", " ")
@@ -359,7 +359,7 @@ def incipits(job: Job) -> Iterator[Made]:
         except Exception as error:  # one incipit must not cost the others
             yield f"{job.path}#{name}", f"{job.path}: {name}: {_reason(job, error)}"
             continue
-        if not melodies or len(melodies[0]) < MIN_NOTES:
+        if not melodies or len(melodies[0]) < FEWEST_NOTES:
             yield None
         else:
             died, rights = _year_of_death(record["dates"]), job.rights

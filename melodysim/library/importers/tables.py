@@ -19,8 +19,7 @@ import numpy as np
 
 from melodysim.errors import MelodysimError, ReadError
 from melodysim.library.importers.jobs import Job, Made, reference
-from melodysim.melody import Melody
-from melodysim.readers.melody_parts import MIN_NOTES
+from melodysim.melody import FEWEST_NOTES, Melody
 from melodysim.readers.music21_score import decode
 from melodysim.readers.read import file_bytes
 
@@ -61,7 +60,7 @@ def read_table(job: Job) -> Iterator[Made]:
 
 def _melody(notes: list[tuple[float, ...]], beat: list[Any] | None = None) -> Melody:
     """Make a melody of notes, each onset, duration, pitch and whatever else."""
-    if len(notes) < MIN_NOTES:
+    if len(notes) < FEWEST_NOTES:
         raise ReadError(f"{len(notes)} notes are too few for a melody")
     rows = [(float(onset), float(duration), float(pitch)) for onset, duration, pitch, *_ in notes]
     order = sorted(range(len(rows)), key=rows.__getitem__)

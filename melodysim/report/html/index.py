@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from melodysim.checking import TrackReport
 from melodysim.judge.verdict import LEVELS
 from melodysim.judge.wording import clock, odds
+from melodysim.library import Holdings
 from melodysim.report.html.page import rendered_page, require_pages
 from melodysim.report.html.pictures import histogram_svg
-from melodysim.report.html.track import Holdings
+from melodysim.report.reports import Report
 
 PAGE_ROWS = 200
 """Rows shown at a time: laying out thousands takes a browser a second at every change."""
@@ -57,7 +57,7 @@ class Row:
     href: str | None = None
 
 
-def row_of(report: TrackReport, href: str | None = None) -> Row:
+def row_of(report: Report, href: str | None = None) -> Row:
     """Sum a report up in a row."""
     if report.verdict is None:
         # The file is named beside it.

@@ -12,7 +12,7 @@ import hashlib
 from importlib import resources
 from typing import Any
 
-import melodysim
+from melodysim._version import __version__
 from melodysim.errors import MissingDependencyError
 
 
@@ -51,7 +51,7 @@ def rendered_page(template: str, script: str, connect: str = "'none'", **values:
         style=Markup(_file("style.css")),  # ours, without markup in it
         script=Markup(code),
         policy=policy,
-        version=melodysim.__version__,
+        version=__version__,
         **values,
     )
 

@@ -6,11 +6,10 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import quote
 
-from melodysim.checking import TrackReport
-from melodysim.judge.verdict import Rates
-from melodysim.library import Library
+from melodysim.library import Holdings
 from melodysim.report.html.index import Row, index_html, row_of
-from melodysim.report.html.track import Holdings, track_html
+from melodysim.report.html.track import track_html
+from melodysim.report.reports import Report
 from melodysim.util.atomic_files import file_stem, make_folder, write_whole
 
 
@@ -21,23 +20,21 @@ class Pages:
     ----------
     folder : Path
         Is made if it does not exist.
-    library : Library
+    holdings : Holdings
         What the tracks are compared with.
-    rates : Rates
-        That their verdicts are drawn with.
     """
 
-    def __init__(self, folder: Path, library: Library, rates: Rates) -> None:
-        self.folder, self.rates, self.holdings = folder, rates, Holdings.of(library)
+    def __init__(self, folder: Path, holdings: Holdings) -> None:
+        self.folder, self.holdings = folder, holdings
         self.rows: list[Row] = []
         make_folder(folder / "tracks")
 
-    def add(self, report: TrackReport) -> None:
+    def add(self, report: Report) -> None:
         """Write the page of one track, if it could be read."""
         href = None
         if report.verdict is not None:
             name = f"{len(self.rows) + 1:05d}-{file_stem(report.source)[:80]}.html"
-            page = track_html(report, self.holdings, self.rates, date.today())
+            page = track_html(report, date.today())
             write_whole(self.folder / "tracks" / name, page.encode())
             href = f"tracks/{quote(name)}"
         self.rows.append(row_of(report, href))

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from melodysim.checking import PairReport, TrackReport
 from melodysim.errors import MelodysimError
 from melodysim.intervals import estimate_key, semitones
 from melodysim.judge.verdict import Rates, Verdict, level_of
@@ -26,7 +24,6 @@ from melodysim.judge.wording import (
     recurrence_words,
     transposed,
 )
-from melodysim.library import Library
 from melodysim.melody import Piece
 from melodysim.report.evidence import compressed, evidence_of
 from melodysim.report.html.page import rendered_page, require_pages
@@ -35,63 +32,20 @@ from melodysim.report.html.sound import Sound, sound_of
 from melodysim.report.notation.engraving import engraved
 from melodysim.report.notation.musicxml import notation_of
 from melodysim.report.passage import Passage, columns, note_name, passage_of
+from melodysim.report.reports import PairReport, Report
 from melodysim.search.match import Match
 
 _SIGNS = {"clear": "✓", "review": "?", "likely": "!"}
 _MAX_TABLE = 400
 
 
-@dataclass(frozen=True)
-class Holdings:
-    """What a track was compared with, for people to read.
-
-    Attributes
-    ----------
-    name : str
-        Of the library.
-    melodies, protected : int
-        In all; and in copyright or of unknown status.
-    territory : str
-        Whose terms of protection count.
-    """
-
-    name: str
-    melodies: int
-    protected: int
-    territory: str = "anywhere"
-
-    @classmethod
-    def of(cls, library: Library) -> Holdings:
-        """Describe a library."""
-        return cls(library.path.name, len(library), int(library.protected.sum()), library.territory)
-
-    def sentences(self) -> list[str]:
-        """Say it."""
-        free = self.melodies - self.protected
-        where = "anywhere" if self.territory == "anywhere" else f"in “{self.territory}”"
-        return [
-            f"The library “{self.name}” holds {self.melodies:,} melodies: {self.protected:,} protected "
-            f"or of unknown status, {free:,} free to use (for a release {where}).",
-        ]
-
-
-def track_html(
-    report: TrackReport,
-    holdings: Holdings,
-    rates: Rates | None = None,
-    when: date | None = None,
-    recording: Path | None = None,
-) -> str:
+def track_html(report: Report, when: date | None = None, recording: Path | None = None) -> str:
     """Make the page of one track.
 
     Parameters
     ----------
-    report : TrackReport
+    report : Report
         Of a track that could be read.
-    holdings : Holdings
-        What it was compared with.
-    rates : Rates, optional
-        That the verdict was drawn with.
     when : date, optional
         Day of the check, to stand in the page.
     recording : Path, optional
@@ -116,20 +70,20 @@ def track_html(
         piece,
         report.verdict,
         report.matches,
-        rates or Rates(),
+        report.rates,
         kind="Check of a track",
         headlines=HEADLINES,
         followed="that a protected melody is followed",
         not_checked="Melodies that are not in this library.",
         heading=piece.title or _file_name(piece.source),
-        holdings=holdings.sentences(),
+        holdings=report.holdings.sentences() if report.holdings else [],
         when=when,
         unrelated="tracks",
         recording=recording,
     )
 
 
-def pair_html(report: PairReport, rates: Rates | None = None, when: date | None = None) -> str:
+def pair_html(report: PairReport, when: date | None = None) -> str:
     """Make the page of two works compared; parameters as in `track_html`."""
     new, earlier = report.new, report.earlier
     names = [work.title or _file_name(work.source) for work in (new, earlier)]
@@ -137,7 +91,7 @@ def pair_html(report: PairReport, rates: Rates | None = None, when: date | None 
         new,
         report.verdict,
         () if report.match is None else (report.match,),
-        rates or Rates(),
+        report.rates,
         kind="Two works compared",
         headlines=PAIR_HEADLINES,
         followed="that the first work follows the second",
