@@ -42,7 +42,7 @@ def melody_of_midi(content: bytes) -> Melody:
 
     found = candidate_melodies(read_midi(Path("MIDI data"), content))
     if not found:
-        raise ReadError("MIDI data: no melody in it; drums and single notes are none")
+        raise ReadError("no melody in it", "drums and single notes are none", "MIDI data")
     return found[0]
 
 

@@ -132,8 +132,8 @@ def piece_of(track: TrackLike, threads: int = 1, tick: StageCallback | None = No
         return Piece(track.voice or "notes", "notes", (track,), track.end)
     if not isinstance(track, str | Path):
         raise InvalidNotesError(
-            f"a track is a Melody, a Piece or the name of a file, not {type(track).__name__}; "
-            "melodysim.melody_of(onsets, durations, pitches) makes a Melody"
+            f"a track is a Melody, a Piece or the name of a file, not {type(track).__name__}",
+            "melodysim.melody_of(onsets, durations, pitches) makes a Melody",
         )
     from melodysim.readers.read import read
 
@@ -146,8 +146,9 @@ def require_references(library: Library) -> None:
     """Raise `LibraryError` if a library is empty."""
     if not len(library):
         raise LibraryError(
-            f"{library.path}: holds no melodies to compare with; fill it with `melodysim library init` "
-            "or `melodysim library import`"
+            "holds no melodies to compare with",
+            "fill it with `melodysim library init` or `melodysim library import`",
+            library.path,
         )
 
 
@@ -155,14 +156,15 @@ def require_melody(piece: Piece) -> None:
     """Raise `ReadError` if a piece has no melody, or none long enough to be recognised."""
     if not piece.melodies:
         raise ReadError(
-            f"{piece.source}: no melody was heard (silence, noise, or no pitched voice), so nothing "
-            "could be checked"
+            "no melody was heard (silence, noise, or no pitched voice), so nothing could be checked",
+            path=piece.source,
         )
     longest = max(len(melody) for melody in piece.melodies)
     if longest < FEWEST_NOTES:
         raise ReadError(
-            f"{piece.source}: only {counted(longest, 'note')}, too few for a melody that can be "
-            f"recognised; give at least {FEWEST_NOTES}"
+            f"only {counted(longest, 'note')}, too few for a melody that can be recognised",
+            f"give at least {FEWEST_NOTES}",
+            piece.source,
         )
 
 

@@ -1,13 +1,64 @@
 """What can go wrong, as exception classes.
 
-Every error that a user can cause is a `MelodysimError`. Its text is one line that names the file (or
-the option), says what is wrong with it and what to do next; the command line prints it as it is and
-exits with status 2. Anything else that escapes is a bug.
+Every error that a user can cause is a `MelodysimError`. It knows what is wrong, what to do about it and
+which file it is about, and makes one line of them; the command line prints that line and exits with
+status 2. Anything else that escapes is a bug.
 """
+
+from __future__ import annotations
+
+import os
+from typing import Self
 
 
 class MelodysimError(Exception):
-    """Base of all errors that melodysim raises on purpose."""
+    """Base of all errors that melodysim raises on purpose.
+
+    Parameters
+    ----------
+    reason : str
+        What is wrong.
+    remedy : str, optional
+        What to do about it.
+    path : str or path-like, optional
+        Which file, folder or address it is about.
+
+    Attributes
+    ----------
+    reason, remedy : str
+    path : str or None
+
+    Examples
+    --------
+    >>> str(MelodysimError("the file is empty", "export it again", "song.mid"))
+    'song.mid: the file is empty; export it again'
+    """
+
+    def __init__(
+        self, reason: str, remedy: str = "", path: str | os.PathLike[str] | None = None
+    ) -> None:
+        self.reason, self.remedy = reason, remedy
+        self.path = None if path is None else os.fspath(path)
+        super().__init__(reason, remedy, self.path)  # what a copy in another process is made from
+
+    @property
+    def why(self) -> str:
+        """Reason and remedy, without the path."""
+        return f"{self.reason}; {self.remedy}" if self.remedy else self.reason
+
+    def renamed(self, path: str | os.PathLike[str], name: str) -> Self:
+        """Return the same error; where it is about `path`, under the name that its user knows."""
+        return type(self)(self.reason, self.remedy, name) if self.path == os.fspath(path) else self
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what is said, so that an error equals its copy from another process."""
+        return type(self) is type(other) and str(self) == str(other)
+
+    __hash__ = Exception.__hash__
+
+    def __str__(self) -> str:
+        """Return the one line that people read."""
+        return self.why if self.path is None else f"{self.path}: {self.why}"
 
 
 class ReadError(MelodysimError):

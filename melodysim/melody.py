@@ -190,8 +190,8 @@ def _check_notes(
     if (np.diff(onset) <= 0).any():
         first = int(np.flatnonzero(np.diff(onset) <= 0)[0]) + 1
         raise InvalidNotesError(
-            f"onsets must increase strictly, but note {first} does not begin after the one before "
-            "it; for chords, keep the top note"
+            f"onsets must increase strictly, but note {first} does not begin after the one before it",
+            "for chords, keep the top note",
         )
     if (duration <= 0).any():
         raise InvalidNotesError("every note needs a duration above 0 seconds")

@@ -543,7 +543,12 @@ def test_only_what_changed_is_hashed_and_done(tmp_path, monkeypatch):
 
 
 def test_a_moved_error_names_its_own_path():
-    done = Done("a/x.mid", {"source": "a/x.mid", "error": "a/x.mid: the file is empty"}, "error")
+    done = Done(
+        "a/x.mid",
+        {"source": "a/x.mid", "error": "a/x.mid: the file is empty"},
+        "error",
+        why="the file is empty",
+    )
     assert moved(done, "b/y.mid").entry == {"source": "b/y.mid", "error": "b/y.mid: the file is empty"}
 
 

@@ -159,7 +159,7 @@ def test_items_are_added_to_the_library(act, library, tmp_path, monkeypatch):
     items = f"{{{{position=0,length=600,take={take}}}}}"
     rows = act("melodysim_add_items.lua", {"tempo": "{{0,120}}", "items": items})
     assert rows[0][1] == 'added as “My "hook"”, your own'
-    added = Library(own).entries(['My "hook"'])['My "hook"']
+    added = Library(own).shelf.look_up(['My "hook"'])['My "hook"'].entry
     assert added.rights.status == "own"
 
 

@@ -9,6 +9,7 @@ import pytest
 from conftest import tune
 from rich.console import Console
 
+from melodysim.errors import ReadError
 from melodysim.judge.verdict import Rates, judge
 from melodysim.judge.wording import odds
 from melodysim.library import Entry, Holdings
@@ -64,7 +65,7 @@ def reports():
         Report(
             clear.source, clear, judge(clear, none, 12_900, Rates()), tuple(none), holdings=HOLDINGS
         ),
-        Report("broken.mp3", error="broken.mp3: cannot be decoded as audio; convert it"),
+        Report("broken.mp3", error=ReadError("cannot be decoded as audio", "convert it", "broken.mp3")),
     ]
 
 

@@ -92,7 +92,7 @@ def test_territory_decides_what_is_protected(small):
     assert not Library(small, "us").protected[0]
     assert Library(small, "eu").protected[0]
     assert Library(small).protected[0]
-    entry = Library(small, "us").entries([identity])[identity]
+    entry = Library(small, "us").shelf.look_up([identity])[identity].entry
     assert entry.rights.status == "public-domain"
 
 
@@ -102,13 +102,14 @@ def test_rights_in_bulk(small, run, tmp_path):
     table.write_text(f"ID,Status,Expires,Holder\n{identity},licensed,2999-12-31,Somebody\n")
     done = run("library", "rights", "--csv", table, "--library", small)
     assert done.returncode == 0, done.stderr
-    rights = Library(small).entries([identity])[identity].rights
+    rights = Library(small).shelf.look_up([identity])[identity].entry.rights
     assert (rights.status, rights.expires, rights.holder) == ("licensed", "2999-12-31", "Somebody")
     table.write_text(f"id,status\n{identity},own\nno-such-id,own\n")
     bad = run("library", "rights", "--csv", table, "--library", small)
     assert bad.returncode == 2
     assert "no-such-id" in bad.stderr
-    assert Library(small).entries([identity])[identity].rights.status == "licensed"  # nothing was taken
+    rights = Library(small).shelf.look_up([identity])[identity].entry.rights
+    assert rights.status == "licensed"  # nothing was taken
     assert run("library", "rights", "--library", small).returncode == 2
     kept = run("library", "rights", identity, "--published", "1950", "--library", small)
     assert kept.returncode == 0, kept.stderr

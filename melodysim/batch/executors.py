@@ -57,7 +57,7 @@ class ClusterPool:
         try:
             self._client = Client(address, timeout=20, set_as_default=False)
         except (OSError, ValueError) as error:
-            raise MelodysimError(f"{address}: no Dask scheduler answers there ({error})") from error
+            raise MelodysimError(f"no Dask scheduler answers there ({error})", path=address) from error
         self._executor = self._client.get_executor(retries=retries, pure=False)
 
     @property
@@ -67,7 +67,7 @@ class ClusterPool:
             threads = sum(self._client.nthreads().values())
         except (OSError, TimeoutError) as error:
             raise MelodysimError(
-                f"the Dask scheduler does not answer any more ({error}); what is done is kept"
+                f"the Dask scheduler does not answer any more ({error})", "what is done is kept"
             ) from error
         return IN_FLIGHT * max(1, threads)
 

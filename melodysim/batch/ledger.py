@@ -55,6 +55,8 @@ class Done:
         Whether it will be the same the next time: not so for a file that has gone or has changed.
     melody : bytes
         The likeliest melody, for finding takes of one melody; see `melodysim.batch.takes`.
+    why : str
+        Why it could not be checked, without the path.
     """
 
     path: str
@@ -65,6 +67,7 @@ class Done:
     failed: bool = False
     lasting: bool = True
     melody: bytes = b""
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class Ledger:
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version not in {0, _VERSION}:
                 raise MelodysimError(
-                    f"{path}: made by another version of melodysim; choose another --output"
+                    "made by another version of melodysim", "choose another --output", path
                 )
             self._db.executescript(_SCHEMA)
             self._db.execute(f"PRAGMA user_version = {_VERSION}")
@@ -127,7 +130,7 @@ class Ledger:
                 if "full" in text
                 else f"cannot be used ({text}); choose another --output"
             )
-            raise MelodysimError(f"{self.path}: {reason}") from error
+            raise MelodysimError(reason, path=self.path) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -182,8 +185,9 @@ class Ledger:
 
     def keep(self, digest: str, fingerprint: str, done: Done) -> None:
         """Store a result; once this returns, it is done."""
+        entry = done.entry | ({"why": done.why} if done.why else {})
         values = (
-            digest, fingerprint, done.path, json.dumps(done.entry, ensure_ascii=False, allow_nan=False),
+            digest, fingerprint, done.path, json.dumps(entry, ensure_ascii=False, allow_nan=False),
             done.level, None if done.closest is None else json.dumps(done.closest, ensure_ascii=False),
             done.page, int(done.failed), done.melody,
         )  # fmt: skip
@@ -201,5 +205,6 @@ class Ledger:
         if row is None:
             return None
         path, entry, level, closest, page, failed, melody = row
-        found = None if closest is None else json.loads(closest)
-        return Done(path, json.loads(entry), level, found, page, bool(failed), True, melody)
+        found, entry = None if closest is None else json.loads(closest), json.loads(entry)
+        why = entry.pop("why", "")
+        return Done(path, entry, level, found, page, bool(failed), True, melody, why)

@@ -27,7 +27,7 @@ from melodysim.batch.ledger import Done, Ledger
 from melodysim.batch.takes import Alike, Task
 from melodysim.batch.tracks import Found, sha256_of
 from melodysim.batch.worker import Plan, check_track, compare_tracks, failed, forget_melodies, moved
-from melodysim.errors import LibraryError, MelodysimError, MissingDependencyError
+from melodysim.errors import LibraryError, MelodysimError, MissingDependencyError, ReadError
 
 _HASHED_AT_A_TIME = 1000
 _TICK_SECONDS = 0.5
@@ -198,7 +198,7 @@ def checked(
             future = pool.submit(check_track, plan, track.path, track.sha256, place)
         except RuntimeError as error:
             raise MelodysimError(
-                f"the workers cannot be used ({error}); is --memory too little?"
+                f"the workers cannot be used ({error})", "is --memory too little?"
             ) from error
         running[future] = (track, attempt)
         progress.running.setdefault(track.path, time.monotonic())
@@ -228,13 +228,13 @@ def _outcome(future: Future[Any], track: Track) -> tuple[Done, bool]:
         raise
     except TimeoutError:
         why = "took longer than the time limit and was given up; the file may be damaged"
-        return failed(track.path, f"{track.path}: {why}", True), False
+        return failed(track.path, ReadError(why, path=track.path), True), False
     except MemoryError:
         why = "needs more memory than a worker may take (--memory)"
-        return failed(track.path, f"{track.path}: {why}", True), False
+        return failed(track.path, ReadError(why, path=track.path), True), False
     except Exception as error:  # whatever it was, it costs this track alone
         why = f"the worker died of it or failed ({type(error).__name__}); the file may be damaged"
-        return failed(track.path, f"{track.path}: {why}", True), True
+        return failed(track.path, ReadError(why, path=track.path), True), True
 
 
 def compared(

@@ -232,7 +232,7 @@ class Session:
 
         tracks = identified(found, self._ledger, s.threads, hashed)
         todo = left_to_do(tracks, self._ledger, self._fingerprint, self._pages, s.retry_failed)
-        unread = {t.path: failed(t.path, f"{t.path}: {t.why}", False) for t in tracks if t.why}
+        unread = {t.path: failed(t.path, ReadError(t.why, path=t.path), False) for t in tracks if t.why}
         if todo:
             done = len(tracks) - len(todo)
             self._check(tracks, todo, unread, Progress("checking", len(tracks), done, done))

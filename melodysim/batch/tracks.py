@@ -99,7 +99,7 @@ def require_places(places: Iterable[Path]) -> None:
     """Raise `ReadError` if a place does not exist; a link that leads nowhere does."""
     for place in places:
         if not place.exists() and not place.is_symlink():
-            raise ReadError(f"{place}: no such file or folder")
+            raise ReadError("no such file or folder", path=place)
 
 
 def _named(file: Found) -> Found:
@@ -157,7 +157,7 @@ def _playlist(path: Path) -> Iterator[Path]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ReadError(f"{path}: cannot be read ({error.strerror})") from error
+        raise ReadError(f"cannot be read ({error.strerror})", path=path) from error
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -21,7 +21,7 @@ from melodysim.batch.ledger import Done
 from melodysim.batch.takes import Alike, Collection, Task, packed_melody, unpacked_melodies
 from melodysim.batch.transcription_cache import Cache
 from melodysim.checking import CHECK_VERSION, check, require_melody
-from melodysim.errors import LibraryError, MelodysimError, MissingDependencyError
+from melodysim.errors import LibraryError, MelodysimError, MissingDependencyError, ReadError
 from melodysim.judge.verdict import Rates
 from melodysim.library import Library
 from melodysim.library.rights import Territory
@@ -137,8 +137,8 @@ def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) ->
     except (MissingDependencyError, LibraryError):
         raise
     except MelodysimError as error:
-        why = str(error).replace(where, path)
-        return replace(failed(path, why, False), lasting=not isinstance(error.__cause__, OSError))
+        lasting = not isinstance(error.__cause__, OSError)
+        return replace(failed(path, error.renamed(where, path), False), lasting=lasting)
     done = _done(plan, path, report, where)
     # The file may have been replaced since it was hashed: then this is not the result of that content.
     return replace(done, lasting=not sha256 or piece.sha256 == sha256)
@@ -166,19 +166,18 @@ def forget_melodies() -> None:
     _collection.cache_clear()
 
 
-def failed(path: str, why: str, worker: bool) -> Done:
+def failed(path: str, error: MelodysimError, worker: bool) -> Done:
     """Make the result of a track that could not be checked."""
-    entry = track_dict(Report(path, error=why))
-    return Done(path, entry, "error", failed=worker)
+    return Done(path, track_dict(Report(path, error=error)), "error", failed=worker, why=error.why)
 
 
 def moved(done: Done, path: str) -> Done:
-    """Give a result as that of a file with the same content at another path."""
+    """Return a result as that of a file with the same content at another path."""
     if done.path == path:
         return done
     entry = done.entry | {"source": path}
-    if "error" in entry:
-        entry["error"] = entry["error"].replace(done.path, path)
+    if done.why:
+        entry["error"] = str(ReadError(done.why, path=path))
     return replace(done, path=path, entry=entry)
 
 
@@ -210,7 +209,7 @@ def _asked(plan: Plan) -> Iterator[Library]:
 def _library(path: str, territory: Territory, version: str, exhaustive: bool) -> Library:
     library = Library(path, territory, exhaustive=exhaustive)
     if library.version != version:
-        raise LibraryError(f"{path}: has been changed during the scan; run the same command again")
+        raise LibraryError("has been changed during the scan", "run the same command again", path)
     return library
 
 

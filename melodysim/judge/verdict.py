@@ -56,8 +56,8 @@ class Rates:
         """Check them: what is likely is for review at least."""
         if not 0 <= self.likely <= self.review <= 1:
             raise RateError(
-                f"rates of false alarms: likely {self.likely:g}, review {self.review:g}; give shares "
-                "from 0 to 1, of which likely is no larger than review"
+                f"rates of false alarms: likely {self.likely:g}, review {self.review:g}",
+                "give shares from 0 to 1, of which likely is no larger than review",
             )
 
 

@@ -102,7 +102,7 @@ def compact(store: Store) -> tuple[int, int]:
             failed = failed or error
             continue
         return len(manifest.parts) if manifest else 0, len(index.parts)
-    raise MelodysimError(f"{store.path}: its packed parts can be written nowhere ({failed})")
+    raise MelodysimError(f"its packed parts can be written nowhere ({failed})", path=store.path)
 
 
 def _folders(path: Path) -> Iterator[Path]:

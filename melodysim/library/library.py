@@ -205,7 +205,7 @@ class Library:
             files = part_files(store)
         if len(files) != len(self.index.parts):
             raise LibraryError(
-                f"{self.path}: its packed parts are not on disk; make its folder writable"
+                "its packed parts are not on disk", "make its folder writable", self.path
             )
         other = copy.copy(self)
         other.shelf = replace(self.shelf, index=spread_index(self.index, files, client))
@@ -267,8 +267,8 @@ class Library:
         """
         if not isinstance(notes, Melody):
             raise InvalidNotesError(
-                f"{title}: notes are a Melody, not {type(notes).__name__}; of a file, "
-                "melodysim.read(path).melodies[0] is one"
+                f"{title}: notes are a Melody, not {type(notes).__name__}",
+                "of a file, melodysim.read(path).melodies[0] is one",
             )
         if len(notes) < 2:
             raise InvalidNotesError(f"{title}: {len(notes)} notes are no melody")

@@ -38,7 +38,7 @@ def _opened(path: str) -> Shard:
         return open_shard(Path(path))
     except (OSError, ValueError, KeyError) as error:
         raise LibraryError(
-            f"{path}: this worker cannot read it ({error}); all must see the library's folder"
+            f"this worker cannot read it ({error})", "all must see the library's folder", path
         ) from error
 
 
@@ -67,7 +67,7 @@ class RemotePart:
     def _ask(self, question: str, *given: Any) -> Any:
         workers = sorted(self._client.nthreads())
         if not workers:
-            raise LibraryError(f"{self._path}: no worker of the cluster is left to ask")
+            raise LibraryError("no worker of the cluster is left to ask", path=self._path)
         # Where it is best asked; another may answer if that worker has died.
         home = workers[self._number % len(workers)]
         return self._client.submit(

@@ -84,7 +84,7 @@ def check_rights(rights: Rights) -> Rights:
         If the status is none, a year is no year, or a date is no date.
     """
     if rights.status not in STATUSES:
-        raise RightsError(f"{rights.status!r} is no status; choose one of {', '.join(STATUSES)}")
+        raise RightsError(f"{rights.status!r} is no status", f"choose one of {', '.join(STATUSES)}")
     for name, year in (("published", rights.published), ("died", rights.died)):
         if year is not None and not 1000 <= year <= date.today().year:
             raise RightsError(f"{name}: {year} is no year that has been")

@@ -106,7 +106,7 @@ def read_list(path: Path) -> list[Row]:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise ReadError(f"{path}: cannot be read ({reason})") from error
+        raise ReadError(f"cannot be read ({reason})", path=path) from error
     csv.field_size_limit(_LONGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""))
     with _line_named(path, reader):
@@ -115,7 +115,7 @@ def read_list(path: Path) -> list[Row]:
     if unknown or "id" not in names or not set(names) & set(COLUMNS[1:]):
         wrong = f"no column is called {unknown[0]!r}" if unknown else "needs the column id and another"
         hint = "; separate columns by commas" if unknown and ";" in unknown[0] else ""
-        raise ReadError(f"{path}: {wrong}{hint}; known are {', '.join(COLUMNS)}")
+        raise ReadError(wrong + hint, f"known are {', '.join(COLUMNS)}", path)
     rows: dict[str, Row] = {}
     with _line_named(path, reader):
         for cells in reader:
@@ -134,14 +134,14 @@ def _line_named(path: Path, reader: Any) -> Iterator[None]:
     try:
         yield
     except (RightsError, csv.Error) as error:
-        raise ReadError(f"{path}: line {reader.line_num}: {error}") from error
+        raise ReadError(f"line {reader.line_num}: {error}", path=path) from error
 
 
 def _row(names: list[str], cells: list[str]) -> Row:
     """Make sense of one line's cells."""
     if len(cells) != len(names):
         raise RightsError(
-            f"{len(cells)} cells under {len(names)} column names; put text with a comma in quotes"
+            f"{len(cells)} cells under {len(names)} column names", "put text with a comma in quotes"
         )
     said: dict[str, Any] = {
         name: uncell(text.strip()) or None for name, text in zip(names, cells, strict=True)

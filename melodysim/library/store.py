@@ -171,7 +171,7 @@ def _explained(path: Path) -> Iterator[None]:
             reason = "cannot be opened; check the folder and its permissions"
         else:
             reason = f"cannot be used ({text})"
-        raise LibraryError(f"{path}: {reason}") from error
+        raise LibraryError(reason, path=path) from error
 
 
 def _migrate(db: sqlite3.Connection, version: int) -> None:
@@ -211,16 +211,16 @@ class Store:
     def __init__(self, path: Path, *, writable: bool = False, create: bool = False) -> None:
         self.path = path
         if path.is_dir():
-            raise LibraryError(f"{path}: is a folder; name a file in it, such as {path / 'library.db'}")
+            raise LibraryError("is a folder", f"name a file in it, such as {path / 'library.db'}", path)
         if not path.exists() and not create:
             raise LibraryError(
-                f"{path}: no library there; make one with `melodysim library init --library {path}`"
+                "no library there", f"make one with `melodysim library init --library {path}`", path
             )
         if create:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise LibraryError(f"{path}: cannot be created ({error.strerror})") from error
+                raise LibraryError(f"cannot be created ({error.strerror})", path=path) from error
         with _explained(path):
             self._connection = self._connect(writable or create)
             try:
@@ -253,15 +253,16 @@ class Store:
         tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
         if version > SCHEMA:
             raise LibraryError(
-                f"{self.path}: made by a newer melodysim (schema {version}, this one knows {SCHEMA}); "
-                "update melodysim"
+                f"made by a newer melodysim (schema {version}, this one knows {SCHEMA})",
+                "update melodysim",
+                self.path,
             )
         if version == 0 and tables:
-            raise LibraryError(f"{self.path}: a database, but not a melodysim library")
+            raise LibraryError("a database, but not a melodysim library", path=self.path)
         db.execute("PRAGMA foreign_keys = ON")
         if not writable:
             if version == 0:
-                raise LibraryError(f"{self.path}: empty; fill it with `melodysim library init`")
+                raise LibraryError("empty", "fill it with `melodysim library init`", self.path)
             if version < SCHEMA:
                 self._migrate_or_explain(version)
             return
@@ -279,8 +280,9 @@ class Store:
                 writable.close()
         except sqlite3.OperationalError as error:
             raise LibraryError(
-                f"{self.path}: made by an older melodysim and cannot be brought up to date ({error}); "
-                "make it writable once"
+                f"made by an older melodysim and cannot be brought up to date ({error})",
+                "make it writable once",
+                self.path,
             ) from error
 
     def __enter__(self) -> Store:
@@ -523,7 +525,7 @@ class Store:
             ).fetchone()
         if row is None:
             raise LibraryError(
-                f"{self.path}: no melody with id {identity!r}; `melodysim library list TEXT` finds ids"
+                f"no melody with id {identity!r}", "`melodysim library list TEXT` finds ids", self.path
             )
         return _melody(row)
 
@@ -564,7 +566,7 @@ class Store:
             ),
         ).rowcount
         if not changed:
-            raise LibraryError(f"{self.path}: no melody with id {identity!r}")
+            raise LibraryError(f"no melody with id {identity!r}", path=self.path)
 
     def remove(self, identity: str) -> None:
         """Take one reference out, within a transaction."""
@@ -574,7 +576,7 @@ class Store:
             (identity,),
         )
         if not self._connection.execute("DELETE FROM melody WHERE id = ?", (identity,)).rowcount:
-            raise LibraryError(f"{self.path}: no melody with id {identity!r}")
+            raise LibraryError(f"no melody with id {identity!r}", path=self.path)
         self._connection.execute("DELETE FROM source WHERE id NOT IN (SELECT source FROM melody)")
 
     def protected(self, territory: Territory = "anywhere") -> tuple[NDArray[np.int64], date]:

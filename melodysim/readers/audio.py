@@ -71,7 +71,7 @@ def _sndfile_blocks(path: Path, rate: int) -> Iterator[NDArray[np.float32]]:
         import soxr
     except ImportError as error:
         raise MissingDependencyError(
-            f"{path}: reading audio needs soundfile and soxr: run `pip install 'melodysim[audio]'`"
+            "reading audio needs soundfile and soxr: run `pip install 'melodysim[audio]'`", path=path
         ) from error
     try:
         with soundfile.SoundFile(path) as file:
@@ -89,29 +89,30 @@ def _sndfile_blocks(path: Path, rate: int) -> Iterator[NDArray[np.float32]]:
         if reason.startswith("File does not exist"):  # what libsndfile says of an MP3 that is none
             reason = "it holds no sound that could be found"
         raise ReadError(
-            f"{path}: cannot be decoded as audio ({reason}); convert it to wav or flac"
+            f"cannot be decoded as audio ({reason})", "convert it to wav or flac", path
         ) from error
 
 
 def _av_blocks(path: Path, rate: int) -> Iterator[NDArray[np.float32]]:
     if importlib.util.find_spec("av") is None:
         raise MissingDependencyError(
-            f"{path}: reading {path.suffix} needs PyAV: run `pip install 'melodysim[m4a]'`, or "
-            "convert the file to mp3, flac or wav"
+            f"reading {path.suffix} needs PyAV: run `pip install 'melodysim[m4a]'`, or convert "
+            "the file to mp3, flac or wav",
+            path=path,
         )
     import av
 
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
-                raise ReadError(f"{path}: holds no sound")
+                raise ReadError("holds no sound", path=path)
             resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
             for frame in container.decode(audio=0):
                 yield from (_samples(out) for out in resampler.resample(frame))
             yield from (_samples(out) for out in resampler.resample(None))
     except (av.error.FFmpegError, ValueError) as error:
         raise ReadError(
-            f"{path}: cannot be decoded as audio ({error}); convert it to wav or flac"
+            f"cannot be decoded as audio ({error})", "convert it to wav or flac", path
         ) from error
 
 

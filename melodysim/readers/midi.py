@@ -46,14 +46,14 @@ def read_midi(path: Path, content: bytes) -> Score:
 
     start = content.find(b"MThd", 0, 64)
     if start < 0:
-        raise ReadError(f"{path}: not a MIDI file (it has no MThd header); export it again")
+        raise ReadError("not a MIDI file (it has no MThd header)", "export it again", path)
     try:
         score = symusic.Score.from_midi(content[start:])
         parts = tuple(_parts(score, path))
     except ReadError:
         raise
     except Exception as error:  # symusic raises plain RuntimeError and others for damage
-        raise ReadError(f"{path}: damaged MIDI file ({_first_line(error)}); export it again") from error
+        raise ReadError(f"damaged MIDI file ({_first_line(error)})", "export it again", path) from error
     return Score(parts)
 
 
@@ -66,7 +66,7 @@ def _parts(score: Any, path: Path) -> list[Part]:
     resolution = int(score.ticks_per_quarter)
     if not 1 <= resolution <= 32767:
         raise ReadError(
-            f"{path}: damaged MIDI file (time division {resolution} ticks a quarter); export it again"
+            f"damaged MIDI file (time division {resolution} ticks a quarter)", "export it again", path
         )
     parts = []
     for track in score.tracks:
@@ -79,7 +79,7 @@ def _parts(score: Any, path: Path) -> list[Part]:
         onset = _seconds(tick, score, resolution)
         duration = np.maximum(_seconds(tick + length, score, resolution) - onset, SHORTEST_NOTE)
         if not np.isfinite(onset).all() or onset[-1] > MAX_SECONDS:
-            raise ReadError(f"{path}: damaged MIDI file (it claims to last days); export it again")
+            raise ReadError("damaged MIDI file (it claims to last days)", "export it again", path)
         pitch = notes["pitch"].astype(np.float64)[order]
         parts.append(Part(track.name.strip(), onset, duration, pitch, tick / resolution))
     return parts

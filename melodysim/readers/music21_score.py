@@ -63,7 +63,7 @@ def read_abc(path: Path, content: bytes) -> Iterator[tuple[Tune, Score]]:
         parts = tuple(_melody_part(melody, "tune") for melody in tune.melodies)
         yield tune, Score(parts, tune.title, tune.creator)
     if not found:
-        raise ReadError(f"{path}: no ABC tune with notes in it; is it an ABC file?")
+        raise ReadError("no ABC tune with notes in it", "is it an ABC file?", path)
 
 
 def decode(content: bytes) -> str:
@@ -98,7 +98,7 @@ def read_music21(path: Path) -> Score:
         from music21 import converter
     except ImportError as error:
         raise MissingDependencyError(
-            f"{path}: reading scores needs music21: run `pip install 'melodysim[score]'`"
+            "reading scores needs music21: run `pip install 'melodysim[score]'`", path=path
         ) from error
     try:
         with warnings.catch_warnings():
@@ -112,7 +112,7 @@ def read_music21(path: Path) -> Score:
             return _score(stream)
     except Exception as error:  # music21's readers raise anything, from KeyError to ParseError
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise ReadError(f"{path}: the score cannot be read ({reason}); export it again") from error
+        raise ReadError(f"the score cannot be read ({reason})", "export it again", path) from error
 
 
 def _score(stream: Any) -> Score:

@@ -153,13 +153,13 @@ def read_project(path: Path, content: bytes) -> Score:
     try:
         return reader(content)
     except ReadError as error:
-        raise ReadError(f"{path}: {error}; save the project again") from error
+        raise ReadError(error.reason, "save the project again", path) from error
     except (
         ElementTree.ParseError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, ValueError,
         NotImplementedError, RuntimeError, RecursionError,
     ) as error:  # fmt: skip
         kind = "DAWproject file" if reader is _dawproject else "Ableton Live set"
-        raise ReadError(f"{path}: damaged, or no {kind} ({error}); save the project again") from error
+        raise ReadError(f"damaged, or no {kind} ({error})", "save the project again", path) from error
 
 
 def _number(element: Element | None, name: str, default: float) -> float:

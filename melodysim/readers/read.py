@@ -76,14 +76,14 @@ def file_bytes(path: Path) -> bytes:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise ReadError(f"{path}: no such file") from error
+        raise ReadError("no such file", path=path) from error
     except IsADirectoryError as error:
-        raise ReadError(f"{path}: is a folder; `melodysim scan` checks the tracks in it") from error
+        raise ReadError("is a folder", "`melodysim scan` checks the tracks in it", path) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ReadError(f"{path}: cannot be read ({reason})") from error
+        raise ReadError(f"cannot be read ({reason})", path=path) from error
     if not content:
-        raise ReadError(f"{path}: the file is empty")
+        raise ReadError("the file is empty", path=path)
     return content
 
 
@@ -97,25 +97,27 @@ def _read_symbolic(path: Path, suffix: str, content: bytes) -> tuple[Kind, Score
         found = [score for _, score in scores.read_abc(path, content) if score.parts]
         if len(found) > 1:
             raise ReadError(
-                f"{path}: holds {len(found):,} tunes, and a track is one; put each into a file of its "
-                "own, or take them all into a library with `melodysim library import`"
+                f"holds {len(found):,} tunes, and a track is one",
+                "put each into a file of its own, or take them all into a library with "
+                "`melodysim library import`",
+                path,
             )
         return "score", found[0] if found else Score(())
     if suffix in scores.MUSIC21_FORMATS:
         return "score", scores.read_music21(path)
     known = " ".join(sorted(SUFFIXES))
-    raise ReadError(f"{path}: unknown kind of file {suffix or '(no suffix)'}; known are {known}")
+    raise ReadError(f"unknown kind of file {suffix or '(no suffix)'}", f"known are {known}", path)
 
 
 def _piece(path: Path, digest: str, kind: Kind, score: Score) -> Piece:
     """Choose the melodies of a symbolic file."""
     if not score.parts:
-        raise ReadError(f"{path}: holds no notes other than drums; there is no melody to check")
+        raise ReadError("holds no notes other than drums", "there is no melody to check", path)
     melodies = candidate_melodies(score) if score.bar is None else track_melodies(score)
     if not melodies:
         count = len(joined(score.parts, "all"))
         raise ReadError(
-            f"{path}: holds {counted(count, 'note')}, too few for a melody that can be recognised"
+            f"holds {counted(count, 'note')}, too few for a melody that can be recognised", path=path
         )
     return Piece(
         str(path), kind, melodies, score.duration, score.title, score.creator, digest, None, score.bar
@@ -139,8 +141,9 @@ def _read_recording(path: Path, digest: str, threads: int, tick: Callable[[str],
     duration = samples / SAMPLE_RATE
     if duration < SHORTEST_AUDIO:
         raise ReadError(
-            f"{path}: only {duration:.1f} s of sound, too short to hold a melody; "
-            f"give at least {SHORTEST_AUDIO:.0f} s"
+            f"only {duration:.1f} s of sound, too short to hold a melody",
+            f"give at least {SHORTEST_AUDIO:.0f} s",
+            path,
         )
     audible = tuple(
         line

@@ -21,7 +21,8 @@ def checks_csv(reports: list[Report]) -> str:
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for report in reports:
-        row: dict[str, object] = {"source": cell(report.source), "error": cell(report.error)}
+        error = None if report.error is None else str(report.error)
+        row: dict[str, object] = {"source": cell(report.source), "error": cell(error)}
         if report.verdict is not None:
             row["verdict"] = report.verdict.level
             row["probability"] = f"{report.verdict.probability:.4f}"

@@ -75,7 +75,7 @@ def match_dict(match: Match) -> dict[str, Any]:
 def track_dict(report: Report) -> dict[str, Any]:
     """Give the entry of one track as JSON has it."""
     if report.piece is None or report.verdict is None:
-        return {"source": report.source, "error": report.error, "matches": []}
+        return {"source": report.source, "error": str(report.error), "matches": []}
     piece, verdict = report.piece, report.verdict
     return {
         "source": piece.source,

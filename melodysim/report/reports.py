@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from melodysim.errors import MelodysimError
 from melodysim.judge.verdict import Rates, Verdict
 from melodysim.library import Holdings
 from melodysim.melody import Piece
@@ -26,7 +27,7 @@ class Report:
         None where it could not be read.
     matches : tuple of Match
         Best first.
-    error : str or None
+    error : MelodysimError or None
         Why it could not be checked.
     closest : Match or None
         The best match with a work that is, or may be, protected: what the verdict rests on.
@@ -40,7 +41,7 @@ class Report:
     piece: Piece | None = None
     verdict: Verdict | None = None
     matches: tuple[Match, ...] = ()
-    error: str | None = None
+    error: MelodysimError | None = None
     closest: Match | None = None
     holdings: Holdings | None = None
     rates: Rates = field(default_factory=Rates)

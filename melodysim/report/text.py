@@ -46,7 +46,7 @@ def print_checks(console: Console, reports: list[Report], seeded: int = 0) -> No
     for report in reports:
         console.print(Text(printable(report.source), style="bold"))
         if report.verdict is None or report.piece is None:
-            console.print(Text(f"  ERROR: {printable(report.error or '')}", style="red"))
+            console.print(Text(f"  ERROR: {printable(str(report.error))}", style="red"))
         else:
             console.print(_track(report.piece, report.verdict, report.matches, console.width))
         console.print()

@@ -245,7 +245,7 @@ class _Answers:
             await self._receive(request, path)
             result = await run_sync(self.desk.import_file, path, rights, title, creator)
             if result.failed:
-                raise _RefusedError(400, result.failed[0][1].replace(str(path), name))
+                raise _RefusedError(400, str(result.failed[0][1].renamed(path, name)))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

@@ -273,7 +273,7 @@ class Desk:
             raise
         except Exception as error:
             raise MelodysimError(
-                f"{path.name}: could not be imported ({type(error).__name__}); the file may be damaged"
+                f"could not be imported ({type(error).__name__})", "the file may be damaged", path.name
             ) from error
         return result
 
@@ -297,7 +297,7 @@ def known_suffix(name: str) -> str:
     suffix = "." + name.rsplit(".", 1)[-1].lower() if "." in name else ""
     if suffix not in SUFFIXES:
         known = " ".join(sorted(SUFFIXES))
-        raise MelodysimError(f"{name}: melodysim does not read this kind of file; it knows {known}")
+        raise MelodysimError("melodysim does not read this kind of file", f"it knows {known}", name)
     return suffix
 
 
@@ -322,7 +322,7 @@ def _check(folder: str, name: str, suffix: str, terms: Terms) -> dict[str, Any]:
         library = Library(terms.library, terms.territory)
         report = check(piece, library, rates=terms.rates, threads=terms.threads)
     except MelodysimError as error:
-        raise type(error)(str(error).replace(str(upload), name)) from error
+        raise error.renamed(upload, name) from error
     stage("drawing the report")
     named = replace(report, source=name, piece=replace(piece, source=name))
     page = track_html(named, datetime.now(UTC).date(), upload)

@@ -17,7 +17,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MelodysimError(f"{folder}: cannot be made ({error.strerror})") from error
+        raise MelodysimError(f"cannot be made ({error.strerror})", path=folder) from error
 
 
 _LONGEST_NAME = 200
@@ -40,7 +40,7 @@ def replaced(output: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise MelodysimError(f"{output}: cannot be written ({error.strerror})") from error
+        raise MelodysimError(f"cannot be written ({error.strerror})", path=output) from error
 
 
 def write_whole(output: Path, content: bytes) -> None:

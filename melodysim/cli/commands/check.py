@@ -95,7 +95,7 @@ def command(
             except MelodysimError as error:
                 if len(tracks) == 1 and form in {"text", "html"}:
                     raise
-                reports.append(Report(str(track), error=str(error)))
+                reports.append(Report(str(track), error=error))
                 if pages is not None:
                     pages.add(reports[-1])
     if pages is not None:

@@ -23,7 +23,7 @@ def fixtures_folder() -> Path:
     for folder in (package / "fixtures", package.parent / "fixtures"):
         if (folder / SONG).is_file():
             return folder
-    raise MelodysimError(f"{package}: the demo's fixtures are not installed; install melodysim again")
+    raise MelodysimError("the demo's fixtures are not installed", "install melodysim again", package)
 
 
 @click.command()

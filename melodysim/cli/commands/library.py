@@ -31,7 +31,7 @@ def command() -> None:
 
 def _report(result: ImportResult, path: Path, form: str, output: Path | None) -> str:
     if form == "json":
-        failed = [{"source": source, "error": error} for source, error in result.failed]
+        failed = [{"source": source, "error": str(error)} for source, error in result.failed]
         answer = {
             "schema": 1,
             "imported": result.imported,
@@ -167,7 +167,7 @@ def import_(
     path = shared.library_path_or_default(library_path)
     missing = [p for p in paths if not p.exists()]
     if missing:
-        raise ReadError(f"{missing[0]}: no such file or folder")
+        raise ReadError("no such file or folder", path=missing[0])
     terms = check_rights(Rights(rights, holder=holder, published=published, died=died))
     with shared.progress("importing", quiet) as update, Store(path, create=True) as store:
         result = import_paths(
@@ -245,7 +245,7 @@ def show(identity: str, library_path: Path | None, form: str, output: Path | Non
         melody = store.melody(identity)
         entry = store.entries_by_id([identity]).get(identity)
     if entry is None:
-        raise LibraryError(f"{path}: no melody with id {identity!r}")
+        raise LibraryError(f"no melody with id {identity!r}", path=path)
     row = {"schema": 1} | _entry_rows([entry])[0] | {"key": estimate_key(melody)}
     if form == "json":
         row["melody"] = {
@@ -326,8 +326,9 @@ def rights_(
         if missing:
             more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
             raise LibraryError(
-                f"{path}: no melody with id {', '.join(map(repr, missing[:3]))}{more}; nothing was "
-                "changed; `melodysim library list TEXT` finds ids"
+                f"no melody with id {', '.join(map(repr, missing[:3]))}{more}; nothing was changed",
+                "`melodysim library list TEXT` finds ids",
+                path,
             )
         for identity, fields in rows:
             rights = check_rights(replace(entries[identity].rights, **fields))

@@ -118,7 +118,7 @@ def command(ctx: click.Context, places: tuple[Path, ...], **options: Any) -> Non
             if not found:
                 named = ", ".join(map(str, settings.places)) or "the list"
                 chosen = " that --include and --exclude leave" if settings.include else ""
-                raise ReadError(f"{named}: no track of a kind that melodysim reads{chosen}")
+                raise ReadError(f"no track of a kind that melodysim reads{chosen}", path=named)
             status = _told(session.run(found), settings, **options)
         except KeyboardInterrupt:
             if not idle:

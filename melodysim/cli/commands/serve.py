@@ -88,7 +88,7 @@ def command(
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise MelodysimError(
-            f"{host}:{port}: cannot be listened at ({error.strerror}); choose another with --port"
+            f"{host}:{port}: cannot be listened at ({error.strerror})", "choose another with --port"
         ) from error
     if host not in LOOPBACK and not quiet:
         click.echo("melodysim: others on your network can use this; there is no password", err=True)
@@ -98,7 +98,9 @@ def command(
     except MissingDependencyError:
         raise
     except MelodysimError as error:
-        raise MelodysimError(f"{error}; name another folder for the checks with --folder") from error
+        raise MelodysimError(
+            error.reason, "name another folder for the checks with --folder", error.path
+        ) from error
     app = create_app(desk, _names(host), most_megabytes * 1_000_000)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}/"

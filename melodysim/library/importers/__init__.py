@@ -124,8 +124,8 @@ def import_paths(
             if job.path not in files and job.path not in indices and not is_exported(job.path, exports)
         ]
         if path.is_dir() and not found and not inside and not inside_of[path]:
-            reason = f"{path}: no file of a known kind in this folder"
-            result.failed.append((str(path), reason))
+            error = ReadError("no file of a known kind in this folder", path=path)
+            result.failed.append((str(path), error))
         jobs += found
         sets += inside
     exported = []
@@ -133,7 +133,7 @@ def import_paths(
         try:
             exported += exported_jobs(index, rights)
         except ReadError as error:
-            result.failed.append((str(index), str(error)))
+            result.failed.append((str(index), error))
     result += run_jobs(store, exported, progress)
     # Together, so that many files named one by one are read side by side too.
     result += run_jobs(store, jobs, progress)
@@ -165,7 +165,7 @@ def _imported_set(
     try:
         result += run_jobs(store, jobs, progress, remembered=remembered)
     except ReadError as error:
-        result.failed.append((str(path), str(error)))
+        result.failed.append((str(path), error))
         return result
     if path.is_file():
         with store.transaction():

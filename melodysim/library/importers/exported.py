@@ -42,7 +42,7 @@ def exported_jobs(index: Path, rights: Rights) -> list[Job]:
 def _job(index: Path, row: Row, rights: Rights) -> Job:
     name = row.beside.get("file") or ""
     if not name or Path(name).name != name:
-        raise ReadError(f"{index}: {row.id}: {name!r} is no name of a file beside the index")
+        raise ReadError(f"{row.id}: {name!r} is no name of a file beside the index", path=index)
     table = index.parent / f"{name}.csv"
     said = {
         field: value

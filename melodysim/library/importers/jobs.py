@@ -68,15 +68,15 @@ class Outcome:
         SHA-256 of what was read.
     references : list of Reference or None
         None where the digest was known: there is nothing new.
-    failed : list of (str, str)
-        Sources and reasons of what could not be read.
+    failed : list of (str, MelodysimError)
+        Sources of what could not be read, and why.
     skipped : int
         Melodies of too few notes.
     """
 
     digest: str
     references: list[Reference] | None
-    failed: list[tuple[str, str]] = field(default_factory=list)
+    failed: list[tuple[str, MelodysimError]] = field(default_factory=list)
     skipped: int = 0
 
 
@@ -163,15 +163,17 @@ def read_job(job: Job, known: frozenset[str]) -> Outcome:
         # What could not be read has to be told the next time too.
         return Outcome("" if failed else digest, references, failed, skipped)
     except MelodysimError as error:
-        return Outcome("", [], [(job.source, str(error))])
+        return Outcome("", [], [(job.source, error)])
     except Exception as error:  # whatever a hostile file makes a reader do
-        return Outcome("", [], [(job.source, f"{job.path}: {unexpected(error)}")])
+        return Outcome("", [], [(job.source, unexpected(error, job.path))])
 
 
-def unexpected(error: Exception) -> str:
+def unexpected(error: Exception, path: Path) -> ReadError:
     """Say in a line that a file made a reader stumble."""
     said = str(error).splitlines() or [""]
-    return f"cannot be read ({type(error).__name__}: {said[0][:120]}); it may be damaged"
+    return ReadError(
+        f"cannot be read ({type(error).__name__}: {said[0][:120]})", "it may be damaged", path
+    )
 
 
 def shown(path: Path) -> str:
@@ -179,8 +181,8 @@ def shown(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", errors="backslashreplace")
 
 
-Made = Reference | tuple[str, str] | None
-"""A melody; the source and the reason of one that could not be read; None for one of too few notes."""
+Made = Reference | tuple[str, MelodysimError] | None
+"""A melody; the source of one that could not be read, and why; None for one of too few notes."""
 
 
 def reference(
@@ -209,7 +211,7 @@ def read_file(job: Job) -> Iterator[Made]:
         return
     piece = read(job.path, threads=1)
     if not piece.melodies:
-        raise ReadError(f"{job.path}: no melody was heard in it")
+        raise ReadError("no melody was heard in it", path=job.path)
     title = piece.title or job.path.stem
     if piece.bar is None:
         yield reference(job, piece.melodies[0], job.identity, title, piece.creator)

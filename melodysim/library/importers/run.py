@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from melodysim.errors import MelodysimError, ReadError
 from melodysim.library.importers.jobs import Job, Outcome, read_job
 from melodysim.library.store import Store, file_of
 from melodysim.util.worker_processes import LocalPool
@@ -46,8 +47,8 @@ class ImportResult:
         from another place.
     skipped : int
         Melodies of too few notes.
-    failed : list of (str, str)
-        Source and reason of each file that could not be read.
+    failed : list of (str, MelodysimError)
+        Source of each file or record that could not be read, and why.
     sets : list of PublicSet
         Public sets that were recognised, with their licences.
     """
@@ -56,7 +57,7 @@ class ImportResult:
     unchanged: int = 0
     duplicates: int = 0
     skipped: int = 0
-    failed: list[tuple[str, str]] = field(default_factory=list)
+    failed: list[tuple[str, MelodysimError]] = field(default_factory=list)
     sets: list[PublicSet] = field(default_factory=list)
 
     def __iadd__(self, other: ImportResult) -> ImportResult:
@@ -237,10 +238,11 @@ def _alone(job: Job) -> Outcome:
 def _halved(job: Job, died: str) -> Outcome:
     """Read what can be read of a job whose worker died: of a set's records, all but the one."""
     if len(job.records) < 2:
-        reason = f"{job.path}: cannot be read ({died}); it may be damaged"
+        error = ReadError(f"cannot be read ({died})", "it may be damaged", job.path)
         if job.records:
-            reason = f"{job.path}: {job.records[0].get('name of record')}: cannot be read ({died})"
-        return Outcome("", [], [(job.source, reason)])
+            name = job.records[0].get("name of record")
+            error = ReadError(f"{name}: cannot be read ({died})", path=job.path)
+        return Outcome("", [], [(job.source, error)])
     middle = len(job.records) // 2
     halves = [
         _alone(replace(job, records=part)) for part in (job.records[:middle], job.records[middle:])

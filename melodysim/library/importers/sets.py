@@ -126,7 +126,7 @@ def _named(path: Path, records: Iterable[dict[str, Any]]) -> Iterator[dict[str, 
     except MelodysimError:
         raise
     except Exception as error:  # whatever a damaged download makes a parser do
-        raise ReadError(f"{path}: {unexpected(error)}; download it again") from error
+        raise ReadError(unexpected(error, path).why, "download it again", path) from error
 
 
 # POP909: folders 001 to 909, each with a file of that name, whose track MELODY is the tune.
@@ -208,7 +208,7 @@ def session_tunes(job: Job) -> Iterator[Made]:
         title = printable(str(record.get("name") or name))
         body = record.get("abc")
         if not isinstance(body, str):
-            yield f"{job.path}#{name}", f"{job.path}: {name}: no tune in ABC"
+            yield _failed(job, name, ReadError("no tune in ABC"))
             continue
         body = body.replace("\r", "")
         text = (
@@ -223,7 +223,7 @@ def session_tunes(job: Job) -> Iterator[Made]:
                 if len(melody) >= FEWEST_NOTES
             ]
         except Exception as error:  # one setting must not cost the others
-            yield f"{job.path}#{name}", f"{job.path}: {name}: {_reason(job, error)}"
+            yield _failed(job, name, error)
             continue
         yield reference(job, melodies[0], name, title, None) if melodies else None
 
@@ -272,7 +272,7 @@ def lead_sheets(job: Job) -> Iterator[Made]:
             duration = [n * _BEAT_SECONDS for n in length]
             melody = Melody.from_notes(onset, duration, pitch, beat=beat)
         except Exception as error:  # one sheet must not cost the others
-            yield f"{job.path}#{name}", f"{job.path}: {name}: {_reason(job, error)}"
+            yield _failed(job, name, error)
             continue
         if len(melody) < FEWEST_NOTES:
             yield None
@@ -339,7 +339,7 @@ def incipits(job: Job) -> Iterator[Made]:
         import verovio
     except ImportError as error:
         raise MissingDependencyError(
-            f"{job.path}: incipits are read by Verovio: run `pip install 'melodysim[report]'`"
+            "incipits are read by Verovio: run `pip install 'melodysim[report]'`", path=job.path
         ) from error
     verovio.enableLog(verovio.LOG_OFF)
     toolkit = verovio.toolkit()
@@ -347,7 +347,7 @@ def incipits(job: Job) -> Iterator[Made]:
     for record in job.records:
         said, name = record.get("pae"), record["name of record"]
         if not said:
-            yield f"{job.path}#{name}", f"{job.path}: {name}: no incipit"
+            yield _failed(job, name, ReadError("no incipit"))
             continue
         keys = (("clef", "g", "G-2"), ("keysig", "n", ""), ("timesig", "o", ""), ("data", "p", ""))
         code = "".join(f"@{key}:{_line(said.get(field)) or default}\n" for key, field, default in keys)
@@ -357,7 +357,7 @@ def incipits(job: Job) -> Iterator[Made]:
             score = read_midi(job.path, base64.b64decode(toolkit.renderToMIDI()))
             melodies = candidate_melodies(score)
         except Exception as error:  # one incipit must not cost the others
-            yield f"{job.path}#{name}", f"{job.path}: {name}: {_reason(job, error)}"
+            yield _failed(job, name, error)
             continue
         if not melodies or len(melodies[0]) < FEWEST_NOTES:
             yield None
@@ -373,10 +373,10 @@ def _line(text: str | None) -> str:
     return re.sub(r"[\x00-\x1f@]+", " ", text or "")[:_LONGEST_CODE]
 
 
-def _reason(job: Job, error: Exception) -> str:
-    if not isinstance(error, MelodysimError):
-        return unexpected(error)
-    return str(error).removeprefix(f"{job.path}: ")
+def _failed(job: Job, name: str, error: Exception) -> Made:
+    """Say which record of a set could not be read, and why."""
+    found = error if isinstance(error, MelodysimError) else unexpected(error, job.path)
+    return f"{job.path}#{name}", ReadError(f"{name}: {found.reason}", found.remedy, job.path)
 
 
 SETS = (

@@ -50,12 +50,13 @@ def read_table(job: Job) -> Iterator[Made]:
         try:
             melody = _melody(notes, said.get("beat"))
         except (MelodysimError, ValueError, TypeError, KeyError, OverflowError) as error:
-            yield f"{job.source}#{name or position}", f"{job.path}: melody {name or position}: {error}"
+            why = ReadError(f"melody {name or position}: {error}", path=job.path)
+            yield f"{job.source}#{name or position}", why
             continue
         title = str(said.get("title") or name or job.path.stem)
         yield reference(job, melody, identity, title, said.get("creator") or None)
     if not some:
-        raise ReadError(f"{job.path}: holds no melody; see `melodysim library import --help`")
+        raise ReadError("holds no melody", "see `melodysim library import --help`", job.path)
 
 
 def _melody(notes: list[tuple[float, ...]], beat: list[Any] | None = None) -> Melody:
@@ -87,8 +88,10 @@ def _csv(job: Job, text: str) -> Iterator[Said]:
     missing = [column for column in _COLUMNS if column not in names]
     if missing:
         raise ReadError(
-            f"{job.path}: no column {missing[0]!r}; a table of notes has the columns onset, duration "
-            "and pitch, in UTF-8, with commas between them"
+            f"no column {missing[0]!r}",
+            "a table of notes has the columns onset, duration and pitch, in UTF-8, with commas "
+            "between them",
+            job.path,
         )
     melodies: dict[str, Said] = {}
     for number, row in enumerate(rows, 2):
@@ -98,7 +101,7 @@ def _csv(job: Job, text: str) -> Iterator[Said]:
         try:
             note = tuple(float(row[names[column]]) for column in _COLUMNS)
         except (TypeError, ValueError) as error:
-            raise ReadError(f"{job.path}: line {number}: no note ({error})") from error
+            raise ReadError(f"line {number}: no note ({error})", path=job.path) from error
         about, notes = melodies.setdefault(said.get("id") or "", (said, []))
         notes.append(note)
         if "beat" in names:
@@ -115,9 +118,9 @@ def _json(job: Job, text: str) -> Iterator[Said]:
             objects = [json.loads(line) for line in text.splitlines() if line.strip()]
     except ValueError as error:
         raise ReadError(
-            f"{job.path}: neither a JSON list nor one JSON object a line ({error})"
+            f"neither a JSON list nor one JSON object a line ({error})", path=job.path
         ) from error
     for item in objects:
         if not isinstance(item, dict) or not isinstance(item.get("notes"), list):
-            raise ReadError(f"{job.path}: no list of objects with `notes`, and no set that is known")
+            raise ReadError("no list of objects with `notes`, and no set that is known", path=job.path)
         yield {**item, "beat": None}, item["notes"]

@@ -61,9 +61,7 @@ def row_of(report: Report, href: str | None = None) -> Row:
     """Sum a report up in a row."""
     if report.verdict is None:
         # The file is named beside it.
-        return Row(
-            report.source, "error", title=(report.error or "").removeprefix(f"{report.source}: ")
-        )
+        return Row(report.source, "error", title=report.error.why if report.error else "")
     best = report.closest
     return Row(
         report.source,
