@@ -20,8 +20,8 @@ from builtin import builtin_library
 
 from melodysim.checking import check
 from melodysim.readers.read import read
-from melodysim.report.html.index import Row, index_html
-from melodysim.report.html.track import track_html
+from melodysim.report.html.index_page import TrackRow, index_html
+from melodysim.report.html.track_page import track_html
 
 OPENED = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
     const [entry] = performance.getEntriesByType('navigation');
@@ -35,11 +35,11 @@ SORTED = """(column) => new Promise((done) => {
 })"""
 
 
-def rows(count: int) -> list[Row]:
+def rows(count: int) -> list[TrackRow]:
     """Make rows for an index."""
     rng = np.random.default_rng(8)
     return [
-        Row(
+        TrackRow(
             f"folder/album {k // 12:04d}/track {rng.integers(10**9):09d} - a title of usual length.mp3",
             ["clear", "review", "likely"][int(np.searchsorted([0.95, 0.98], rng.random()))],
             float(rng.random()),

@@ -22,8 +22,8 @@ from melodysim.library.importers import import_builtin, import_paths
 from melodysim.library.rights import Rights
 from melodysim.library.store import Store
 from melodysim.readers.read import read
-from melodysim.report.html.index import index_html, row_of
-from melodysim.report.html.track import track_html
+from melodysim.report.html.index_page import index_html, row_of
+from melodysim.report.html.track_page import track_html
 
 FIGURES = Path(__file__).parent / "figures"
 DAY = date(2026, 11, 23)

@@ -24,8 +24,8 @@ from melodysim.library.rights import Rights as Rights
 from melodysim.melody import Melody as Melody
 from melodysim.melody import Piece as Piece
 from melodysim.readers.read import read as read
-from melodysim.report.html.track import pair_html as pair_html
-from melodysim.report.html.track import track_html as track_html
+from melodysim.report.html.track_page import pair_html as pair_html
+from melodysim.report.html.track_page import track_html as track_html
 from melodysim.report.json import track_dict as track_dict
 from melodysim.report.json import track_json as track_json
 from melodysim.report.note_files import midi_bytes as midi_bytes

@@ -23,7 +23,7 @@ from melodysim.search.e_values import standardised_of
 from melodysim.search.match import Match, Span
 from melodysim.search.pairs import p_value_of_likeness, p_value_of_notes
 from melodysim.search.pipeline import find_matches
-from melodysim.util.text import counted
+from melodysim.util.plain_text import counted
 
 DEFAULT_TOP = 10
 CHECK_VERSION = 8

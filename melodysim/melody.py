@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from melodysim.errors import InvalidNotesError
-from melodysim.util.text import counted
+from melodysim.util.plain_text import counted
 
 Kind = Literal["audio", "midi", "score", "notes"]
 
@@ -202,7 +202,7 @@ def _check_notes(
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class SemitoneSalience:
     """What was heard of a recording before any note was decided on.
 
     A reference melody can be aligned straight to this, so that what a melody tracker gets wrong does
@@ -211,7 +211,7 @@ class Heard:
     Attributes
     ----------
     strength : ndarray of float32, shape (frames, 88)
-        How strongly each semitone from `LOWEST_HEARD` sounds or begins, 0 or more.
+        How strongly each semitone from `LOWEST_SEMITONE` sounds or begins, 0 or more.
     frame : float
         Seconds from one row to the next; the first row begins at 0.
     """
@@ -220,8 +220,8 @@ class Heard:
     frame: float
 
 
-LOWEST_HEARD = 21
-"""MIDI note number of the first column of `Heard.strength`."""
+LOWEST_SEMITONE = 21
+"""MIDI note number of the first column of `SemitoneSalience.strength`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,7 +255,7 @@ class Piece:
     title: str | None = None
     creator: str | None = None
     sha256: str = ""
-    heard: Heard | None = None
+    heard: SemitoneSalience | None = None
     bar: float | None = None
 
     def __repr__(self) -> str:

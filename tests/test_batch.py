@@ -20,7 +20,7 @@ from test_schema import validator
 
 from melodysim.batch import worker
 from melodysim.batch.ledger import Done, Ledger
-from melodysim.batch.runner import Progress, compared, identified, left_to_do
+from melodysim.batch.runner import ScanProgress, compared, identified, left_to_do
 from melodysim.batch.takes import (
     Alike,
     find_alike,
@@ -589,7 +589,7 @@ def test_a_ledger_that_is_none_is_said(tmp_path):
 def test_progress_is_said_in_words():
     from melodysim.cli.commands.scan import _words
 
-    progress = Progress("checking", tracks=100, done=60, before=10)
+    progress = ScanProgress("checking", tracks=100, done=60, before=10)
     progress.began -= 100
     progress.counts.update({"clear": 48, "likely": 2})
     progress.running["a/slow one.mp3"] = time.monotonic() - 30

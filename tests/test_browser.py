@@ -11,8 +11,8 @@ from test_report import reports
 
 from melodysim.checking import check
 from melodysim.readers.read import read
-from melodysim.report.html.index import Row, index_html, row_of
-from melodysim.report.html.track import track_html
+from melodysim.report.html.index_page import TrackRow, index_html, row_of
+from melodysim.report.html.track_page import track_html
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_a_phone_does_not_scroll_sideways(opened, page_of_a_recording):
 def many(count):
     rng = np.random.default_rng(8)
     return [
-        Row(
+        TrackRow(
             f"folder/track {k:05d}.mp3",
             ["clear", "review", "likely"][int(np.searchsorted([0.95, 0.98], rng.random()))],
             float(rng.random()),

@@ -21,7 +21,7 @@ from melodysim.melody import Melody, Piece
 from melodysim.readers.read import read
 from melodysim.search import by_salience
 from melodysim.search.by_notes import IN_TIME_SHARE, STAND_IN, TYPICAL_NOTES
-from melodysim.search.e_values import SEEN_IN_SONGS, e_values_seen, fit_background
+from melodysim.search.e_values import OBSERVED_IN_SONGS, fit_background, observed_e_values
 from melodysim.search.pipeline import find_matches
 
 SLOW = settings(
@@ -291,7 +291,7 @@ def test_free_tunes_beside_a_work_do_not_hide_it(tmp_path, lanterns):
         alone = fit.p_value(mine.score, len(lanterns)) / share * len(query) / (last - first)
         together = float(np.sqrt(whole * alone))
         assert mine.e_value == pytest.approx(
-            float(e_values_seen(np.log(together), SEEN_IN_SONGS)), rel=1e-5
+            float(observed_e_values(np.log(together), OBSERVED_IN_SONGS)), rel=1e-5
         )
         e_values.append(mine.e_value)
     assert e_values[0] == pytest.approx(e_values[1], rel=2.0)

@@ -16,10 +16,10 @@ from test_report import HOLDINGS, reports
 from melodysim.checking import check
 from melodysim.library import Holdings
 from melodysim.readers.read import read
-from melodysim.report.html.index import index_html, row_of
+from melodysim.report.html.index_page import index_html, row_of
 from melodysim.report.html.pictures import png_bytes
 from melodysim.report.html.sound import sound_of
-from melodysim.report.html.track import pair_html, track_html
+from melodysim.report.html.track_page import pair_html, track_html
 from melodysim.report.reports import PairReport
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&"

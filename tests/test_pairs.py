@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 from test_salience_dtw import heard_from
 
-from melodysim.align.salience_dtw import Listening
+from melodysim.align.salience_dtw import SalienceAlignment
 from melodysim.checking import compare
 from melodysim.library import Entry, Library, Reference
 from melodysim.library.rights import Rights
 from melodysim.library.store import Store
 from melodysim.melody import Melody, Piece
-from melodysim.report.html.track import pair_html
+from melodysim.report.html.track_page import pair_html
 from melodysim.report.plot import pair_picture
 from melodysim.report.text import print_pair
 from melodysim.search.e_values import Background, harmonic_mean, standardised_of
@@ -118,7 +118,7 @@ def test_no_more_alike_than_the_notes_are_rare(library):
     melody, background = random_tune(rng, 20), library.background_melodies()
 
     def rare(heard, notes=melody):
-        listening = Listening(0.0, np.arange(20), notes.onset, notes.onset + 1, heard, 60, 1.0)
+        listening = SalienceAlignment(0.0, np.arange(20), notes.onset, notes.onset + 1, heard, 60, 1.0)
         return p_value_of_notes(
             SimpleNamespace(reference_melody=notes, listening=listening), background
         )

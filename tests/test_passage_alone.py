@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from melodysim.intervals import normalise
 from melodysim.melody import Melody
 from melodysim.search.e_values import Background
-from melodysim.search.passage_alone import log_e_value, passage_of
+from melodysim.search.passage_alone import cut_passage, log_e_value
 
 
 def test_a_passage_is_what_its_notes_alone_would_be():
@@ -15,7 +15,7 @@ def test_a_passage_is_what_its_notes_alone_would_be():
     pitch = 60 + rng.integers(-8, 9, 40)
     whole = normalise(Melody.from_notes(onset, np.full(40, 0.2), pitch))
     alone = normalise(Melody.from_notes(onset[7:19], np.full(12, 0.2), pitch[7:19]))
-    cut = passage_of(whole, (7, 19))
+    cut = cut_passage(whole, (7, 19))
     assert cut.note.tolist() == list(range(7, 19))
     for name in ("interval", "ratio", "pitch"):
         assert getattr(cut, name).tolist() == getattr(alone, name).tolist()

@@ -111,7 +111,7 @@ def test_a_common_passage_is_a_diagonal_in_any_key():
 def test_titles_cannot_command_the_terminal():
     from dataclasses import replace
 
-    from melodysim.util.text import printable
+    from melodysim.util.plain_text import printable
 
     escape = "\x1b]0;PWNED\x07\u202ereversed"
     assert printable(escape) == "]0;PWNEDreversed"

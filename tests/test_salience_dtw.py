@@ -9,7 +9,7 @@ from melodysim.align.corpus import build_corpus
 from melodysim.align.kernels import numba_salience
 from melodysim.align.salience_dtw import prepare_evidence, scan_heard, trace_heard
 from melodysim.intervals import normalise
-from melodysim.melody import LOWEST_HEARD, Heard, Melody
+from melodysim.melody import LOWEST_SEMITONE, Melody, SemitoneSalience
 
 ROW = salience_dtw.REFERENCE_ROW
 
@@ -21,8 +21,8 @@ def heard_from(melody, rng, shift=0, faster=1.0, noise=0.05, before=0.0):
     for onset, length, pitch in zip(melody.onset, melody.duration, melody.pitch, strict=True):
         a = int((before + onset / faster) / ROW)
         b = int((before + (onset + length) / faster) / ROW)
-        strength[a : max(b, a + 1), int(pitch) + shift - LOWEST_HEARD] += 0.6
-    return Heard(strength, ROW)
+        strength[a : max(b, a + 1), int(pitch) + shift - LOWEST_SEMITONE] += 0.6
+    return SemitoneSalience(strength, ROW)
 
 
 def slow_listen(evidence, corpus, melody):
@@ -144,7 +144,7 @@ def test_a_passage_late_in_a_long_recording_is_found():
 
 def test_nothing_heard_scores_nothing():
     corpus = build_corpus([normalise(random_tune(np.random.default_rng(0), 10))])
-    empty = prepare_evidence(Heard(np.zeros((0, 88), np.float32), ROW))
+    empty = prepare_evidence(SemitoneSalience(np.zeros((0, 88), np.float32), ROW))
     assert scan_heard(corpus, empty, np.arange(1))[0, 0] == 0
-    silent = prepare_evidence(Heard(np.zeros((300, 88), np.float32), ROW))
+    silent = prepare_evidence(SemitoneSalience(np.zeros((300, 88), np.float32), ROW))
     assert scan_heard(corpus, silent, np.arange(1))[0, 0] == 0

@@ -20,7 +20,7 @@ from melodysim.errors import MelodysimError
 from melodysim.judge.verdict import Rates
 from melodysim.library.rights import Rights
 from melodysim.library.store import Store
-from melodysim.serve.check_queue import Desk, Terms, known_suffix
+from melodysim.serve.check_queue import CheckQueue, Terms, known_suffix
 
 OURS = {"X-Melodysim": "1"}
 
@@ -270,7 +270,7 @@ def wait_for(desk, identity, seconds=60):
 
 
 def test_a_check_that_takes_too_long_is_given_up_and_the_next_goes_on(place, tmp_path):
-    desk = Desk(tmp_path / "checks", terms(place), limit=0.001)
+    desk = CheckQueue(tmp_path / "checks", terms(place), limit=0.001)
     try:
         identity, path = desk.upload_path("slow.mid")
         shutil.copy(FIXTURES / "paper-lanterns.mid", path)
@@ -288,14 +288,14 @@ def test_a_check_that_takes_too_long_is_given_up_and_the_next_goes_on(place, tmp
 
 
 def test_checks_that_were_cut_off_are_taken_up_again(place, tmp_path):
-    first = Desk(tmp_path / "checks", terms(place))
+    first = CheckQueue(tmp_path / "checks", terms(place))
     identity, path = first.upload_path("song.mid")
     shutil.copy(FIXTURES / "paper-lanterns.mid", path)
     first.submit(identity, "song.mid")
     first.close()
     (tmp_path / "checks" / "torn").mkdir()
     (tmp_path / "checks" / "torn" / "check.json").write_text('{"id": "to')
-    second = Desk(tmp_path / "checks", terms(place))
+    second = CheckQueue(tmp_path / "checks", terms(place))
     try:
         assert wait_for(second, identity).level == "likely"
         assert [t.id for t in second.tickets()] == [identity]
@@ -369,14 +369,14 @@ def test_an_upload_that_was_cut_off_is_swept_away(place, tmp_path):
     torn = tmp_path / "checks" / "0123456789abcdef"
     torn.mkdir(parents=True)
     (torn / "track.wav").write_bytes(b"half")
-    Desk(tmp_path / "checks", terms(place)).close()
+    CheckQueue(tmp_path / "checks", terms(place)).close()
     assert not torn.exists()
 
 
 def test_an_import_that_waits_does_not_keep_the_program_from_ending(place, tmp_path):
     import threading
 
-    desk = Desk(tmp_path / "checks", terms(place))
+    desk = CheckQueue(tmp_path / "checks", terms(place))
     os.mkfifo(tmp_path / "hangs.mid")
     failed = []
 

@@ -28,7 +28,7 @@ from melodysim.intervals import Sequence
 
 
 @dataclass(frozen=True, eq=False)
-class Melodies:
+class PackedMelodies:
     """Melodies end to end, and what of them depends on nothing else.
 
     Attributes
@@ -61,12 +61,12 @@ class Melodies:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Melodies of each melody."""
+        """Number of notes of each melody."""
         return np.diff(self.start)
 
 
 @dataclass(frozen=True, eq=False)
-class Corpus(Melodies):
+class Corpus(PackedMelodies):
     """Reference melodies for the kernels, under the model of the library that they are of.
 
     Attributes
@@ -126,7 +126,7 @@ def log_gaps(time: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[np.
     return out
 
 
-def lay_melodies(sequences: list[Sequence]) -> Melodies:
+def lay_melodies(sequences: list[Sequence]) -> PackedMelodies:
     """Lay melodies end to end.
 
     Parameters
@@ -136,8 +136,7 @@ def lay_melodies(sequences: list[Sequence]) -> Melodies:
 
     Returns
     -------
-    Melodies
-    -----
+    PackedMelodies
     """
     start = np.concatenate([[0], np.cumsum([len(s) for s in sequences])]).astype(np.int64)
     zero = np.zeros(1, np.int8)
@@ -146,7 +145,7 @@ def lay_melodies(sequences: list[Sequence]) -> Melodies:
         return np.concatenate(parts).astype(dtype) if parts else np.zeros(0, dtype)
 
     interval = joined([np.concatenate([s.interval, zero])[: len(s)] for s in sequences], np.int8)
-    return Melodies(
+    return PackedMelodies(
         start=start,
         pitch=joined([s.pitch for s in sequences], np.int16),
         time=joined([s.time for s in sequences], np.float64),
@@ -157,19 +156,18 @@ def lay_melodies(sequences: list[Sequence]) -> Melodies:
     )
 
 
-def take_melodies(notes: Melodies, melodies: NDArray[np.int64]) -> Melodies:
+def take_melodies(notes: PackedMelodies, melodies: NDArray[np.int64]) -> PackedMelodies:
     """Pick melodies out.
 
     Parameters
     ----------
-    notes : Melodies
+    notes : PackedMelodies
     melodies : ndarray of int64, shape (n,)
         Which, in the order wanted.
 
     Returns
     -------
-    Melodies
-    -----
+    PackedMelodies
         Of n melodies.
     """
     if len(melodies) == len(notes) and np.array_equal(melodies, np.arange(len(notes))):
@@ -177,7 +175,7 @@ def take_melodies(notes: Melodies, melodies: NDArray[np.int64]) -> Melodies:
     lengths = notes.start[melodies + 1] - notes.start[melodies]
     start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     where = np.arange(start[-1]) + np.repeat(notes.start[melodies] - start[:-1], lengths)
-    return Melodies(
+    return PackedMelodies(
         start,
         notes.pitch[where],
         notes.time[where],
@@ -188,12 +186,12 @@ def take_melodies(notes: Melodies, melodies: NDArray[np.int64]) -> Melodies:
     )
 
 
-def join_melodies(parts: list[Melodies]) -> Melodies:
+def join_melodies(parts: list[PackedMelodies]) -> PackedMelodies:
     """Put melodies one after the other."""
     if len(parts) == 1:
         return parts[0]
     lengths = np.concatenate([[0], *(part.lengths for part in parts)])
-    return Melodies(
+    return PackedMelodies(
         np.cumsum(lengths).astype(np.int64),
         np.concatenate([part.pitch for part in parts]),
         np.concatenate([part.time for part in parts]),
@@ -204,14 +202,14 @@ def join_melodies(parts: list[Melodies]) -> Melodies:
     )
 
 
-def corpus_of(notes: Melodies, rarity: Rarity) -> Corpus:
+def corpus_of(notes: PackedMelodies, rarity: Rarity) -> Corpus:
     """Put melodies under the model of a library."""
     return Corpus(
-        **{name: getattr(notes, name) for name in Melodies.__dataclass_fields__}, rarity=rarity
+        **{name: getattr(notes, name) for name in PackedMelodies.__dataclass_fields__}, rarity=rarity
     )
 
 
-def counts_of(notes: Melodies) -> Counts:
+def counts_of(notes: PackedMelodies) -> Counts:
     """Count the turns of melodies."""
     return count_turns(notes.interval, notes.ratio, notes.pitch, notes.start)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.align.corpus import Melodies, in_threads
+from melodysim.align.corpus import PackedMelodies, in_threads
 from melodysim.align.kernels import kernels
 from melodysim.intervals import MAX_INTERVAL, MAX_RATIO, Sequence
 
@@ -66,12 +66,12 @@ class Lanes:
     ratio: NDArray[np.uint8]
 
 
-def lay_in_lanes(notes: Melodies) -> Lanes:
+def lay_in_lanes(notes: PackedMelodies) -> Lanes:
     """Sort references by length and put them side by side.
 
     Parameters
     ----------
-    notes : Melodies
+    notes : PackedMelodies
         Of the references.
 
     Returns

@@ -13,12 +13,11 @@ them and for a sample. By pitch class no octave that a network mistakes can do h
 overtones look like the tune; by pitch they do not. Each finds what the other does not
 (docs/hearing.md).
 
-Conventions
------------
-Evidence is in nats per 58 ms, kept as integers (`QUANTUM` per nat): sums are exact, and the order of
-work cannot change a result. The kernel runs over all times and all transpositions in its innermost
-loop, flattened (time major), with `pad` entries before time 0 so that a look back in time
-never leaves the array. Recordings are cut into overlapping blocks, which also keeps sums in int16.
+Conventions ----------- PitchEvidence is in nats per 58 ms, kept as integers (`QUANTUM` per nat): sums
+are exact, and the order of work cannot change a result. The kernel runs over all times and all
+transpositions in its innermost loop, flattened (time major), with `pad` entries before time 0 so that a
+look back in time never leaves the array. Recordings are cut into overlapping blocks, which also keeps
+sums in int16.
 """
 
 from __future__ import annotations
@@ -29,13 +28,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.align.corpus import Corpus, in_threads
-from melodysim.melody import LOWEST_HEARD, Heard
+from melodysim.melody import LOWEST_SEMITONE, SemitoneSalience
 
 # Tuned on the first recording of each of 14 pairs, reported on the second (docs/how-it-works.md).
 FLOOR = 0.03
 """Added to strength before the logarithm: what the model's outputs show of silence."""
 LIMIT = 3.0
-"""Evidence is clipped to ± this many nats."""
+"""PitchEvidence is clipped to ± this many nats."""
 SILENCED = -1.0
 """Nats where a recording is not to be listened to: alignments end there, and sums stay small."""
 SKIP_COST = 1.0
@@ -51,7 +50,7 @@ MEDIAN_NOTES = (0.17, 0.26, 0.39, 0.58)
 come at nominal tempi; with `SHORTEST` and `LONGEST` the steps overlap."""
 
 ROWS_PER_STEP = 2
-"""Rows of `Heard` (58 ms each) in one step of the alignment."""
+"""Rows of `SemitoneSalience` (58 ms each) in one step of the alignment."""
 REFERENCE_ROW = 0.05775
 """Seconds: evidence of a step counts in proportion to its length over this."""
 QUANTUM = 4.0
@@ -63,7 +62,7 @@ CLASSES = 12
 
 
 @dataclass(frozen=True)
-class Space:
+class PitchSpace:
     """In what pitches of a recording and of references are compared.
 
     Attributes
@@ -104,20 +103,20 @@ class Space:
         return rows
 
 
-PITCH_CLASSES = Space((52, 88), 0.3, 0.1, CLASSES, CLASSES)
+PITCH_CLASSES = PitchSpace((52, 88), 0.3, 0.1, CLASSES, CLASSES)
 """From E3 up: below it the bass would always be heard."""
-PITCHES = Space((40, 88), 0.6, 0.25, 31, 30, lowest=33)
+PITCHES = PitchSpace((40, 88), 0.6, 0.25, 31, 30, lowest=33)
 """From E2 up, where men sing. The median of a reference may lie at MIDI 48 to 77, its notes up to 15
 semitones from it."""
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class PitchEvidence:
     """Log-odds of each pitch over time, ready for the kernel, in blocks.
 
     Attributes
     ----------
-    space : Space
+    space : PitchSpace
         Which pitches.
     blocks : tuple of ndarray of int16, shape (rows, pad + (steps + 1) * lanes)
         For each row of the reference: cumulative evidence at each time, for each transposition.
@@ -129,7 +128,7 @@ class Evidence:
         Entries before time 0.
     """
 
-    space: Space
+    space: PitchSpace
     blocks: tuple[NDArray[np.int16], ...]
     starts: tuple[int, ...]
     step: float
@@ -137,7 +136,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, eq=False)
-class Listening:
+class SalienceAlignment:
     """Where a reference melody was heard.
 
     Attributes
@@ -165,14 +164,14 @@ class Listening:
     tempo_ratio: float
 
 
-def log_odds(strength: NDArray[np.float32], space: Space) -> NDArray[np.float64]:
-    """Evidence for each pitch at each time against the recording's own background.
+def log_odds(strength: NDArray[np.float32], space: PitchSpace) -> NDArray[np.float64]:
+    """PitchEvidence for each pitch at each time against the recording's own background.
 
     Parameters
     ----------
     strength : ndarray of float32, shape (steps, 88)
-        As in `Heard`.
-    space : Space
+        As in `SemitoneSalience`.
+    space : PitchSpace
         Which pitches.
 
     Returns
@@ -182,7 +181,7 @@ def log_odds(strength: NDArray[np.float32], space: Space) -> NDArray[np.float64]
         sounds has little evidence for or against anything.
     """
     low, high = space.register
-    sung = strength[:, low - LOWEST_HEARD : high - LOWEST_HEARD].astype(np.float64)
+    sung = strength[:, low - LOWEST_SEMITONE : high - LOWEST_SEMITONE].astype(np.float64)
     if space.lowest is None:
         classes = np.arange(low, high) % CLASSES
         sung = np.stack([sung[:, classes == c].max(axis=1) for c in range(CLASSES)], axis=1)
@@ -194,28 +193,30 @@ def log_odds(strength: NDArray[np.float32], space: Space) -> NDArray[np.float64]
 
 
 def prepare_evidence(
-    heard: Heard, space: Space = PITCH_CLASSES, silenced: NDArray[np.float64] | None = None
-) -> Evidence:
+    heard: SemitoneSalience,
+    space: PitchSpace = PITCH_CLASSES,
+    silenced: NDArray[np.float64] | None = None,
+) -> PitchEvidence:
     """Turn what was heard into cumulative evidence.
 
     Parameters
     ----------
-    heard : Heard
-    space : Space, optional
+    heard : SemitoneSalience
+    space : PitchSpace, optional
         Which pitches.
     silenced : ndarray of float64, shape (n, 2), optional
         Seconds from and to which everything is taken as not heard.
 
     Returns
     -------
-    Evidence
+    PitchEvidence
         Without blocks if nothing was heard.
     """
     step = heard.frame * ROWS_PER_STEP
     steps = len(heard.strength) // ROWS_PER_STEP
     pad = (int(MAX_NOTE_SECONDS / step * LONGEST) + 2) * space.lanes
     if steps == 0:
-        return Evidence(space, (), (), step, pad)
+        return PitchEvidence(space, (), (), step, pad)
     rows = heard.strength[: steps * ROWS_PER_STEP]
     share = step / REFERENCE_ROW
     odds = log_odds(rows.reshape(steps, ROWS_PER_STEP, -1).mean(axis=1), space) * share
@@ -226,13 +227,13 @@ def prepare_evidence(
     size, overlap = round(BLOCK_SECONDS / step), round(OVERLAP_SECONDS / step)
     starts = list(range(0, max(1, steps - overlap), size - overlap))
     blocks = tuple(_cumulative(odds[start : start + size], space, pad) for start in starts)
-    return Evidence(space, blocks, tuple(starts), step, pad)
+    return PitchEvidence(space, blocks, tuple(starts), step, pad)
 
 
-def _cumulative(odds: NDArray[np.float64], space: Space, pad: int) -> NDArray[np.int16]:
+def _cumulative(odds: NDArray[np.float64], space: PitchSpace, pad: int) -> NDArray[np.int16]:
     """Sum evidence over time, laid out as the kernel reads it."""
     total = np.concatenate([np.zeros((1, odds.shape[1])), np.cumsum(odds, axis=0)])
-    # Evidence averages below 1 nat by construction: sums stay far inside int16 in any music.
+    # PitchEvidence averages below 1 nat by construction: sums stay far inside int16 in any music.
     sums = np.clip(np.rint(total * QUANTUM), -_HIGHEST_SUM, _HIGHEST_SUM).astype(np.int16)
     laid = np.zeros((space.rows, pad + len(total) * space.lanes), np.int16)
     for row in range(space.rows):
@@ -253,7 +254,7 @@ def _rules() -> tuple[float, float, np.int16, np.int16]:
 
 
 def scan_heard(
-    corpus: Corpus, evidence: Evidence, melodies: NDArray[np.int64], threads: int = 1
+    corpus: Corpus, evidence: PitchEvidence, melodies: NDArray[np.int64], threads: int = 1
 ) -> NDArray[np.int32]:
     """Score references against a recording.
 
@@ -261,7 +262,7 @@ def scan_heard(
     ----------
     corpus : Corpus
         The references.
-    evidence : Evidence
+    evidence : PitchEvidence
         Of the recording.
     melodies : ndarray of int64, shape (n,)
         Which references.
@@ -307,17 +308,21 @@ def scan_heard(
 
 
 def trace_heard(
-    corpus: Corpus, evidence: Evidence, heard: Heard, melody: int, found: NDArray[np.int32]
-) -> Listening:
+    corpus: Corpus,
+    evidence: PitchEvidence,
+    heard: SemitoneSalience,
+    melody: int,
+    found: NDArray[np.int32],
+) -> SalienceAlignment:
     """Say which reference note was heard when.
 
     Parameters
     ----------
     corpus : Corpus
         The references.
-    evidence : Evidence
+    evidence : PitchEvidence
         Of the recording, by `PITCH_CLASSES`.
-    heard : Heard
+    heard : SemitoneSalience
         The same recording, to tell the octave.
     melody : int
         The reference.
@@ -326,7 +331,7 @@ def trace_heard(
 
     Returns
     -------
-    Listening
+    SalienceAlignment
     """
     from melodysim.align.kernels import numba_salience as kernels
 
@@ -352,7 +357,7 @@ def trace_heard(
     note, begin, end, sung = (np.array(column) for column in zip(*rows[::-1], strict=True))
     begin, end = ((time + evidence.starts[number]) * step for time in (begin, end))
     pitch = corpus.pitch[lo:hi][note] + lane
-    return Listening(
+    return SalienceAlignment(
         score=score / QUANTUM,
         note=note,
         begin=begin,
@@ -364,7 +369,7 @@ def trace_heard(
 
 
 def _octave(
-    heard: Heard,
+    heard: SemitoneSalience,
     pitch: NDArray[np.int16],
     begin: NDArray[np.float64],
     end: NDArray[np.float64],
@@ -377,7 +382,7 @@ def _octave(
     """
     best, offset = -1.0, 60
     for shift in range(0, 121, 12):
-        columns = pitch.astype(np.int64) + shift - LOWEST_HEARD
+        columns = pitch.astype(np.int64) + shift - LOWEST_SEMITONE
         total = 0.0
         for column, a, b, counts in zip(columns, begin, end, sung, strict=True):
             if counts and 0 <= column < heard.strength.shape[1]:

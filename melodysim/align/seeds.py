@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.align.corpus import Melodies
+from melodysim.align.corpus import PackedMelodies
 from melodysim.align.surprisal import Rarity, surprisal
 from melodysim.intervals import MAX_INTERVAL, Sequence, fold_leaps
 
@@ -95,12 +95,12 @@ def turn_numbers(interval: NDArray[np.integer], *, bridged: bool = False) -> NDA
     return number
 
 
-def build_seeds(melodies: Melodies) -> Seeds:
+def build_seeds(melodies: PackedMelodies) -> Seeds:
     """Index the turns of melodies.
 
     Parameters
     ----------
-    melodies : Melodies
+    melodies : PackedMelodies
         At most `MOST_MELODIES`.
 
     Returns

@@ -21,7 +21,7 @@ from melodysim.batch.ledger import Done
 from melodysim.batch.takes import Alike
 from melodysim.report.json import SCHEMA, json_text
 from melodysim.util.atomic_files import write_whole
-from melodysim.util.text import cell
+from melodysim.util.plain_text import cell
 
 RESULTS, TABLE, SUMMARY = "results.jsonl", "summary.csv", "summary.json"
 COLUMNS = (

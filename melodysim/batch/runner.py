@@ -57,7 +57,7 @@ class Track:
 
 
 @dataclass
-class Progress:
+class ScanProgress:
     """How far a scan is; changed by the loop, read by whoever shows it.
 
     Attributes
@@ -164,7 +164,7 @@ def left_to_do(
 
 
 def checked(
-    pool: Pool, plan: Plan, tracks: Iterable[Track], retries: int, progress: Progress
+    pool: Pool, plan: Plan, tracks: Iterable[Track], retries: int, progress: ScanProgress
 ) -> Iterator[tuple[Track, Done] | None]:
     """Have tracks checked by workers.
 
@@ -176,7 +176,7 @@ def checked(
         Taken as workers become free.
     retries : int
         How often a track is tried again whose worker died.
-    progress : Progress
+    progress : ScanProgress
         Its `running` is kept.
 
     Yields

@@ -21,7 +21,7 @@ from melodysim.batch import result_files
 from melodysim.batch.executors import ClusterPool, Pool
 from melodysim.batch.ledger import Done, Ledger
 from melodysim.batch.runner import (
-    Progress,
+    ScanProgress,
     Track,
     checked,
     compared,
@@ -32,8 +32,8 @@ from melodysim.batch.runner import (
 )
 from melodysim.batch.takes import (
     BYTES_PER_NOTE,
-    GROUPING,
     TAKES_E_VALUE,
+    TAKES_VERSION,
     Alike,
     find_alike,
     packed_melodies,
@@ -133,7 +133,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ScanOutcome:
     """What came of a scan.
 
     Attributes
@@ -163,7 +163,7 @@ class Session:
         If the library or the output folder cannot be used.
     """
 
-    def __init__(self, settings: Settings, tick: Callable[[Progress], None]) -> None:
+    def __init__(self, settings: Settings, tick: Callable[[ScanProgress], None]) -> None:
         self.settings, self._tick = settings, tick
         self._pool: Pool | None = None
         self._library: Library | None = None
@@ -222,9 +222,9 @@ class Session:
         s = self.settings
         return find_tracks(s.places, s.include, s.exclude, s.listed, s.output)
 
-    def run(self, found: list[Found]) -> Outcome:
+    def run(self, found: list[Found]) -> ScanOutcome:
         """Check what there is to check, write the results, and give them."""
-        s, progress = self.settings, Progress(stage="hashing")
+        s, progress = self.settings, ScanProgress(stage="hashing")
 
         def hashed(done: int, of: int) -> None:
             progress.done, progress.tracks = done, of
@@ -235,7 +235,7 @@ class Session:
         unread = {t.path: failed(t.path, ReadError(t.why, path=t.path), False) for t in tracks if t.why}
         if todo:
             done = len(tracks) - len(todo)
-            self._check(tracks, todo, unread, Progress("checking", len(tracks), done, done))
+            self._check(tracks, todo, unread, ScanProgress("checking", len(tracks), done, done))
         return self._finish(tracks, unread)
 
     def _workers(self) -> Pool:
@@ -249,7 +249,7 @@ class Session:
         return self._pool
 
     def _check(
-        self, tracks: list[Track], todo: list[Track], unread: dict[str, Done], progress: Progress
+        self, tracks: list[Track], todo: list[Track], unread: dict[str, Done], progress: ScanProgress
     ) -> None:
         """Have the workers check what is left, writing lines as far as results go without a gap."""
         lines, written = result_files.Lines(self.settings.output / result_files.RESULTS), 0
@@ -271,7 +271,7 @@ class Session:
     def _results(self, tracks: list[Track], unread: dict[str, Done]) -> Iterator[Done]:
         return results(tracks, self._ledger, self._fingerprint, unread)
 
-    def _finish(self, tracks: list[Track], unread: dict[str, Done]) -> Outcome:
+    def _finish(self, tracks: list[Track], unread: dict[str, Done]) -> ScanOutcome:
         """Write the results, from the ledger."""
         place = self.settings.output
         counts: Counter[str] = Counter()
@@ -304,7 +304,7 @@ class Session:
         if self._library is not None and self.settings.pages:
             self._write_index(self._library, self._results(tracks, unread))
         self._ledger.forget_all_but(self._fingerprint)
-        return Outcome(answer, flagged)
+        return ScanOutcome(answer, flagged)
 
     def _groups(
         self, tracks: list[Track], unread: dict[str, Done]
@@ -315,7 +315,7 @@ class Session:
             return [], None
         threshold = max(s.rates.review if alone else 0.0, TAKES_E_VALUE)
         paths, packed = [], []
-        digest = hashlib.sha256(repr((GROUPING, threshold)).encode())
+        digest = hashlib.sha256(repr((TAKES_VERSION, threshold)).encode())
         for done in self._results(tracks, unread):
             if done.melody:
                 paths.append(done.path)
@@ -335,7 +335,7 @@ class Session:
 
     def _alike(self, packed: list[bytes], threshold: float) -> list[Alike]:
         """Compare tracks with each other, by the workers if there are several and enough to do."""
-        s, progress = self.settings, Progress("finding takes of one melody")
+        s, progress = self.settings, ScanProgress("finding takes of one melody")
 
         def told(done: int, of: int) -> None:
             progress.done, progress.tracks = done, of
@@ -363,14 +363,14 @@ class Session:
             place.unlink(missing_ok=True)
 
     def _write_index(self, library: Library, found: Iterator[Done]) -> None:
-        from melodysim.report.html.index import Row, index_html
+        from melodysim.report.html.index_page import TrackRow, index_html
 
         rows, linked = [], set()
         for done in found:
             linked.add(done.page)
             closest = done.closest or {}
             seconds = closest.get("seconds")
-            row = Row(
+            row = TrackRow(
                 done.path,
                 done.level,
                 done.entry.get("probability"),

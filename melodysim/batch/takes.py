@@ -26,7 +26,7 @@ from melodysim.library.shelf import NOTHING
 from melodysim.melody import Melody, Piece
 from melodysim.search.pipeline import matches_below
 
-GROUPING = 4
+TAKES_VERSION = 4
 """Raised whenever other groups may be found than before: what was remembered is stale."""
 TAKES_E_VALUE = 1e-4
 """Takes of one melody are alike as unrelated tracks would be in one of ten thousand."""

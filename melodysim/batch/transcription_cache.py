@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from melodysim.errors import MelodysimError
-from melodysim.melody import Heard, Melody, Piece
-from melodysim.transcribe.recording import TRANSCRIPTION
+from melodysim.melody import Melody, Piece, SemitoneSalience
+from melodysim.transcribe.recording import TRANSCRIPTION_VERSION
 from melodysim.util.atomic_files import write_whole
 
 DEFAULT_BYTES = 4_000_000_000
@@ -42,7 +42,7 @@ class Cache:
         self.folder, self.limit = folder, limit
 
     def _place(self, sha256: str) -> Path:
-        return self.folder / sha256[:2] / f"{sha256}-{TRANSCRIPTION}.npz"
+        return self.folder / sha256[:2] / f"{sha256}-{TRANSCRIPTION_VERSION}.npz"
 
     def get(self, sha256: str, source: str) -> Piece | None:
         """Give the piece with this content, as if it had been read from `source`; None if not here."""
@@ -130,5 +130,5 @@ def _piece(stored: np.lib.npyio.NpzFile, sha256: str) -> Piece:
     if "strength" in stored:
         strength = stored["strength"]
         strength.flags.writeable = False
-        heard = Heard(strength, float(stored["frame"]))
+        heard = SemitoneSalience(strength, float(stored["frame"]))
     return Piece("", "audio", melodies, float(stored["duration"]), sha256=sha256, heard=heard)

@@ -29,7 +29,7 @@ from melodysim.melody import Piece
 from melodysim.readers.read import read
 from melodysim.report.json import track_dict
 from melodysim.report.reports import Report
-from melodysim.transcribe.recording import TRANSCRIPTION
+from melodysim.transcribe.recording import TRANSCRIPTION_VERSION
 from melodysim.util.atomic_files import file_stem, write_whole
 
 _LONGEST_NAME = 120
@@ -94,7 +94,7 @@ def fingerprint_of(plan: Plan, protected: bytes) -> str:
         32 hexadecimal digits.
     """
     parts = (
-        CHECK_VERSION, TRANSCRIPTION, plan.version, hashlib.sha256(protected).hexdigest(),
+        CHECK_VERSION, TRANSCRIPTION_VERSION, plan.version, hashlib.sha256(protected).hexdigest(),
         plan.territory, plan.top, plan.rates.likely, plan.rates.review, plan.library is None,
         plan.exhaustive,
     )  # fmt: skip
@@ -257,6 +257,6 @@ def page_name(path: str, sha256: str, mark: str) -> str:
 
 
 def _write_page(report: Report, place: Path, recording: Path) -> None:
-    from melodysim.report.html.track import track_html
+    from melodysim.report.html.track_page import track_html
 
     write_whole(place, track_html(report, date.today(), recording).encode())

@@ -17,7 +17,14 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.align.corpus import Corpus, Melodies, corpus_of, counts_of, join_melodies, take_melodies
+from melodysim.align.corpus import (
+    Corpus,
+    PackedMelodies,
+    corpus_of,
+    counts_of,
+    join_melodies,
+    take_melodies,
+)
 from melodysim.align.prefilter import lay_in_lanes, scan
 from melodysim.align.seeds import Turns, turns_of
 from melodysim.align.surprisal import Rarity, rarity_of, total_counts
@@ -45,9 +52,9 @@ class Order:
     Attributes
     ----------
     shard, local : ndarray of int32, shape (references,)
-        Part, and melody in it, of each reference.
+        AnyShard, and melody in it, of each reference.
     length : ndarray of int32, shape (references,)
-        Melodies.
+        Notes of each reference.
     key : ndarray of uint32, shape (references,)
         CRC of the id: a random order that is the same everywhere.
     rarity : Rarity
@@ -95,7 +102,7 @@ def order_shards(shards: Sequence[Shard], live: NDArray[np.int64] | None = None)
     )
 
 
-class Part(Protocol):
+class AnyShard(Protocol):
     """What the index asks of a part of the library, wherever it is: `melodysim.library.shard.Shard`."""
 
     def __len__(self) -> int:
@@ -110,7 +117,7 @@ class Part(Protocol):
     def melodies_with(self, interval: NDArray[np.integer]) -> NDArray[np.int64]:
         """Find the melodies in which a turn occurs."""
 
-    def take(self, melodies: NDArray[np.int64]) -> Melodies:
+    def take(self, melodies: NDArray[np.int64]) -> PackedMelodies:
         """Give the notes of some melodies."""
 
     def name(self, melody: int) -> str:
@@ -128,7 +135,7 @@ class Index:
 
     Parameters
     ----------
-    parts : sequence of Part
+    parts : sequence of AnyShard
     order : Order
         Of their references.
     exhaustive : int, optional
@@ -138,7 +145,7 @@ class Index:
     """
 
     def __init__(
-        self, parts: Sequence[Part], order: Order, exhaustive: int = EXHAUSTIVE, at_once: int = 0
+        self, parts: Sequence[AnyShard], order: Order, exhaustive: int = EXHAUSTIVE, at_once: int = 0
     ) -> None:
         self.parts = tuple(parts)
         self.order = order
@@ -195,7 +202,7 @@ class Index:
             reference[self.order.local[mine]] = mine
         return numbers
 
-    def _ask(self, question: Callable[[Part], Answer], threads: int) -> list[Answer]:
+    def _ask(self, question: Callable[[AnyShard], Answer], threads: int) -> list[Answer]:
         """Ask every part."""
         at_once = min(self._at_once or threads, len(self.parts))
         if at_once <= 1:
@@ -210,7 +217,7 @@ class Index:
             whole[number[number >= 0]] = answer[number >= 0]
         return whole
 
-    def notes(self, references: NDArray[np.int64]) -> Melodies:
+    def notes(self, references: NDArray[np.int64]) -> PackedMelodies:
         """Gather the notes of some references, in the order given."""
         of = self.order.shard[references]
         local = self.order.local[references].astype(np.int64)
@@ -281,7 +288,7 @@ class Index:
         )
 
 
-def _no_melodies() -> Melodies:
+def _no_melodies() -> PackedMelodies:
     return pack_shard([]).notes
 
 

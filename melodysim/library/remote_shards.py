@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.align.corpus import Melodies
+from melodysim.align.corpus import PackedMelodies
 from melodysim.align.seeds import Turns
 from melodysim.errors import LibraryError
 from melodysim.intervals import Sequence
@@ -47,8 +47,8 @@ def answer(path: str, question: str, *given: Any) -> Any:
     return getattr(_opened(path), question)(*given)
 
 
-class RemotePart:
-    """A part of a library on a worker (`melodysim.library.index.Part`).
+class RemoteShard:
+    """A part of a library on a worker (`melodysim.library.index.AnyShard`).
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class RemotePart:
     number : int
         Which part it is: it says on which worker it is.
     size : int
-        Melodies.
+        Number of melodies.
     """
 
     def __init__(self, client: Client, path: Path, number: int, size: int) -> None:
@@ -98,7 +98,7 @@ class RemotePart:
         """Find the melodies in which a turn occurs."""
         return self._ask("melodies_with", interval)
 
-    def take(self, melodies: NDArray[np.int64]) -> Melodies:
+    def take(self, melodies: NDArray[np.int64]) -> PackedMelodies:
         """Give the notes of some melodies."""
         return self._ask("take", melodies)
 
@@ -131,7 +131,7 @@ def spread_index(index: Index, files: list[Path], client: Client) -> Index:
         For as long as the client lives.
     """
     parts = [
-        RemotePart(client, file, number, len(part))
+        RemoteShard(client, file, number, len(part))
         for number, (file, part) in enumerate(zip(files, index.parts, strict=True))
     ]
     return Index(parts, index.order, index.exhaustive, at_once=len(parts))

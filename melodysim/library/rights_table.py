@@ -13,7 +13,7 @@ from typing import Any
 from melodysim.errors import ReadError, RightsError
 from melodysim.library.rights import Rights, check_rights
 from melodysim.library.store import Entry
-from melodysim.util.text import cell, uncell
+from melodysim.util.plain_text import cell, uncell
 
 COLUMNS = ("id", "status", "holder", "iswc", "published", "died", "expires", "note")
 BESIDE = ("file", "title", "creator", "source")
@@ -26,7 +26,7 @@ _LONGEST_CELL = 10_000_000
 
 
 @dataclass(frozen=True)
-class Row:
+class ListedMelody:
     """What a list says of one melody.
 
     Attributes
@@ -82,7 +82,7 @@ def is_index(path: Path) -> bool:
     return names >= set(_HEADER)
 
 
-def read_list(path: Path) -> list[Row]:
+def read_list(path: Path) -> list[ListedMelody]:
     """Read a list of melodies.
 
     Parameters
@@ -93,7 +93,7 @@ def read_list(path: Path) -> list[Row]:
 
     Returns
     -------
-    list of Row
+    list of ListedMelody
         In the order of the file.
 
     Raises
@@ -116,7 +116,7 @@ def read_list(path: Path) -> list[Row]:
         wrong = f"no column is called {unknown[0]!r}" if unknown else "needs the column id and another"
         hint = "; separate columns by commas" if unknown and ";" in unknown[0] else ""
         raise ReadError(wrong + hint, f"known are {', '.join(COLUMNS)}", path)
-    rows: dict[str, Row] = {}
+    rows: dict[str, ListedMelody] = {}
     with _line_named(path, reader):
         for cells in reader:
             if not any(text.strip() for text in cells):
@@ -137,7 +137,7 @@ def _line_named(path: Path, reader: Any) -> Iterator[None]:
         raise ReadError(f"line {reader.line_num}: {error}", path=path) from error
 
 
-def _row(names: list[str], cells: list[str]) -> Row:
+def _row(names: list[str], cells: list[str]) -> ListedMelody:
     """Make sense of one line's cells."""
     if len(cells) != len(names):
         raise RightsError(
@@ -160,4 +160,4 @@ def _row(names: list[str], cells: list[str]) -> Row:
     if "status" in said and said["status"] is None:
         raise RightsError("no status")
     check_rights(replace(Rights(), **said))
-    return Row(identity, said, beside)
+    return ListedMelody(identity, said, beside)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.align.corpus import Melodies, counts_of, lay_melodies, take_melodies
+from melodysim.align.corpus import PackedMelodies, counts_of, lay_melodies, take_melodies
 from melodysim.align.prefilter import Lanes, lay_in_lanes, scan
 from melodysim.align.seeds import Seeds, Turns, build_seeds, melodies_with, seed_scores
 from melodysim.align.surprisal import Counts
@@ -34,7 +34,7 @@ class Shard:
 
     Attributes
     ----------
-    notes : Melodies
+    notes : PackedMelodies
         The melodies.
     serial : ndarray of int64, shape (melodies,)
         Which entries of the store they are, increasing.
@@ -46,7 +46,7 @@ class Shard:
         What was worked out before, if it was.
     """
 
-    notes: Melodies
+    notes: PackedMelodies
     serial: NDArray[np.int64]
     first_pitch: NDArray[np.float32]
     names: NDArray[np.uint8]
@@ -69,7 +69,7 @@ class Shard:
         """Give the MIDI note number of a melody's first note."""
         return float(self.first_pitch[melody])
 
-    def take(self, melodies: NDArray[np.int64]) -> Melodies:
+    def take(self, melodies: NDArray[np.int64]) -> PackedMelodies:
         """Give the notes of some melodies, in the order given."""
         return take_melodies(self.notes, melodies)
 
@@ -133,7 +133,7 @@ def pack_shard(melodies: Iterable[tuple[int, str, Melody]]) -> Shard:
 
 def write_shard(path: Path, shard: Shard) -> None:
     """Write a part to a file, with all that can be worked out before a query comes."""
-    arrays = {f"notes.{f.name}": getattr(shard.notes, f.name) for f in fields(Melodies)}
+    arrays = {f"notes.{f.name}": getattr(shard.notes, f.name) for f in fields(PackedMelodies)}
     arrays |= {f"lanes.{f.name}": getattr(shard.lanes, f.name) for f in fields(Lanes)}
     arrays |= {f"seeds.{k}": getattr(shard.seeds, k) for k in _SEEDS}
     arrays |= {f"counts.pitch{k}": table for k, table in enumerate(shard.counts.pitch)}
@@ -154,7 +154,7 @@ def open_shard(path: Path) -> Shard:
     """
     arrays, _ = map_arrays(path)
     return Shard(
-        Melodies(**{f.name: arrays[f"notes.{f.name}"] for f in fields(Melodies)}),
+        PackedMelodies(**{f.name: arrays[f"notes.{f.name}"] for f in fields(PackedMelodies)}),
         arrays["serial"],
         arrays["first_pitch"],
         arrays["names"],

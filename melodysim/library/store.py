@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from melodysim.errors import LibraryError
 from melodysim.library.rights import Rights, Territory, effective
 from melodysim.melody import Melody
-from melodysim.util.text import printable, printable_or_none
+from melodysim.util.plain_text import printable, printable_or_none
 
 BUSY_SECONDS = 10.0
 """How long to wait for another process that is writing."""

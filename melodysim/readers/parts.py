@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.melody import Melody, top_line
-from melodysim.util.text import printable, printable_or_none
+from melodysim.util.plain_text import printable, printable_or_none
 
 
 @dataclass(frozen=True, eq=False)

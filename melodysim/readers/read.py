@@ -19,7 +19,7 @@ from melodysim.readers.parts import Score, joined
 from melodysim.readers.projects import PROJECT_SUFFIXES, read_project
 from melodysim.transcribe.recording import transcribe_recording
 from melodysim.transcribe.salience import SAMPLE_RATE
-from melodysim.util.text import counted
+from melodysim.util.plain_text import counted
 
 MIDI_SUFFIXES = {".mid", ".midi", ".kar", ".rmi", ".smf"}
 ABC_SUFFIXES = {".abc"}

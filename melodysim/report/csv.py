@@ -6,7 +6,7 @@ import csv
 import io
 
 from melodysim.report.reports import Report
-from melodysim.util.text import cell
+from melodysim.util.plain_text import cell
 
 COLUMNS = (
     "source", "verdict", "probability", "rank", "reference_id", "title", "creator", "rights",

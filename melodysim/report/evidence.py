@@ -21,7 +21,7 @@ _CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 @dataclass(frozen=True)
-class Evidence:
+class EvidenceFiles:
     """Files of one match.
 
     Attributes
@@ -39,7 +39,7 @@ class Evidence:
     musicxml: bytes
 
 
-def evidence_of(rank: int, passage: Passage, match: Match) -> Evidence:
+def evidence_of(rank: int, passage: Passage, match: Match) -> EvidenceFiles:
     """Make the files of one match.
 
     Parameters
@@ -51,17 +51,17 @@ def evidence_of(rank: int, passage: Passage, match: Match) -> Evidence:
 
     Returns
     -------
-    Evidence
+    EvidenceFiles
     """
     title = re.sub(r"[^A-Za-z0-9]+", "-", match.reference.title).strip("-")[:50]
-    return Evidence(
+    return EvidenceFiles(
         f"{rank:02d}-{title or 'match'}",
         midi_bytes(passage_melodies(passage.track, passage.reference, match)),
         notation_of(passage, match, None).musicxml.encode(),
     )
 
 
-def compressed(evidence: Evidence) -> bytes:
+def compressed(evidence: EvidenceFiles) -> bytes:
     """Pack the MusicXML of a match as a compressed file (``.mxl``), which is a tenth of the size."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -73,7 +73,7 @@ def compressed(evidence: Evidence) -> bytes:
     return out.getvalue()
 
 
-def evidence_files(report: Report) -> list[Evidence]:
+def evidence_files(report: Report) -> list[EvidenceFiles]:
     """Make the files of all matches of a track; none for one that could not be read."""
     if report.piece is None:
         return []

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from melodysim.errors import MissingDependencyError
 from melodysim.intervals import normalise
 from melodysim.judge.wording import clock
-from melodysim.melody import LOWEST_HEARD, Melody, Piece
+from melodysim.melody import LOWEST_SEMITONE, Melody, Piece
 from melodysim.report.reports import PairReport
 
 COLOURS = ("#e4572e", "#2e86ab", "#f3a712", "#6a994e", "#a06cd5")
@@ -176,10 +176,10 @@ def _draw_strength(axes, piece: Piece, begin: float, end: float, low: int, high:
         return
     frame = piece.heard.frame
     rows = piece.heard.strength[int(begin / frame) : int(np.ceil(end / frame))]
-    columns = rows[:, max(0, low - LOWEST_HEARD) : max(0, high + 1 - LOWEST_HEARD)]
+    columns = rows[:, max(0, low - LOWEST_SEMITONE) : max(0, high + 1 - LOWEST_SEMITONE)]
     if not columns.size:
         return
-    bottom = max(low, LOWEST_HEARD)
+    bottom = max(low, LOWEST_SEMITONE)
     extent = (begin, begin + len(rows) * frame, bottom - 0.5, bottom + columns.shape[1] - 0.5)
     axes.imshow(
         np.sqrt(columns.T),

@@ -10,7 +10,7 @@ from melodysim.judge.verdict import Rates, Verdict
 from melodysim.library import Holdings
 from melodysim.melody import Piece
 from melodysim.search.match import Match
-from melodysim.util.text import counted
+from melodysim.util.plain_text import counted
 
 
 @dataclass(frozen=True, eq=False)

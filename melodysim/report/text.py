@@ -20,7 +20,7 @@ from melodysim.report.passage import Passage, columns, note_name, passage_of
 from melodysim.report.reports import PairReport, Report
 from melodysim.search.match import Match
 from melodysim.search.pipeline import DESCRIBED
-from melodysim.util.text import printable
+from melodysim.util.plain_text import printable
 
 STYLES = {"clear": "bold green", "review": "bold yellow", "likely": "bold red"}
 _PICTURED = 3

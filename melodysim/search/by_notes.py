@@ -16,16 +16,16 @@ from melodysim.melody import Piece
 from melodysim.search.description import span
 from melodysim.search.e_values import (
     BEYOND_CHANCE,
-    SEEN_IN_SONGS,
+    OBSERVED_IN_SONGS,
     SMALLEST_BACKGROUND,
     Background,
-    e_values_seen,
     fit_background,
+    observed_e_values,
     suspects,
 )
 from melodysim.search.hypothesis import Hypothesis, best_of_each_kind, e_values, ranking
 from melodysim.search.match import Match
-from melodysim.search.passage_alone import background_of_passage, log_e_value, passage_of
+from melodysim.search.passage_alone import background_of_passage, cut_passage, log_e_value
 
 CANDIDATES = 300
 """References that the first pass hands on. Of passages of 20 notes of which 15 % were changed, it
@@ -291,7 +291,7 @@ def measured_by_passage(
         log_e = np.array([logs[number][place] for number, place in best[order]])
         order = order[np.argsort(log_e, kind="stable")]
     return [
-        replace(reading, e_value=e_values_seen(log_e, SEEN_IN_SONGS))
+        replace(reading, e_value=observed_e_values(log_e, OBSERVED_IN_SONGS))
         for reading, log_e in zip(readings, logs, strict=True)
     ]
 
@@ -314,7 +314,7 @@ def _log_e_of_passage(
     if not len(path):
         return None
     notes = int(path[0, 0]), int(path[-1, 0]) + 1
-    passage = passage_of(sequence, notes)
+    passage = cut_passage(sequence, notes)
     unrelated = library.index.corpus(sample)
     chance = _as_of_kind(
         background_of_passage(passage, unrelated, reading.costs, TYPICAL_NOTES, threads), library, kind

@@ -10,24 +10,24 @@ from melodysim.align.salience_dtw import (
     BLOCK_SECONDS,
     PITCHES,
     QUANTUM,
-    Evidence,
-    Listening,
+    PitchEvidence,
+    SalienceAlignment,
     prepare_evidence,
     scan_heard,
     trace_heard,
 )
 from melodysim.library import Reference, Shelf
 from melodysim.library.index import sample_references
-from melodysim.melody import Heard, Melody, Piece
+from melodysim.melody import Melody, Piece, SemitoneSalience
 from melodysim.search.by_notes import CANDIDATES, best_of_first_pass
 from melodysim.search.description import span
 from melodysim.search.e_values import (
     FITTED_ALL,
     FITTED_LISTENED,
-    SEEN_IN_RECORDINGS,
+    OBSERVED_IN_RECORDINGS,
     Background,
-    e_values_seen,
     fit_background,
+    observed_e_values,
     suspects,
 )
 from melodysim.search.hypothesis import Hypothesis, best_of_each_kind, e_values
@@ -55,8 +55,8 @@ TYPICAL_HEARD = Background(
 
 
 def read_recording(
-    heard: Heard,
-    evidence: Evidence,
+    heard: SemitoneSalience,
+    evidence: PitchEvidence,
     first: list[NDArray[np.int8]],
     lines: list[Hypothesis],
     library: Shelf,
@@ -70,9 +70,9 @@ def read_recording(
 
     Parameters
     ----------
-    heard : Heard
+    heard : SemitoneSalience
         Salience of the recording.
-    evidence : Evidence
+    evidence : PitchEvidence
         The same by pitch class, prepared.
     first : list of ndarray of int8, shape (references,)
         Scores of the first pass, of each line.
@@ -137,7 +137,7 @@ def read_recording(
         background = fitted(score)
     fits = (background, background)
     e_value, standardised = e_values(score, references, library, fits, tries)
-    e_value = e_values_seen(np.log(np.maximum(e_value, 1e-300)), SEEN_IN_RECORDINGS)
+    e_value = observed_e_values(np.log(np.maximum(e_value, 1e-300)), OBSERVED_IN_RECORDINGS)
     return Hypothesis(references, score, e_value, standardised, fits, None, found=found)
 
 
@@ -157,7 +157,7 @@ def _are_tunes(
     suspected: NDArray[np.bool_],
     bound: NDArray[np.float64],
     corpus: Corpus,
-    heard: Heard,
+    heard: SemitoneSalience,
     threads: int,
 ) -> NDArray[np.bool_]:
     """Tell which suspects are followed much less closely backwards: takes of a work that is there.
@@ -172,7 +172,7 @@ def _are_tunes(
     bound : ndarray of float64, shape (n,)
         Scores by pitch class that a tune stays below backwards.
     corpus : Corpus
-    heard : Heard
+    heard : SemitoneSalience
     threads : int
 
     Returns
@@ -183,7 +183,9 @@ def _are_tunes(
     places = np.flatnonzero(suspected)
     tunes = np.zeros(len(suspected), bool)
     if len(places):
-        turned = prepare_evidence(Heard(np.ascontiguousarray(heard.strength[::-1]), heard.frame))
+        turned = prepare_evidence(
+            SemitoneSalience(np.ascontiguousarray(heard.strength[::-1]), heard.frame)
+        )
         backwards = scan_heard(corpus, turned, places, threads)[:, 0] / QUANTUM
         tunes[places] = backwards < bound[places]
     return tunes
@@ -192,7 +194,7 @@ def _are_tunes(
 def match_heard(
     piece: Piece,
     library: Shelf,
-    evidence: Evidence | None,
+    evidence: PitchEvidence | None,
     reading: Hypothesis,
     place: int,
     whole: Reference,
@@ -203,7 +205,7 @@ def match_heard(
     ----------
     piece : Piece
     library : Shelf
-    evidence : Evidence or None
+    evidence : PitchEvidence or None
         Of the piece, as its reading had it.
     reading : Hypothesis
     place : int
@@ -247,7 +249,7 @@ def match_heard(
     )
 
 
-def _pair_notes(melody: Melody, heard: Listening) -> NDArray[np.int64]:
+def _pair_notes(melody: Melody, heard: SalienceAlignment) -> NDArray[np.int64]:
     """Pair each note that was heard with the transcribed note that overlaps it most, in order."""
     pairs: list[tuple[int, int]] = []
     ends = melody.onset + melody.duration

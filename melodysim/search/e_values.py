@@ -68,7 +68,7 @@ SMALLEST_SCALE = 0.5
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observed:
     """What becomes of E-values among real tracks.
 
     Songs share phrases, chords and patterns, and not by chance alone, so that they reach small E-values
@@ -90,10 +90,10 @@ class Seen:
     tail: float
 
 
-SEEN_IN_SONGS = Seen(10**0.16, 0.8, -1.75, 0.5)
+OBSERVED_IN_SONGS = Observed(10**0.16, 0.8, -1.75, 0.5)
 """Fitted by maximum likelihood on 2,800 passages of pop songs that follow none of 150 protected works,
 and as they come out on 2,800 of other songs with another library (docs/calibration.md)."""
-SEEN_IN_RECORDINGS = Seen(1.0, 1.0, -2.0, 0.5)
+OBSERVED_IN_RECORDINGS = Observed(1.0, 1.0, -2.0, 0.5)
 """Of 708 rendered excerpts of unrelated songs four times too many had an E-value below 0.001, and as
 many as should be below 0.01; checked on others (docs/calibration.md)."""
 
@@ -306,14 +306,14 @@ def _supported(bends: tuple[float, ...], length: NDArray[np.integer]) -> tuple[f
     return tuple(chosen)
 
 
-def e_values_seen(log_e: ArrayLike, seen: Seen) -> NDArray[np.float64]:
+def observed_e_values(log_e: ArrayLike, seen: Observed) -> NDArray[np.float64]:
     """Turn logarithms of E-values by the distribution into E-values as they come true.
 
     Parameters
     ----------
     log_e : array_like
         Natural logarithms.
-    seen : Seen
+    seen : Observed
         Among which tracks.
 
     Returns

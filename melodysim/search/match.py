@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.align.salience_dtw import Listening
+from melodysim.align.salience_dtw import SalienceAlignment
 from melodysim.library import Entry
 from melodysim.melody import Melody
 from melodysim.search.e_values import Background
-from melodysim.util.text import counted
+from melodysim.util.plain_text import counted
 
 HALF = 0.5
 """Share of the shorter melody from which a match is the same tune and not a borrowed passage; share of
@@ -126,7 +126,7 @@ class Match:
     background: Background
     turn: Turn | None = None
     places: tuple[tuple[float, float], ...] = ()
-    listening: Listening | None = None
+    listening: SalienceAlignment | None = None
 
     def __repr__(self) -> str:
         """Say what follows what, and how surely."""

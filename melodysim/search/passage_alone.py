@@ -22,7 +22,7 @@ from melodysim.intervals import Sequence, time_ratio
 from melodysim.search.e_values import Background, fit_background
 
 
-def passage_of(sequence: Sequence, notes: tuple[int, int]) -> Sequence:
+def cut_passage(sequence: Sequence, notes: tuple[int, int]) -> Sequence:
     """Cut a passage out of a query.
 
     Parameters

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.align.salience_dtw import Evidence, prepare_evidence
+from melodysim.align.salience_dtw import PitchEvidence, prepare_evidence
 from melodysim.intervals import Sequence, normalise
 from melodysim.library import Reference, Shelf
 from melodysim.melody import Piece
@@ -49,7 +49,7 @@ class _Ranked:
     piece: Piece
     library: Shelf
     sequences: list[Sequence]
-    evidence: Evidence | None
+    evidence: PitchEvidence | None
     readings: list[Hypothesis]
     best: NDArray[np.int64]
     order: NDArray[np.int64]

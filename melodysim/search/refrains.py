@@ -15,7 +15,7 @@ from melodysim.align.dtw import IN_TIME, Costs, align_path
 from melodysim.align.salience_dtw import prepare_evidence, scan_heard, trace_heard
 from melodysim.align.surprisal import Rarity
 from melodysim.intervals import normalise
-from melodysim.melody import Heard, Melody
+from melodysim.melody import Melody, SemitoneSalience
 
 AS_CLOSELY = 0.7
 """Share of the passage's best score that another place must reach. Chance on one passage of 12 notes
@@ -77,13 +77,13 @@ def places_in_melody(
 
 
 def places_in_recording(
-    heard: Heard, reference: Melody, notes: tuple[int, int], rarity: Rarity
+    heard: SemitoneSalience, reference: Melody, notes: tuple[int, int], rarity: Rarity
 ) -> list[tuple[float, float]]:
     """Find every place of a recording in which a passage is heard.
 
     Parameters
     ----------
-    heard : Heard
+    heard : SemitoneSalience
         Of the recording.
     reference, notes, rarity
         As for `places_in_melody`.

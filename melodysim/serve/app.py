@@ -30,7 +30,7 @@ from melodysim.library.rights import STATUSES, Rights, check_rights, effective
 from melodysim.library.store import Store
 from melodysim.report.html.page import rendered_page
 from melodysim.report.json import entry_dict
-from melodysim.serve.check_queue import Desk, known_suffix
+from melodysim.serve.check_queue import CheckQueue, known_suffix
 from melodysim.util.atomic_files import file_stem, make_folder
 
 HEADER = "x-melodysim"
@@ -57,12 +57,12 @@ class _RefusedError(Exception):
         self.status = status
 
 
-def create_app(desk: Desk, hosts: list[str], most_bytes: int) -> Starlette:
+def create_app(desk: CheckQueue, hosts: list[str], most_bytes: int) -> Starlette:
     """Make the web app.
 
     Parameters
     ----------
-    desk : Desk
+    desk : CheckQueue
         That does the checks; it is closed with the app.
     hosts : list of str
         Names under which the app may be asked.
@@ -139,7 +139,7 @@ def _json(content: Any, status: int = 200) -> Response:
 class _Answers:
     """One method a route."""
 
-    def __init__(self, desk: Desk, most_bytes: int) -> None:
+    def __init__(self, desk: CheckQueue, most_bytes: int) -> None:
         self.desk, self.most_bytes = desk, most_bytes
         self.library_path = desk.terms.library
 

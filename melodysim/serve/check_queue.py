@@ -90,7 +90,7 @@ class Terms:
     threads: int
 
 
-class Desk:
+class CheckQueue:
     """Takes uploads, has them checked, keeps what came out.
 
     Parameters
@@ -306,7 +306,7 @@ def _check(folder: str, name: str, suffix: str, terms: Terms) -> dict[str, Any]:
     from melodysim.checking import check
     from melodysim.library import Library
     from melodysim.readers.read import read
-    from melodysim.report.html.track import track_html
+    from melodysim.report.html.track_page import track_html
     from melodysim.report.json import checks_json
 
     place = Path(folder)

@@ -12,16 +12,16 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.melody import Heard, Melody
+from melodysim.melody import Melody, SemitoneSalience
 from melodysim.transcribe.salience import FRAME_SECONDS, Salience, by_semitone, salience_blocks
 from melodysim.transcribe.tracker import top_line_of_events, tracked_line, voice_line
 
-TRANSCRIPTION = 1
+TRANSCRIPTION_VERSION = 1
 """Raised whenever a recording may be transcribed otherwise than before: what was kept is stale."""
 BLOCK_SECONDS = 240.0
 OVERLAP_SECONDS = 5.0
 FRAMES_PER_ROW = 5
-"""Salience frames averaged into one row of `Heard`: 58 ms, half a fast note."""
+"""Salience frames averaged into one row of `SemitoneSalience`: 58 ms, half a fast note."""
 ROW_SECONDS = FRAMES_PER_ROW * FRAME_SECONDS
 ONSET_WEIGHT, VOICE_WEIGHT = 0.6, 1.0
 """Weight of the salience of onsets and of the voice beside that of notes. Measured on half of 28 real
@@ -33,7 +33,7 @@ _TRACKERS = (voice_line, tracked_line, top_line_of_events)
 
 def transcribe_recording(
     audio: Iterable[NDArray[np.float32]], threads: int = 0
-) -> tuple[tuple[Melody, ...], Heard]:
+) -> tuple[tuple[Melody, ...], SemitoneSalience]:
     """Transcribe a recording into melody hypotheses.
 
     Parameters
@@ -48,7 +48,7 @@ def transcribe_recording(
     melodies : tuple of Melody
         The voice line, the tracked line and the top line, the one first of which most seconds are
         expected to be right; each may have no notes.
-    heard : Heard
+    heard : SemitoneSalience
         Strength of each semitone over time.
     """
     lines: list[list[Melody]] = [[] for _ in _TRACKERS]
@@ -64,7 +64,7 @@ def transcribe_recording(
     strength = np.concatenate(rows) if rows else np.zeros((0, 88), np.float32)
     strength.flags.writeable = False
     melodies = sorted((_joined(line) for line in lines if line), key=_expected_seconds, reverse=True)
-    return tuple(melodies), Heard(strength, ROW_SECONDS)
+    return tuple(melodies), SemitoneSalience(strength, ROW_SECONDS)
 
 
 def _expected_seconds(melody: Melody) -> float:

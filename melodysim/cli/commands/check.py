@@ -120,7 +120,7 @@ def _written(reports: list[Report], library: Library, form: str, output: Path | 
     if form == "html":
         from datetime import date
 
-        from melodysim.report.html.track import track_html
+        from melodysim.report.html.track_page import track_html
 
         return track_html(reports[0], date.today())
     if form == "csv":

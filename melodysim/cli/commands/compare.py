@@ -74,7 +74,7 @@ def command(
     if form == "html":
         from datetime import date
 
-        from melodysim.report.html.track import pair_html
+        from melodysim.report.html.track_page import pair_html
 
         text = pair_html(report, date.today())
     elif form == "json":

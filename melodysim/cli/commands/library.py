@@ -13,7 +13,7 @@ import click
 from melodysim.cli import shared
 from melodysim.library.rights import STATUSES, Rights, check_rights, effective
 from melodysim.util.atomic_files import make_folder, write_whole
-from melodysim.util.text import counted
+from melodysim.util.plain_text import counted
 
 if TYPE_CHECKING:
     from melodysim.library.importers import ImportResult

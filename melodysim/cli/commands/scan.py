@@ -14,11 +14,11 @@ import click
 
 from melodysim.cli import shared
 from melodysim.errors import ReadError
-from melodysim.util.text import printable
+from melodysim.util.plain_text import printable
 
 if TYPE_CHECKING:
-    from melodysim.batch.runner import Progress
-    from melodysim.batch.session import Outcome, Settings
+    from melodysim.batch.runner import ScanProgress
+    from melodysim.batch.session import ScanOutcome, Settings
 
 LINE_SECONDS = 60.0
 """Between lines of progress where there is no terminal."""
@@ -172,7 +172,7 @@ def _settings(places: tuple[Path, ...], **options: Any) -> Settings:
     )
 
 
-def _told(found: Outcome, settings: Settings, form: str, fail_on: str, **_: Any) -> int:
+def _told(found: ScanOutcome, settings: Settings, form: str, fail_on: str, **_: Any) -> int:
     """Print the summary, and give the exit status."""
     if form == "json":
         from melodysim.report.json import json_text
@@ -190,7 +190,7 @@ def _told(found: Outcome, settings: Settings, form: str, fail_on: str, **_: Any)
 
 
 @contextmanager
-def _shown(quiet: bool) -> Iterator[Callable[[Progress], None]]:
+def _shown(quiet: bool) -> Iterator[Callable[[ScanProgress], None]]:
     """Show progress: a bar on a terminal, a line a minute elsewhere."""
     if quiet:
         yield lambda progress: None
@@ -198,7 +198,7 @@ def _shown(quiet: bool) -> Iterator[Callable[[Progress], None]]:
     if not sys.stderr.isatty():
         last = time.monotonic()
 
-        def line(progress: Progress) -> None:
+        def line(progress: ScanProgress) -> None:
             nonlocal last
             if time.monotonic() - last >= LINE_SECONDS:
                 last = time.monotonic()
@@ -218,7 +218,7 @@ def _shown(quiet: bool) -> Iterator[Callable[[Progress], None]]:
     task = bar.add_task("", total=None, words="")
     running = False
 
-    def redraw(progress: Progress) -> None:
+    def redraw(progress: ScanProgress) -> None:
         nonlocal running
         if not running:
             bar.start()
@@ -241,7 +241,7 @@ def _shown(quiet: bool) -> Iterator[Callable[[Progress], None]]:
         bar.stop()
 
 
-def _words(progress: Progress) -> list[str]:
+def _words(progress: ScanProgress) -> list[str]:
     """Say how far a scan is: rate, time left, verdicts, and the track that takes longest."""
     now = time.monotonic()
     spent, done = now - progress.began, progress.done - progress.before

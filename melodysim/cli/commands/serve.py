@@ -72,7 +72,7 @@ def command(
     from melodysim.errors import MelodysimError, MissingDependencyError
     from melodysim.judge.verdict import Rates
     from melodysim.library import Library
-    from melodysim.serve.check_queue import Desk, Terms
+    from melodysim.serve.check_queue import CheckQueue, Terms
 
     try:
         import uvicorn
@@ -94,7 +94,7 @@ def command(
         click.echo("melodysim: others on your network can use this; there is no password", err=True)
     terms = Terms(library.path, territory, Rates(), shared.threads())
     try:
-        desk = Desk(folder or library.path.parent / "checks", terms, time_limit)
+        desk = CheckQueue(folder or library.path.parent / "checks", terms, time_limit)
     except MissingDependencyError:
         raise
     except MelodysimError as error:

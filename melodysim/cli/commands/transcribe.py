@@ -10,7 +10,7 @@ import click
 
 from melodysim.cli import shared
 from melodysim.util.atomic_files import replaced, write_whole
-from melodysim.util.text import counted
+from melodysim.util.plain_text import counted
 
 if TYPE_CHECKING:
     import numpy as np

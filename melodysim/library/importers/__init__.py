@@ -14,13 +14,13 @@ from pathlib import Path
 from melodysim.errors import MissingDependencyError, ReadError
 from melodysim.library.importers.exported import exported_jobs
 from melodysim.library.importers.jobs import Job, file_jobs, is_exported
-from melodysim.library.importers.run import ImportResult, Progress, run_jobs
+from melodysim.library.importers.run import ImportProgress, ImportResult, run_jobs
 from melodysim.library.importers.sets import PublicSet, known_set, sets_in
 from melodysim.library.rights import Rights
 from melodysim.library.rights_table import INDEX, is_index
 from melodysim.library.store import Store
 
-__all__ = ["ImportResult", "Progress", "builtin_folder", "import_builtin", "import_paths"]
+__all__ = ["ImportProgress", "ImportResult", "builtin_folder", "import_builtin", "import_paths"]
 
 BUILTIN = {
     "essenFolksong": "Essen Folksong Collection",
@@ -49,7 +49,7 @@ def builtin_folder() -> Path:
     return folder
 
 
-def import_builtin(store: Store, progress: Progress | None = None) -> ImportResult:
+def import_builtin(store: Store, progress: ImportProgress | None = None) -> ImportResult:
     """Fill a library with the public-domain tunes that come with music21.
 
     They are read where music21 is installed; nothing is copied but the notes.
@@ -59,7 +59,7 @@ def import_builtin(store: Store, progress: Progress | None = None) -> ImportResu
     store : Store
         Open for writing.
     progress : callable, optional
-        See `Progress`.
+        See `ImportProgress`.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def import_paths(
     rights: Rights,
     title: str | None = None,
     creator: str | None = None,
-    progress: Progress | None = None,
+    progress: ImportProgress | None = None,
 ) -> ImportResult:
     """Import files, all files of known kinds in folders, and public sets.
 
@@ -98,7 +98,7 @@ def import_paths(
     title, creator : str, optional
         Instead of what the files say.
     progress : callable, optional
-        See `Progress`.
+        See `ImportProgress`.
 
     Returns
     -------
@@ -149,7 +149,7 @@ def _indices(path: Path) -> list[Path]:
 
 
 def _imported_set(
-    store: Store, public: PublicSet, path: Path, rights: Rights, progress: Progress | None
+    store: Store, public: PublicSet, path: Path, rights: Rights, progress: ImportProgress | None
 ) -> ImportResult:
     """Import a public set; one that is damaged costs no other."""
     result = ImportResult(sets=[public])

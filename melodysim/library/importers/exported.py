@@ -13,7 +13,7 @@ from pathlib import Path
 from melodysim.errors import ReadError
 from melodysim.library.importers.jobs import Job, shown
 from melodysim.library.rights import Rights
-from melodysim.library.rights_table import Row, read_list
+from melodysim.library.rights_table import ListedMelody, read_list
 from melodysim.readers.read import file_bytes
 
 
@@ -39,7 +39,7 @@ def exported_jobs(index: Path, rights: Rights) -> list[Job]:
     return [_job(index, row, rights) for row in read_list(index)]
 
 
-def _job(index: Path, row: Row, rights: Rights) -> Job:
+def _job(index: Path, row: ListedMelody, rights: Rights) -> Job:
     name = row.beside.get("file") or ""
     if not name or Path(name).name != name:
         raise ReadError(f"{row.id}: {name!r} is no name of a file beside the index", path=index)

@@ -59,7 +59,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobResult:
     """What came of a job.
 
     Attributes
@@ -131,7 +131,7 @@ def looks_like_table(path: Path) -> bool:
     return b'"notes"' in start
 
 
-def read_job(job: Job, known: frozenset[str]) -> Outcome:
+def read_job(job: Job, known: frozenset[str]) -> JobResult:
     """Read what a job says.
 
     Parameters
@@ -142,7 +142,7 @@ def read_job(job: Job, known: frozenset[str]) -> Outcome:
 
     Returns
     -------
-    Outcome
+    JobResult
         Errors in a file are part of it.
     """
     try:
@@ -151,7 +151,7 @@ def read_job(job: Job, known: frozenset[str]) -> Outcome:
         else:
             digest = hashlib.sha256(file_bytes(job.path)).hexdigest()
         if digest in known:
-            return Outcome(digest, None)
+            return JobResult(digest, None)
         references, failed, skipped = [], [], 0
         for made in _reader(job.reader)(job):
             if isinstance(made, Reference):
@@ -161,11 +161,11 @@ def read_job(job: Job, known: frozenset[str]) -> Outcome:
             else:
                 failed.append(made)
         # What could not be read has to be told the next time too.
-        return Outcome("" if failed else digest, references, failed, skipped)
+        return JobResult("" if failed else digest, references, failed, skipped)
     except MelodysimError as error:
-        return Outcome("", [], [(job.source, error)])
+        return JobResult("", [], [(job.source, error)])
     except Exception as error:  # whatever a hostile file makes a reader do
-        return Outcome("", [], [(job.source, unexpected(error, job.path))])
+        return JobResult("", [], [(job.source, unexpected(error, job.path))])
 
 
 def unexpected(error: Exception, path: Path) -> ReadError:

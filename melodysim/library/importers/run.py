@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from melodysim.errors import MelodysimError, ReadError
-from melodysim.library.importers.jobs import Job, Outcome, read_job
+from melodysim.library.importers.jobs import Job, JobResult, read_job
 from melodysim.library.store import Store, file_of
 from melodysim.util.worker_processes import LocalPool
 
@@ -32,7 +32,7 @@ FILE_SECONDS, FILE_MEGABYTES = 1800.0, 4000
 _FEW_FILES = 4
 _BATCH = 16
 
-Progress = Callable[[int, int, str], None]
+ImportProgress = Callable[[int, int, str], None]
 """Called with files done, files in all, and the file at hand."""
 
 
@@ -74,7 +74,7 @@ class ImportResult:
 def run_jobs(
     store: Store,
     jobs: Iterable[Job],
-    progress: Progress | None = None,
+    progress: ImportProgress | None = None,
     *,
     merge: bool = True,
     remembered: Mapping[str, tuple[Any, ...]] | None = None,
@@ -88,7 +88,7 @@ def run_jobs(
     jobs : iterable of Job
         Taken as they are needed, where it is no list: a set need not fit into memory.
     progress : callable, optional
-        See `Progress`; where the number of jobs is not known, 0 stands for it.
+        See `ImportProgress`; where the number of jobs is not known, 0 stands for it.
     merge : bool, optional
         Whether sources whose bytes are there from another place are passed over.
     remembered : mapping of str to tuple, optional
@@ -128,7 +128,7 @@ class _Writer:
     ) -> None:
         self.store, self.remembered, self._merge = store, remembered, merge
         self.result = ImportResult()
-        self.chunk: list[tuple[Job, Outcome]] = []
+        self.chunk: list[tuple[Job, JobResult]] = []
         self._places = {digest: source for source, digest in known.items() if digest}
         self._counted: set[tuple[str, Path]] = set()
 
@@ -173,7 +173,7 @@ class _Writer:
         return 1
 
 
-def _outcomes(jobs: Iterable[Job], known: dict[str, str]) -> Iterator[tuple[Job, Outcome]]:
+def _outcomes(jobs: Iterable[Job], known: dict[str, str]) -> Iterator[tuple[Job, JobResult]]:
     """Read jobs, in worker processes if there are enough to be worth their start; in order."""
 
     def digests(job: Job) -> frozenset[str]:
@@ -186,7 +186,7 @@ def _outcomes(jobs: Iterable[Job], known: dict[str, str]) -> Iterator[tuple[Job,
         return
     pool = LocalPool(cores, FILE_SECONDS, FILE_MEGABYTES)
     try:
-        waiting: deque[tuple[list[Job], Future[list[Outcome]]]] = deque()
+        waiting: deque[tuple[list[Job], Future[list[JobResult]]]] = deque()
         batch: list[Job] = []
         for job in jobs:
             batch.append(job)
@@ -211,11 +211,11 @@ def _is_quick(job: Job) -> bool:
 _QUICK = {".mid", ".midi", ".kar", ".rmi", ".smf"}
 
 
-def _read_batch(jobs: list[Job], known: list[frozenset[str]]) -> list[Outcome]:
+def _read_batch(jobs: list[Job], known: list[frozenset[str]]) -> list[JobResult]:
     return [read_job(job, digests) for job, digests in zip(jobs, known, strict=True)]
 
 
-def _finished(batch: list[Job], future: Future[list[Outcome]]) -> Iterator[tuple[Job, Outcome]]:
+def _finished(batch: list[Job], future: Future[list[JobResult]]) -> Iterator[tuple[Job, JobResult]]:
     """Wait for a batch; where its worker died, find out which file or record it was."""
     try:
         yield from zip(batch, future.result(), strict=True)
@@ -224,7 +224,7 @@ def _finished(batch: list[Job], future: Future[list[Outcome]]) -> Iterator[tuple
             yield job, _halved(job, type(error).__name__) if len(batch) == 1 else _alone(job)
 
 
-def _alone(job: Job) -> Outcome:
+def _alone(job: Job) -> JobResult:
     """Read a job in a worker of its own."""
     pool = LocalPool(1, FILE_SECONDS, FILE_MEGABYTES)
     try:
@@ -235,19 +235,19 @@ def _alone(job: Job) -> Outcome:
         pool.stop()
 
 
-def _halved(job: Job, died: str) -> Outcome:
+def _halved(job: Job, died: str) -> JobResult:
     """Read what can be read of a job whose worker died: of a set's records, all but the one."""
     if len(job.records) < 2:
         error = ReadError(f"cannot be read ({died})", "it may be damaged", job.path)
         if job.records:
             name = job.records[0].get("name of record")
             error = ReadError(f"{name}: cannot be read ({died})", path=job.path)
-        return Outcome("", [], [(job.source, error)])
+        return JobResult("", [], [(job.source, error)])
     middle = len(job.records) // 2
     halves = [
         _alone(replace(job, records=part)) for part in (job.records[:middle], job.records[middle:])
     ]
-    return Outcome(
+    return JobResult(
         "",  # to be tried again the next time
         [reference for half in halves for reference in half.references or []],
         [failure for half in halves for failure in half.failed],

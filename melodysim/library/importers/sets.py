@@ -26,7 +26,7 @@ from melodysim.melody import FEWEST_NOTES, Melody
 from melodysim.readers.melody_parts import candidate_melodies
 from melodysim.readers.midi import read_midi
 from melodysim.readers.music21_score import read_abc
-from melodysim.util.text import printable
+from melodysim.util.plain_text import printable
 
 _LONGEST_CODE = 20_000
 RECORDS = 200

@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from melodysim.library import Holdings
-from melodysim.report.html.index import Row, index_html, row_of
-from melodysim.report.html.track import track_html
+from melodysim.report.html.index_page import TrackRow, index_html, row_of
+from melodysim.report.html.track_page import track_html
 from melodysim.report.reports import Report
 from melodysim.util.atomic_files import file_stem, make_folder, write_whole
 
@@ -26,7 +26,7 @@ class Pages:
 
     def __init__(self, folder: Path, holdings: Holdings) -> None:
         self.folder, self.holdings = folder, holdings
-        self.rows: list[Row] = []
+        self.rows: list[TrackRow] = []
         make_folder(folder / "tracks")
 
     def add(self, report: Report) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from melodysim.judge.verdict import Rates, level_of
 from melodysim.judge.wording import SURE, clock
-from melodysim.melody import LOWEST_HEARD, Heard, Melody, Piece
+from melodysim.melody import LOWEST_SEMITONE, Melody, Piece, SemitoneSalience
 from melodysim.report.passage import Passage, Relation, note_name
 from melodysim.search.match import Match
 
@@ -167,7 +167,7 @@ class Roll:
     reference_seconds: tuple[float, float]
 
 
-def roll_of(passage: Passage, match: Match, heard: Heard | None, prefix: str) -> Roll:
+def roll_of(passage: Passage, match: Match, heard: SemitoneSalience | None, prefix: str) -> Roll:
     """Draw both passages as piano rolls, one above the other, with lines from note to note.
 
     Parameters
@@ -323,12 +323,12 @@ class _Lane:
             paths["outline" if there else "outline missing"].append(box)
         return [f'<path class="note {kind}" d="{"".join(d)}"/>' for kind, d in paths.items() if d]
 
-    def image(self, heard: Heard) -> str:
+    def image(self, heard: SemitoneSalience) -> str:
         """Draw the salience in its place."""
         first = max(0, int(self.begin / heard.frame))
         last = min(len(heard.strength), int(np.ceil(self.end / heard.frame)) + 1)
-        low, high = max(self.low, LOWEST_HEARD), min(self.high, LOWEST_HEARD + 87)
-        part = heard.strength[first:last, low - LOWEST_HEARD : high - LOWEST_HEARD + 1]
+        low, high = max(self.low, LOWEST_SEMITONE), min(self.high, LOWEST_SEMITONE + 87)
+        part = heard.strength[first:last, low - LOWEST_SEMITONE : high - LOWEST_SEMITONE + 1]
         if not part.size:
             return ""
         shade = np.clip((np.sqrt(part) - _FAINT) / (_STRONG - _FAINT), 0, 1)

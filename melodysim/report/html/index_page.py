@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Row:
+class TrackRow:
     """What the table says of one track.
 
     Attributes
@@ -57,13 +57,13 @@ class Row:
     href: str | None = None
 
 
-def row_of(report: Report, href: str | None = None) -> Row:
+def row_of(report: Report, href: str | None = None) -> TrackRow:
     """Sum a report up in a row."""
     if report.verdict is None:
         # The file is named beside it.
-        return Row(report.source, "error", title=report.error.why if report.error else "")
+        return TrackRow(report.source, "error", title=report.error.why if report.error else "")
     best = report.closest
-    return Row(
+    return TrackRow(
         report.source,
         report.verdict.level,
         report.verdict.probability,
@@ -74,12 +74,12 @@ def row_of(report: Report, href: str | None = None) -> Row:
     )
 
 
-def index_html(rows: list[Row], holdings: Holdings, heading: str, when: date | None = None) -> str:
+def index_html(rows: list[TrackRow], holdings: Holdings, heading: str, when: date | None = None) -> str:
     """Make the page over many tracks.
 
     Parameters
     ----------
-    rows : list of Row
+    rows : list of TrackRow
         Shown with the gravest first, and otherwise in their order.
     holdings : Holdings
         What the tracks were compared with.
@@ -123,7 +123,7 @@ def index_html(rows: list[Row], holdings: Holdings, heading: str, when: date | N
     )
 
 
-def _shown(row: Row) -> dict[str, Any]:
+def _shown(row: TrackRow) -> dict[str, Any]:
     blank = row.e_value is None
     return {
         "level": row.level,
