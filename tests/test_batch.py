@@ -21,6 +21,7 @@ from test_schema import validator
 from melodysim.batch import worker
 from melodysim.batch.ledger import Done, Ledger
 from melodysim.batch.runner import ScanProgress, compared, identified, left_to_do
+from melodysim.batch.settings import Plan, ScanSettings, fingerprint_of
 from melodysim.batch.takes import (
     Alike,
     find_alike,
@@ -31,7 +32,7 @@ from melodysim.batch.takes import (
 )
 from melodysim.batch.tracks import find_tracks
 from melodysim.batch.transcription_cache import Cache
-from melodysim.batch.worker import Plan, check_track, moved
+from melodysim.batch.worker import check_track, moved
 from melodysim.errors import MelodysimError, ReadError
 from melodysim.judge.verdict import Rates
 from melodysim.library import Entry, Library, Reference
@@ -469,13 +470,16 @@ def test_a_worker_is_refused_more_memory_than_it_may_take():
         pool.stop()
 
 
-def plan(small, tmp_path, **more):
-    values = {
-        "library": str(small), "territory": "anywhere", "top": 3, "rates": Rates(), "pages": None,
-        "version": Library(small).version, "mark": "", "cache": str(tmp_path / "cache"),
-        "cache_bytes": 10**9,
+def plan(small, tmp_path, version=None, cache=None, **more):
+    settings = {
+        "places": (), "listed": (), "output": tmp_path, "library": small, "territory": "anywhere",
+        "top": 3, "rates": Rates(), "include": (), "exclude": (), "pages": False, "groups": True,
+        "workers": 1, "exhaustive": False, "scheduler": None, "spread": False, "seconds": 60.0,
+        "megabytes": 0, "retries": 0, "retry_failed": False, "cache_bytes": 10**9, "threads": 1,
     }  # fmt: skip
-    return Plan(**(values | more))
+    folder = tmp_path / "cache" if cache is None else Path(cache)
+    version = Library(small).version if version is None else version
+    return Plan(ScanSettings(**(settings | more)), version, "", folder)
 
 
 def test_a_recording_is_listened_to_once_and_comes_out_the_same(small, tmp_path, monkeypatch):
@@ -505,14 +509,14 @@ def test_a_damaged_or_swept_cache_costs_time_alone(tmp_path):
 
 
 def test_a_change_of_library_or_options_makes_a_new_fingerprint(small, tmp_path):
-    one = worker.fingerprint_of(plan(small, tmp_path), b"\1")
-    assert one == worker.fingerprint_of(plan(small, tmp_path, cache="elsewhere"), b"\1")
+    one = fingerprint_of(plan(small, tmp_path), b"\1")
+    assert one == fingerprint_of(plan(small, tmp_path, cache="elsewhere"), b"\1")
     others = [
-        worker.fingerprint_of(plan(small, tmp_path, version="2"), b"\1"),
-        worker.fingerprint_of(plan(small, tmp_path), b"\0"),
-        worker.fingerprint_of(plan(small, tmp_path, top=4), b"\1"),
-        worker.fingerprint_of(plan(small, tmp_path, rates=Rates(0.01, 0.05)), b"\1"),
-        worker.fingerprint_of(plan(small, tmp_path, territory="us"), b"\1"),
+        fingerprint_of(plan(small, tmp_path, version="2"), b"\1"),
+        fingerprint_of(plan(small, tmp_path), b"\0"),
+        fingerprint_of(plan(small, tmp_path, top=4), b"\1"),
+        fingerprint_of(plan(small, tmp_path, rates=Rates(0.01, 0.05)), b"\1"),
+        fingerprint_of(plan(small, tmp_path, territory="us"), b"\1"),
     ]
     assert len({one, *others}) == 6
 

@@ -11,15 +11,12 @@ import csv
 import io
 import json
 import os
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from melodysim._version import __version__
 from melodysim.batch.ledger import Done
-from melodysim.batch.takes import Alike
-from melodysim.report.json import SCHEMA, json_text
+from melodysim.report.json import json_text
 from melodysim.util.atomic_files import write_whole
 from melodysim.util.plain_text import cell
 
@@ -89,40 +86,6 @@ def table(results: Iterable[Done], group_of: dict[str, int]) -> str:
             }
         )
     return out.getvalue()
-
-
-def summary(
-    counts: Counter[str],
-    library: dict[str, Any] | None,
-    errors: list[dict[str, str]],
-    groups: list[list[str]],
-    alike: list[dict[str, Any]] | None,
-) -> dict[str, Any]:
-    """Sum a scan up, as ``summary.json`` and ``scan --format json`` have it."""
-    levels = ("likely", "review", "clear") if library is not None else ("melody",)
-    answer: dict[str, Any] = {
-        "schema": SCHEMA,
-        "melodysim": __version__,
-        "library": library,
-        "tracks": sum(counts.values()),
-        "verdicts": {level: counts[level] for level in (*levels, "error")},
-        "groups": [{"group": number, "tracks": group} for number, group in enumerate(groups, 1)],
-        "errors": errors,
-    }
-    if alike is not None:
-        answer["alike"] = alike
-    return answer
-
-
-def alike_dict(pair: Alike, paths: list[str]) -> dict[str, Any]:
-    """Give two tracks that share a passage as JSON has them."""
-    return {
-        "tracks": [paths[pair.one], paths[pair.other]],
-        "e_value": float(f"{pair.e_value:.4g}"),
-        "notes": pair.notes,
-        "share": round(min(pair.share, 1.0), 4),
-        "seconds": [[round(s, 3) for s in span] for span in (pair.seconds, pair.other_seconds)],
-    }
 
 
 def write_json(path: Path, answer: dict[str, Any]) -> None:

@@ -12,10 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass, replace
-from datetime import date
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from melodysim.batch import result_files
 from melodysim.batch.executors import ClusterPool, Pool
@@ -30,6 +27,7 @@ from melodysim.batch.runner import (
     left_to_do,
     results,
 )
+from melodysim.batch.settings import Plan, ScanSettings, fingerprint_of
 from melodysim.batch.takes import (
     BYTES_PER_NOTE,
     TAKES_E_VALUE,
@@ -42,12 +40,13 @@ from melodysim.batch.takes import (
 )
 from melodysim.batch.tracks import Found, find_tracks
 from melodysim.batch.transcription_cache import Cache, default_cache_folder
-from melodysim.batch.worker import Plan, failed, fingerprint_of
+from melodysim.batch.worker import failed
 from melodysim.checking import require_references
 from melodysim.errors import ReadError
-from melodysim.judge.verdict import Rates
 from melodysim.library import Library
-from melodysim.library.rights import Territory
+from melodysim.report.html.index_page import TrackRow
+from melodysim.report.html.page_folder import PAGES, link_of
+from melodysim.report.json import alike_dict, library_dict, scan_dict
 from melodysim.util.atomic_files import make_folder, replaced, write_whole
 from melodysim.util.worker_processes import LocalPool
 
@@ -63,73 +62,6 @@ LINE_SECONDS = 1.0
 """Between additions to the growing file of results."""
 WATCH_SECONDS = 5.0
 """Between looks at the folders; a file must have stayed as it is from one look to the next."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is to be scanned, and how.
-
-    Attributes
-    ----------
-    places : tuple of Path
-        Folders, files, playlists.
-    listed : tuple of Path
-        Files from a list.
-    output : Path
-        Folder for the results.
-    library : Path or None
-        Reference library; None to compare the tracks with each other.
-    territory, top, rates
-        As in a check.
-    include, exclude : tuple of str
-        See `melodysim.batch.tracks.find_tracks`.
-    pages : bool
-        Whether to write a page a track, and an index.
-    groups : bool
-        Whether to find takes of one melody.
-    workers : int
-        Processes.
-    exhaustive : bool
-        Whether tracks are compared with every melody of the library, however many there are.
-    scheduler : str or None
-        Of a Dask cluster, to use instead.
-    spread : bool
-        Whether the parts of the library are spread over the workers of the cluster.
-    seconds : float
-        After which a track is given up.
-    megabytes : int
-        That a worker may take.
-    retries : int
-        For tracks whose worker died.
-    retry_failed : bool
-        Whether to try tracks again that failed so in an earlier run.
-    cache_bytes : int
-        Of transcriptions kept.
-    threads : int
-        For what this process itself does.
-    """
-
-    places: tuple[Path, ...]
-    listed: tuple[Path, ...]
-    output: Path
-    library: Path | None
-    territory: Territory
-    top: int
-    rates: Rates
-    include: tuple[str, ...]
-    exclude: tuple[str, ...]
-    pages: bool
-    groups: bool
-    workers: int
-    exhaustive: bool
-    scheduler: str | None
-    spread: bool
-    seconds: float
-    megabytes: int
-    retries: int
-    retry_failed: bool
-    cache_bytes: int
-    threads: int
 
 
 @dataclass(frozen=True)
@@ -153,7 +85,7 @@ class Session:
 
     Parameters
     ----------
-    settings : Settings
+    settings : ScanSettings
     tick : callable
         Called often with the progress, to show it.
 
@@ -163,11 +95,11 @@ class Session:
         If the library or the output folder cannot be used.
     """
 
-    def __init__(self, settings: Settings, tick: Callable[[ScanProgress], None]) -> None:
+    def __init__(self, settings: ScanSettings, tick: Callable[[ScanProgress], None]) -> None:
         self.settings, self._tick = settings, tick
         self._pool: Pool | None = None
         self._library: Library | None = None
-        self._pages = settings.output / "tracks" if settings.pages else None
+        self._pages = settings.output / PAGES if settings.pages else None
         self._cache = Cache(default_cache_folder(), settings.cache_bytes)
         self._open_library()
         make_folder(settings.output)
@@ -188,19 +120,14 @@ class Session:
             self._library = Library(s.library, s.territory, exhaustive=s.exhaustive)
             require_references(self._library)
             version, protected = self._library.version, self._library.protected.tobytes()
-        plan = Plan(
-            None if self._library is None else str(self._library.path.absolute()),
-            s.territory,
-            s.top,
-            s.rates,
-            None if self._pages is None else str(self._pages.absolute()),
-            version,
-            "",
-            str(self._cache.folder),
-            self._cache.limit,
-            s.exhaustive,
-            s.spread,
+        own = replace(
+            s,
+            places=(),
+            listed=(),
+            output=s.output.absolute(),
+            library=None if s.library is None else s.library.absolute(),
         )
+        plan = Plan(own, version, "", self._cache.folder)
         self._fingerprint = fingerprint_of(plan, protected)
         self._plan = replace(plan, mark=self._fingerprint[:6])
 
@@ -294,12 +221,8 @@ class Session:
         write_whole(place / result_files.TABLE, table.encode())
         library = None
         if self._library is not None:
-            library = {
-                "path": str(self._library.path),
-                "melodies": len(self._library),
-                "search": self._library.search,
-            }
-        answer = result_files.summary(counts, library, errors, groups, alike)
+            library = library_dict(str(self._library.path), len(self._library), self._library.search)
+        answer = scan_dict(counts, library, errors, groups, alike)
         result_files.write_json(place / result_files.SUMMARY, answer)
         if self._library is not None and self.settings.pages:
             self._write_index(self._library, self._results(tracks, unread))
@@ -331,7 +254,7 @@ class Session:
                 Alike(a, b, e, n, share, (x, y), (v, w)) for a, b, e, n, share, (x, y), (v, w) in kept
             ]
         groups = [[paths[k] for k in group] for group in takes(pairs, len(paths))]
-        return groups, [result_files.alike_dict(pair, paths) for pair in pairs] if alone else None
+        return groups, [_shared_passage(pair, paths) for pair in pairs] if alone else None
 
     def _alike(self, packed: list[bytes], threshold: float) -> list[Alike]:
         """Compare tracks with each other, by the workers if there are several and enough to do."""
@@ -363,26 +286,15 @@ class Session:
             place.unlink(missing_ok=True)
 
     def _write_index(self, library: Library, found: Iterator[Done]) -> None:
-        from melodysim.report.html.index_page import TrackRow, index_html
+        """Write the page over all tracks, and throw pages away that it does not name."""
+        from melodysim.report.html.page_folder import write_index
 
         rows, linked = [], set()
         for done in found:
             linked.add(done.page)
-            closest = done.closest or {}
-            seconds = closest.get("seconds")
-            row = TrackRow(
-                done.path,
-                done.level,
-                done.entry.get("probability"),
-                closest.get("e_value"),
-                closest.get("title") or done.entry.get("error", ""),
-                tuple(seconds) if seconds else None,
-                f"tracks/{quote(done.page)}" if done.page else None,
-            )
-            rows.append(row)
-        page = index_html(rows, library.holdings, f"{len(rows):,} tracks", date.today())
-        write_whole(self.settings.output / "index.html", page.encode())
-        for old in (self.settings.output / "tracks").glob("*.html"):
+            rows.append(_row(done))
+        write_index(self.settings.output, rows, library.holdings)
+        for old in (self.settings.output / PAGES).glob("*.html"):
             if old.name not in linked:
                 old.unlink(missing_ok=True)
 
@@ -402,3 +314,24 @@ class Session:
                 yield resting
             before = now
             time.sleep(WATCH_SECONDS)
+
+
+def _shared_passage(pair: Alike, paths: list[str]) -> dict[str, Any]:
+    """Name two tracks that share a passage."""
+    names, seconds = (paths[pair.one], paths[pair.other]), (pair.seconds, pair.other_seconds)
+    return alike_dict(names, pair.e_value, pair.notes, pair.share, seconds)
+
+
+def _row(done: Done) -> TrackRow:
+    """Sum a result up in a row of the page over all tracks."""
+    closest = done.closest or {}
+    seconds = closest.get("seconds")
+    return TrackRow(
+        done.path,
+        done.level,
+        done.entry.get("probability"),
+        closest.get("e_value"),
+        closest.get("title") or done.entry.get("error", ""),
+        tuple(seconds) if seconds else None,
+        link_of(done.page) if done.page else None,
+    )

@@ -7,98 +7,28 @@ go to another process or another machine; a track is always read from its path.
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from melodysim.batch.ledger import Done
+from melodysim.batch.settings import Plan
 from melodysim.batch.takes import Alike, Collection, Task, packed_melody, unpacked_melodies
 from melodysim.batch.transcription_cache import Cache
-from melodysim.checking import CHECK_VERSION, check, require_melody
+from melodysim.checking import check, require_melody
 from melodysim.errors import LibraryError, MelodysimError, MissingDependencyError, ReadError
-from melodysim.judge.verdict import Rates
 from melodysim.library import Library
 from melodysim.library.rights import Territory
 from melodysim.melody import Piece
 from melodysim.readers.read import read
-from melodysim.report.json import track_dict
+from melodysim.report.json import closest_dict, piece_dict, track_dict
 from melodysim.report.reports import Report
-from melodysim.transcribe.recording import TRANSCRIPTION_VERSION
-from melodysim.util.atomic_files import file_stem, write_whole
+from melodysim.util.atomic_files import file_stem
 
 _LONGEST_NAME = 120
 """Bytes of a track's own name in that of its page."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How the tracks of a scan are checked.
-
-    Attributes
-    ----------
-    library : str or None
-        Path of the reference library; None to find melodies only.
-    territory : str
-        Whose terms of protection count.
-    top : int
-        Matches to report.
-    rates : Rates
-        Of false alarms.
-    pages : str or None
-        Folder to write a page a track to.
-    version : str
-        Of the library's content: a worker must not use another.
-    mark : str
-        Distinguishes pages of other libraries and options.
-    cache : str
-        Folder of transcriptions.
-    cache_bytes : int
-        That it may hold; 0 for none.
-    exhaustive : bool
-        Whether tracks are compared with every melody of the library.
-    spread : bool
-        Whether other workers of the cluster are asked for the parts of the library.
-    """
-
-    library: str | None
-    territory: Territory
-    top: int
-    rates: Rates
-    pages: str | None
-    version: str
-    mark: str
-    cache: str
-    cache_bytes: int
-    exhaustive: bool = False
-    spread: bool = False
-
-
-def fingerprint_of(plan: Plan, protected: bytes) -> str:
-    """Name everything besides a track's content that its result depends on.
-
-    Parameters
-    ----------
-    plan : Plan
-    protected : bytes
-        Which of its melodies are protected today: licences run out, and terms end with a year.
-
-    Returns
-    -------
-    str
-        32 hexadecimal digits.
-    """
-    parts = (
-        CHECK_VERSION, TRANSCRIPTION_VERSION, plan.version, hashlib.sha256(protected).hexdigest(),
-        plan.territory, plan.top, plan.rates.likely, plan.rates.review, plan.library is None,
-        plan.exhaustive,
-    )  # fmt: skip
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) -> Done:
@@ -128,12 +58,12 @@ def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) ->
     where = str(Path(path).absolute()) if place is None else place
     try:
         piece = replace(_read(plan, where, sha256), source=path)
-        if plan.library is None:
+        if plan.settings.library is None:
             require_melody(piece)
             report = Report(path, piece)
         else:
             with _asked(plan) as library:
-                report = check(piece, library, plan.top, plan.rates, threads=1)
+                report = check(piece, library, plan.settings.top, plan.settings.rates)
     except (MissingDependencyError, LibraryError):
         raise
     except MelodysimError as error:
@@ -183,7 +113,7 @@ def moved(done: Done, path: str) -> Done:
 
 def _read(plan: Plan, path: str, sha256: str) -> Piece:
     """Read a track, or take its transcription from the cache."""
-    cache = Cache(Path(plan.cache), plan.cache_bytes)
+    cache = Cache(plan.cache, plan.settings.cache_bytes)
     piece = cache.get(sha256, path) if sha256 else None
     if piece is None:
         piece = read(path, threads=1)
@@ -194,9 +124,10 @@ def _read(plan: Plan, path: str, sha256: str) -> Piece:
 @contextmanager
 def _asked(plan: Plan) -> Iterator[Library]:
     """Open the library, on this worker or on all of them."""
-    assert plan.library is not None
-    library = _library(plan.library, plan.territory, plan.version, plan.exhaustive)
-    if not plan.spread:
+    s = plan.settings
+    assert s.library is not None
+    library = _library(s.library, s.territory, plan.version, s.exhaustive)
+    if not s.spread:
         yield library
         return
     from distributed import worker_client
@@ -206,7 +137,7 @@ def _asked(plan: Plan) -> Iterator[Library]:
 
 
 @functools.lru_cache(maxsize=2)
-def _library(path: str, territory: Territory, version: str, exhaustive: bool) -> Library:
+def _library(path: Path, territory: Territory, version: str, exhaustive: bool) -> Library:
     library = Library(path, territory, exhaustive=exhaustive)
     if library.version != version:
         raise LibraryError("has been changed during the scan", "run the same command again", path)
@@ -223,30 +154,14 @@ def _done(plan: Plan, path: str, report: Report, where: str) -> Done:
     assert report.piece is not None
     melody = packed_melody(report.piece.melodies[0])
     if report.verdict is None:
-        lines = [
-            {"voice": m.voice, "notes": len(m), "confidence": round(float(np.mean(m.confidence)), 3)}
-            for m in report.piece.melodies
-        ]
-        entry = {
-            "source": path,
-            "sha256": report.piece.sha256,
-            "kind": report.piece.kind,
-            "duration": round(report.piece.duration, 3),
-            "title": report.piece.title,
-            "melodies": lines,
-        }
-        return Done(path, entry, "melody", melody=melody)
-    closest = None
-    if report.closest is not None:
-        closest = {
-            "title": report.closest.reference.title,
-            "e_value": float(f"{report.closest.e_value:.4g}"),
-            "seconds": [round(s, 3) for s in report.closest.query.seconds],
-        }
+        return Done(path, piece_dict(report.piece), "melody", melody=melody)
+    closest = None if report.closest is None else closest_dict(report.closest)
     page = None
-    if plan.pages is not None and plan.library is not None:
+    if plan.settings.pages and plan.settings.library is not None:
         page = page_name(path, report.piece.sha256, plan.mark)
-        _write_page(report, Path(plan.pages) / page, Path(where))
+        from melodysim.report.html.page_folder import write_page
+
+        write_page(plan.settings.output, page, report, Path(where))
     return Done(path, track_dict(report), report.verdict.level, closest, page, melody=melody)
 
 
@@ -254,9 +169,3 @@ def page_name(path: str, sha256: str, mark: str) -> str:
     """Name a track's page: its own name, and enough of its checksum and of what it was checked with."""
     stem = file_stem(path).encode()[:_LONGEST_NAME].decode(errors="ignore")
     return re.sub(r"\.+", ".", f"{stem}-{sha256[:12]}-{mark}.html")
-
-
-def _write_page(report: Report, place: Path, recording: Path) -> None:
-    from melodysim.report.html.track_page import track_html
-
-    write_whole(place, track_html(report, date.today(), recording).encode())

@@ -1,54 +1,54 @@
-"""The JSON of checks and comparisons, schema 1. The one place that knows it."""
+"""The JSON of every answer, schema 1 (docs/melodysim-1.schema.json). The one place that knows it."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 from melodysim._version import __version__
 from melodysim.library import Entry
+from melodysim.library.rights import effective
+from melodysim.melody import Melody, Piece
 from melodysim.report.reports import PairReport, Report
 from melodysim.search.match import Match, Span
 
-SCHEMA = 1
+if TYPE_CHECKING:
+    from melodysim.library.importers import ImportResult
+
+SCHEMA_VERSION = 1
 
 
-def entry_dict(entry: Entry) -> dict[str, Any]:
-    """Give a library entry as JSON has it."""
-    rights = {
-        "status": entry.rights.status,
-        "holder": entry.rights.holder,
-        "iswc": entry.rights.iswc,
-        "published": entry.rights.published,
-        "died": entry.rights.died,
-        "expires": entry.rights.expires,
-        "note": entry.rights.note,
-    }
-    return {
-        "id": entry.id,
-        "title": entry.title,
-        "creator": entry.creator,
-        "source": entry.source,
-        "rights": {k: v for k, v in rights.items() if v is not None},
-    }
+def json_text(answer: dict[str, Any]) -> str:
+    """Write an answer as text."""
+    return json.dumps(answer, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+# Tracks
+
+
+def _seconds(span: tuple[float, float]) -> list[float]:
+    return [round(second, 3) for second in span]
+
+
+def _e_value(e_value: float) -> float:
+    return float(f"{e_value:.4g}")
 
 
 def _span_dict(span: Span) -> dict[str, Any]:
-    given: dict[str, Any] = {
-        "notes": list(span.notes),
-        "seconds": [round(s, 3) for s in span.seconds],
-    }
+    given: dict[str, Any] = {"notes": list(span.notes), "seconds": _seconds(span.seconds)}
     if span.beats is not None:
         given["beats"] = [round(b, 4) for b in span.beats]
     return given
 
 
 def match_dict(match: Match) -> dict[str, Any]:
-    """Give a match as JSON has it."""
+    """Return a match as JSON has it."""
+    turn = match.turn
     return {
         "reference": entry_dict(match.reference),
         "score": round(match.score, 2),
-        "e_value": float(f"{match.e_value:.4g}"),
+        "e_value": _e_value(match.e_value),
         "identity": round(match.identity, 4),
         "notes": match.notes,
         "rhythm": None if match.rhythm is None else round(match.rhythm, 4),
@@ -61,22 +61,24 @@ def match_dict(match: Match) -> dict[str, Any]:
         "path": match.path.tolist(),
         "likeness": match.likeness,
         "share": round(match.share, 4),
-        "places": [[round(begin, 3), round(end, 3)] for begin, end in match.places],
+        "places": [_seconds(place) for place in match.places],
         "turn": None
-        if match.turn is None
-        else {
-            "notes": list(match.turn.notes),
-            "melodies": match.turn.melodies,
-            "references": match.turn.references,
-        },
+        if turn is None
+        else {"notes": list(turn.notes), "melodies": turn.melodies, "references": turn.references},
     }
 
 
-def track_dict(report: Report) -> dict[str, Any]:
-    """Give the entry of one track as JSON has it."""
-    if report.piece is None or report.verdict is None:
-        return {"source": report.source, "error": str(report.error), "matches": []}
-    piece, verdict = report.piece, report.verdict
+def closest_dict(match: Match) -> dict[str, Any]:
+    """Return the little that a list of tracks says of a match."""
+    return {
+        "title": match.reference.title,
+        "e_value": _e_value(match.e_value),
+        "seconds": _seconds(match.query.seconds),
+    }
+
+
+def piece_dict(piece: Piece) -> dict[str, Any]:
+    """Return what was read of a track as JSON has it."""
     return {
         "source": piece.source,
         "sha256": piece.sha256,
@@ -91,25 +93,38 @@ def track_dict(report: Report) -> dict[str, Any]:
             }
             for melody in piece.melodies
         ],
-        "verdict": verdict.level,
-        "probability": round(verdict.probability, 6),
-        "reasons": list(verdict.reasons),
+    }
+
+
+def track_dict(report: Report) -> dict[str, Any]:
+    """Return the entry of one track as JSON has it."""
+    if report.piece is None or report.verdict is None:
+        return {"source": report.source, "error": str(report.error), "matches": []}
+    return piece_dict(report.piece) | {
+        "verdict": report.verdict.level,
+        "probability": round(report.verdict.probability, 6),
+        "reasons": list(report.verdict.reasons),
         "matches": [match_dict(match) for match in report.matches],
     }
 
 
 def track_json(report: Report) -> str:
-    """Give the same as text."""
+    """Write the same as text."""
     return json_text(track_dict(report))
+
+
+def library_dict(path: str, melodies: int, search: str) -> dict[str, Any]:
+    """Say which library tracks were compared with, and how it was searched."""
+    return {"path": path, "melodies": melodies, "search": search}
 
 
 def checks_json(reports: list[Report], library: str, melodies: int, search: str) -> str:
     """Write the answer of ``melodysim check --format json``."""
     return json_text(
         {
-            "schema": SCHEMA,
+            "schema": SCHEMA_VERSION,
             "melodysim": __version__,
-            "library": {"path": library, "melodies": melodies, "search": search},
+            "library": library_dict(library, melodies, search),
             "tracks": [track_dict(report) for report in reports],
         }
     )
@@ -119,7 +134,7 @@ def pair_json(report: PairReport) -> str:
     """Write the answer of ``melodysim compare --format json``."""
     return json_text(
         {
-            "schema": SCHEMA,
+            "schema": SCHEMA_VERSION,
             "melodysim": __version__,
             "score": round(report.score, 4),
             "verdict": report.verdict.level,
@@ -130,6 +145,154 @@ def pair_json(report: PairReport) -> str:
     )
 
 
-def json_text(answer: dict[str, Any]) -> str:
-    """Write an answer as text."""
-    return json.dumps(answer, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+# Scans
+
+
+def scan_dict(
+    counts: Counter[str],
+    library: dict[str, Any] | None,
+    errors: list[dict[str, str]],
+    groups: list[list[str]],
+    alike: list[dict[str, Any]] | None,
+) -> dict[str, Any]:
+    """Sum a scan up, as ``summary.json`` and ``scan --format json`` have it.
+
+    Parameters
+    ----------
+    counts : Counter of str
+        Tracks by verdict.
+    library : dict or None
+        `library_dict`; None where tracks were compared with each other.
+    errors : list of dict
+        Source and error of each track that could not be checked.
+    groups : list of list of str
+        Tracks that are takes of one melody.
+    alike : list of dict or None
+        `alike_dict` of each pair that shares a passage, where tracks were compared with each other.
+
+    Returns
+    -------
+    dict
+    """
+    levels = ("likely", "review", "clear") if library is not None else ("melody",)
+    answer: dict[str, Any] = {
+        "schema": SCHEMA_VERSION,
+        "melodysim": __version__,
+        "library": library,
+        "tracks": sum(counts.values()),
+        "verdicts": {level: counts[level] for level in (*levels, "error")},
+        "groups": [{"group": number, "tracks": group} for number, group in enumerate(groups, 1)],
+        "errors": errors,
+    }
+    return answer if alike is None else answer | {"alike": alike}
+
+
+def alike_dict(
+    tracks: tuple[str, str],
+    e_value: float,
+    notes: int,
+    share: float,
+    seconds: tuple[tuple[float, float], tuple[float, float]],
+) -> dict[str, Any]:
+    """Return two tracks that share a passage as JSON has them."""
+    return {
+        "tracks": list(tracks),
+        "e_value": _e_value(e_value),
+        "notes": notes,
+        "share": round(min(share, 1.0), 4),
+        "seconds": [_seconds(span) for span in seconds],
+    }
+
+
+# The library
+
+
+def entry_dict(entry: Entry) -> dict[str, Any]:
+    """Return a library entry as JSON has it: of its rights, what is known."""
+    rights = entry.rights
+    known = {
+        "status": rights.status,
+        "holder": rights.holder,
+        "iswc": rights.iswc,
+        "published": rights.published,
+        "died": rights.died,
+        "expires": rights.expires,
+        "note": rights.note,
+    }
+    return {
+        "id": entry.id,
+        "title": entry.title,
+        "creator": entry.creator,
+        "source": entry.source,
+        "rights": {name: value for name, value in known.items() if value is not None},
+    }
+
+
+def listed_dict(entry: Entry) -> dict[str, Any]:
+    """Return an entry with its length, as lists of the library have it."""
+    return entry_dict(entry) | {"notes": entry.notes}
+
+
+def browsed_dict(entry: Entry) -> dict[str, Any]:
+    """Return an entry as the web app lists it: with the status that holds today."""
+    return listed_dict(entry) | {"today": effective(entry.rights).status}
+
+
+def entries_json(entries: list[Entry], melodies: int) -> str:
+    """Write the answer of ``melodysim library list --format json``."""
+    rows = [listed_dict(entry) for entry in entries]
+    return json_text({"schema": SCHEMA_VERSION, "melodies": melodies, "entries": rows})
+
+
+def melody_json(entry: Entry, melody: Melody, key: str | None) -> str:
+    """Write the answer of ``melodysim library show --format json``."""
+    notes = {
+        "onset": melody.onset.round(6).tolist(),
+        "duration": melody.duration.round(6).tolist(),
+        "pitch": melody.pitch.tolist(),
+    }
+    shown = listed_dict(entry) | {"key": key, "melody": notes}
+    return json_text({"schema": SCHEMA_VERSION} | shown)
+
+
+def import_json(result: ImportResult) -> str:
+    """Write the answer of ``melodysim library import --format json``."""
+    return json_text(
+        {
+            "schema": SCHEMA_VERSION,
+            "imported": result.imported,
+            "unchanged": result.unchanged,
+            "duplicates": result.duplicates,
+            "skipped": result.skipped,
+            "failed": [{"source": source, "error": str(error)} for source, error in result.failed],
+        }
+    )
+
+
+def statistics_json(path: str, numbers: dict[str, dict[str, int]]) -> str:
+    """Write the answer of ``melodysim library stats --format json``."""
+    return json_text({"schema": SCHEMA_VERSION, "path": path, **numbers})
+
+
+# The installation
+
+
+def installation_json(
+    python: str,
+    packages: dict[str, dict[str, str | None]],
+    models: dict[str, str],
+    kernels: str,
+    library: dict[str, object],
+) -> str:
+    """Write the answer of ``melodysim doctor --format json``."""
+    return json_text(
+        {
+            "schema": SCHEMA_VERSION,
+            "melodysim": __version__,
+            "python": python,
+            "packages": packages,
+            "models": models,
+            "kernels": kernels,
+            "library": library,
+        }
+    )

@@ -29,7 +29,7 @@ from melodysim.errors import MelodysimError
 from melodysim.library.rights import STATUSES, Rights, check_rights, effective
 from melodysim.library.store import Store
 from melodysim.report.html.page import rendered_page
-from melodysim.report.json import entry_dict
+from melodysim.report.json import browsed_dict, entry_dict
 from melodysim.serve.check_queue import CheckQueue, known_suffix
 from melodysim.util.atomic_files import file_stem, make_folder
 
@@ -309,11 +309,7 @@ def _entries(path: Path, text: str | None, limit: int, offset: int) -> dict[str,
         return {"melodies": 0, "entries": []}
     with Store(path) as store:
         entries, total = store.entries(text or None, limit, offset), store.count()
-    rows = [
-        entry_dict(entry) | {"notes": entry.notes, "today": effective(entry.rights).status}
-        for entry in entries
-    ]
-    return {"melodies": total, "entries": rows}
+    return {"melodies": total, "entries": [browsed_dict(entry) for entry in entries]}
 
 
 def _set_rights(path: Path, identity: str, asked: dict[str, Any]) -> dict[str, Any]:

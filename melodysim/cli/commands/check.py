@@ -76,11 +76,11 @@ def command(
     pages = None
     single = output is None or (output.suffix.lower() in {".html", ".htm"} and not output.is_dir())
     if form == "html" and not (single and len(tracks) == 1):
-        from melodysim.report.html.page_folder import Pages
+        from melodysim.report.html.page_folder import PageFolder
 
         if output is None or single:
             raise click.UsageError("--format html of several tracks needs a folder: --output DIR")
-        pages = Pages(output, library.holdings)
+        pages = PageFolder(output, library.holdings)
     reports: list[Report] = []
     with shared.progress("checking", quiet) as update:
         for number, track in enumerate(tracks):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
 from pathlib import Path
 
@@ -65,16 +64,12 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
         except MelodysimError as error:
             models[name] = str(error)
     if form == "json":
-        answer = {
-            "schema": 1,
-            "melodysim": melodysim.__version__,
-            "python": platform.python_version(),
-            "packages": packages,
-            "models": models,
-            "kernels": kernels.description(),
-            "library": library,
-        }
-        shared.deliver(json.dumps(answer, ensure_ascii=False, indent=1) + "\n", output)
+        from melodysim.report.json import installation_json
+
+        answer = installation_json(
+            platform.python_version(), packages, models, kernels.description(), library
+        )
+        shared.deliver(answer, output)
         return
     lines = [f"melodysim {melodysim.__version__}, Python {platform.python_version()}", ""]
     for name, facts in packages.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -31,16 +30,9 @@ def command() -> None:
 
 def _report(result: ImportResult, path: Path, form: str, output: Path | None) -> str:
     if form == "json":
-        failed = [{"source": source, "error": str(error)} for source, error in result.failed]
-        answer = {
-            "schema": 1,
-            "imported": result.imported,
-            "unchanged": result.unchanged,
-            "duplicates": result.duplicates,
-            "skipped": result.skipped,
-            "failed": failed,
-        }
-        return json.dumps(answer, ensure_ascii=False, indent=1) + "\n"
+        from melodysim.report.json import import_json
+
+        return import_json(result)
     lines = [f"{counted(result.imported, 'melody', 'melodies')} imported into {path}"]
     if result.unchanged:
         lines.append(
@@ -181,12 +173,6 @@ def import_(
     _finish(ctx, result, path, form, output)
 
 
-def _entry_rows(entries: list) -> list[dict[str, Any]]:
-    from melodysim.report.json import entry_dict
-
-    return [entry_dict(entry) | {"notes": entry.notes} for entry in entries]
-
-
 @command.command("list")
 @click.argument("text", required=False)
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
@@ -206,8 +192,9 @@ def list_(
     with Store(shared.library_path_or_default(library_path)) as store:
         entries, total = store.entries(text, limit), store.count()
     if form == "json":
-        answer = {"schema": 1, "melodies": total, "entries": _entry_rows(entries)}
-        shared.deliver(json.dumps(answer, ensure_ascii=False, indent=1) + "\n", output)
+        from melodysim.report.json import entries_json
+
+        shared.deliver(entries_json(entries, total), output)
         return
     from rich.cells import cell_len
     from rich.markup import escape
@@ -238,6 +225,7 @@ def show(identity: str, library_path: Path | None, form: str, output: Path | Non
     from melodysim.errors import LibraryError
     from melodysim.intervals import estimate_key, semitones
     from melodysim.library.store import Store
+    from melodysim.report.json import entry_dict, melody_json
     from melodysim.report.passage import note_name
 
     path = shared.library_path_or_default(library_path)
@@ -246,21 +234,16 @@ def show(identity: str, library_path: Path | None, form: str, output: Path | Non
         entry = store.entries_by_id([identity]).get(identity)
     if entry is None:
         raise LibraryError(f"no melody with id {identity!r}", path=path)
-    row = {"schema": 1} | _entry_rows([entry])[0] | {"key": estimate_key(melody)}
+    key = estimate_key(melody)
     if form == "json":
-        row["melody"] = {
-            "onset": melody.onset.round(6).tolist(),
-            "duration": melody.duration.round(6).tolist(),
-            "pitch": melody.pitch.tolist(),
-        }
-        shared.deliver(json.dumps(row, ensure_ascii=False, indent=1) + "\n", output)
+        shared.deliver(melody_json(entry, melody, key), output)
         return
-    row = {name: value for name, value in row.items() if name not in {"schema", "rights"}}
+    known = entry_dict(replace(entry, rights=effective(entry.rights)))
+    rights = known.pop("rights")
+    row = known | {"notes": entry.notes, "key": key}
     lines = [f"{name:<12}{value}" for name, value in row.items() if value is not None]
-    today = replace(entry, rights=effective(entry.rights))
-    lines += [f"{'rights':<12}{today.rights.meaning}"]
-    known = _entry_rows([today])[0]["rights"]
-    lines += [f"{'  ' + name:<12}{value}" for name, value in known.items() if name != "status"]
+    lines += [f"{'rights':<12}{effective(entry.rights).meaning}"]
+    lines += [f"{'  ' + name:<12}{value}" for name, value in rights.items() if name != "status"]
     names = [note_name(int(p)) for p in semitones(melody.pitch)]
     lines += ["", *(" ".join(names[i : i + 16]) for i in range(0, len(names), 16))]
     shared.deliver("\n".join(lines) + "\n", output)
@@ -422,8 +405,9 @@ def stats(library_path: Path | None, form: str, output: Path | None, quiet: bool
     with Store(path) as store:
         numbers = store.statistics()
     if form == "json":
-        answer = {"schema": 1, "path": str(path), **numbers}
-        shared.deliver(json.dumps(answer, ensure_ascii=False, indent=1) + "\n", output)
+        from melodysim.report.json import statistics_json
+
+        shared.deliver(statistics_json(str(path), numbers), output)
         return
     lines = [str(path)]
     for group, counts in numbers.items():

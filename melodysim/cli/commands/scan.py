@@ -18,7 +18,8 @@ from melodysim.util.plain_text import printable
 
 if TYPE_CHECKING:
     from melodysim.batch.runner import ScanProgress
-    from melodysim.batch.session import ScanOutcome, Settings
+    from melodysim.batch.session import ScanOutcome
+    from melodysim.batch.settings import ScanSettings
 
 LINE_SECONDS = 60.0
 """Between lines of progress where there is no terminal."""
@@ -130,9 +131,9 @@ def command(ctx: click.Context, places: tuple[Path, ...], **options: Any) -> Non
     ctx.exit(status)
 
 
-def _settings(places: tuple[Path, ...], **options: Any) -> Settings:
+def _settings(places: tuple[Path, ...], **options: Any) -> ScanSettings:
     """Make settings of what was asked for."""
-    from melodysim.batch.session import Settings
+    from melodysim.batch.settings import ScanSettings
 
     named = [place for place in places if str(place) != "-"]
     listed: list[Path] = []
@@ -147,7 +148,7 @@ def _settings(places: tuple[Path, ...], **options: Any) -> Settings:
     if options["spread"] and not options["scheduler"]:
         raise click.UsageError("--spread needs a cluster: --scheduler ADDRESS")
     cores = shared.threads()
-    return Settings(
+    return ScanSettings(
         places=tuple(named),
         listed=tuple(listed),
         output=options["output"],
@@ -172,7 +173,7 @@ def _settings(places: tuple[Path, ...], **options: Any) -> Settings:
     )
 
 
-def _told(found: ScanOutcome, settings: Settings, form: str, fail_on: str, **_: Any) -> int:
+def _told(found: ScanOutcome, settings: ScanSettings, form: str, fail_on: str, **_: Any) -> int:
     """Print the summary, and give the exit status."""
     if form == "json":
         from melodysim.report.json import json_text

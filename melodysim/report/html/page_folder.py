@@ -12,8 +12,47 @@ from melodysim.report.html.track_page import track_html
 from melodysim.report.reports import Report
 from melodysim.util.atomic_files import file_stem, make_folder, write_whole
 
+PAGES = "tracks"
+"""Folder of the tracks' pages, beside the index."""
 
-class Pages:
+
+def link_of(page: str) -> str:
+    """Return the link from the index to a track's page."""
+    return f"{PAGES}/{quote(page)}"
+
+
+def write_page(folder: Path, name: str, report: Report, recording: Path | None = None) -> None:
+    """Write the page of one track.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the index.
+    name : str
+        Of the page's file.
+    report : Report
+        Of a track that could be read.
+    recording : Path, optional
+        Where the sound is, if not at the track's source.
+    """
+    write_whole(folder / PAGES / name, track_html(report, date.today(), recording).encode())
+
+
+def write_index(folder: Path, rows: list[TrackRow], holdings: Holdings) -> None:
+    """Write the page over all tracks.
+
+    Parameters
+    ----------
+    folder : Path
+    rows : list of TrackRow
+    holdings : Holdings
+        What the tracks were compared with.
+    """
+    page = index_html(rows, holdings, f"{len(rows):,} tracks", date.today())
+    write_whole(folder / "index.html", page.encode())
+
+
+class PageFolder:
     """A folder of reports, written track by track so that none has to be kept.
 
     Parameters
@@ -27,20 +66,17 @@ class Pages:
     def __init__(self, folder: Path, holdings: Holdings) -> None:
         self.folder, self.holdings = folder, holdings
         self.rows: list[TrackRow] = []
-        make_folder(folder / "tracks")
+        make_folder(folder / PAGES)
 
     def add(self, report: Report) -> None:
         """Write the page of one track, if it could be read."""
-        href = None
+        link = None
         if report.verdict is not None:
             name = f"{len(self.rows) + 1:05d}-{file_stem(report.source)[:80]}.html"
-            page = track_html(report, date.today())
-            write_whole(self.folder / "tracks" / name, page.encode())
-            href = f"tracks/{quote(name)}"
-        self.rows.append(row_of(report, href))
+            write_page(self.folder, name, report)
+            link = link_of(name)
+        self.rows.append(row_of(report, link))
 
     def finish(self) -> None:
         """Write the index."""
-        heading = f"{len(self.rows):,} tracks"
-        page = index_html(self.rows, self.holdings, heading, date.today())
-        write_whole(self.folder / "index.html", page.encode())
+        write_index(self.folder, self.rows, self.holdings)
