@@ -22,7 +22,7 @@ from melodysim.report.reports import PairReport, Report
 from melodysim.search.e_values import standardised_of
 from melodysim.search.match import Match, Span
 from melodysim.search.pairs import p_value_of_likeness, p_value_of_notes
-from melodysim.search.pipeline import find_matches
+from melodysim.search.pipeline import find_matches, find_passage
 from melodysim.util.plain_text import counted
 
 DEFAULT_TOP = 10
@@ -271,6 +271,4 @@ def _best_passage(query: Piece, work: Piece, background: list[Melody], threads: 
     melodies = work.melodies if work.heard is None else work.melodies[:1]
     references = [Reference(_entry(work, k), melody) for k, melody in enumerate(melodies)]
     shelf = shelf_of_work(references, background)
-    mine = np.arange(len(references))
-    found = find_matches(query, shelf, 1, threads, only=mine, timing=False)
-    return found[0] if found else None
+    return find_passage(query, shelf, np.arange(len(references)), threads)

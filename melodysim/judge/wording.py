@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from melodysim.melody import Piece
-from melodysim.search.e_values import SMALLEST_BACKGROUND
 from melodysim.search.match import Match
-from melodysim.search.pipeline import DESCRIBED
 
 HEADLINES = {
     "clear": "CLEAR: no protected melody in the library is followed",
@@ -55,7 +53,7 @@ def describe(match: Match, unrelated: str = "tracks", explained: bool = False) -
 
 def likeness_words(match: Match) -> str:
     """Say whether most of the melody follows, or a passage of it; nothing of what chance explains."""
-    if match.e_value >= DESCRIBED:
+    if match.explained_by_chance:
         return ""
     kind = "the same tune" if match.likeness == "tune" else "a passage"
     much = f": {match.share:.0%} of the shorter melody" if match.evidence == "notes" else ""
@@ -84,7 +82,7 @@ def place_words(match: Match, bar: float | None) -> str:
 
 def rarity_words(match: Match) -> str:
     """Say how common the rarest turn of a passage is; empty where that is not known."""
-    if match.turn is None or match.turn.references < SMALLEST_BACKGROUND:
+    if match.turn is None or not match.turn.telling:
         return ""
     turn = match.turn
     if turn.melodies <= 1:

@@ -19,7 +19,6 @@ from melodysim.report.blocks import block_rolls
 from melodysim.report.passage import Passage, columns, note_name, passage_of
 from melodysim.report.reports import PairReport, Report
 from melodysim.search.match import Match
-from melodysim.search.pipeline import DESCRIBED
 from melodysim.util.plain_text import printable
 
 STYLES = {"clear": "bold green", "review": "bold yellow", "likely": "bold red"}
@@ -134,7 +133,7 @@ def _track(
     if matches:
         parts.append(Padding(_table(matches, unrelated, width), (1, 0, 0, 2), expand=False))
         for rank, match in enumerate(matches[:_PICTURED], 1):
-            if match.e_value < DESCRIBED:
+            if not match.explained_by_chance:
                 passage = passage_of(piece, match)
                 picture: list[RenderableType] = [Text(f"{rank}  {match.reference.title}", style="bold")]
                 table = _picture(passage, match, width)

@@ -52,8 +52,8 @@ IN_STEP, PLAYED_OFF = 0.25, 0.05
 TYPICAL_NOTES = Background(2.7, 1.7, 2.2, measured=False, shortest=19.0)
 
 
-def hypotheses(melodies: int, timing: bool) -> list[tuple[int, Costs, float]]:
-    """List the readings to be tried, each with its share of the chance of error.
+def readings_in_time(melodies: int) -> list[tuple[int, Costs, float]]:
+    """List the readings to be tried where rhythm counts, each with its share of the chance of error.
 
     A weighted Bonferroni correction.
 
@@ -61,23 +61,30 @@ def hypotheses(melodies: int, timing: bool) -> list[tuple[int, Costs, float]]:
     ----------
     melodies : int
         Of the piece, the likeliest first.
-    timing : bool
-        Whether rhythm counts.
 
     Returns
     -------
     list of (int, Costs, float)
         Melody, costs, and share.
     """
-    others = (1 - FIRST_MELODY_SHARE) / max(melodies - 1, 1)
-    shares = [FIRST_MELODY_SHARE if melodies > 1 else 1.0, *[others] * (melodies - 1)]
-    if not timing:
-        return [(k, PITCH_ALONE, share) for k, share in enumerate(shares)]
+    likeliest, *others = _shares(melodies)
     return [
-        (0, IN_TIME, shares[0] * IN_TIME_SHARE),
-        (0, OTHER_RHYTHM, shares[0] * (1 - IN_TIME_SHARE)),
-        *((k, IN_TIME, share) for k, share in enumerate(shares[1:], 1)),
+        (0, IN_TIME, likeliest * IN_TIME_SHARE),
+        (0, OTHER_RHYTHM, likeliest * (1 - IN_TIME_SHARE)),
+        *((k, IN_TIME, share) for k, share in enumerate(others, 1)),
     ]
+
+
+def readings_by_pitch(melodies: int) -> list[tuple[int, Costs, float]]:
+    """List the same where pitch alone counts."""
+    return [(k, PITCH_ALONE, share) for k, share in enumerate(_shares(melodies))]
+
+
+def _shares(melodies: int) -> list[float]:
+    """Share the chance of error out among the melodies of a piece."""
+    if melodies == 1:
+        return [1.0]
+    return [FIRST_MELODY_SHARE, *[(1 - FIRST_MELODY_SHARE) / (melodies - 1)] * (melodies - 1)]
 
 
 def candidates_of(coarse: NDArray[np.int8], library: Shelf) -> NDArray[np.int64]:

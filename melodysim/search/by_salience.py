@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,56 +91,124 @@ def read_recording(
     Hypothesis
         Of the references that were listened to again, and a sample.
     """
-    references = np.arange(len(library.index))
-    sample = sample_references(library.index.order.key, np.ones(len(references), bool), LISTENED_SAMPLE)
-    if len(references) > MAX_LISTENED:
-        promising = best_of_first_pass(np.max(first, axis=0), MAX_LISTENED)
-        references = np.unique(np.concatenate([promising, *library.backgrounds, sample]))
-        corpus = library.index.corpus(references)
-    else:
-        corpus = library.index.whole
-    lengths = library.index.lengths[references]
+    sample = sample_references(library.index.order.key, np.ones(len(library), bool), LISTENED_SAMPLE)
+    look = _look_at(_listened_for(first, library, sample), heard, evidence, library, threads)
+    support = _support(lines, len(library))[look.references]
+    if look.background.measured:  # typical values are of one look alone
+        # With what the lines say: one that was transcribed well finds what listening misses.
+        promise = look.background.standardised(look.score, look.lengths) + support
+        chosen = _worth_another_look(promise, look.references, library, sample)
+        return _looked_twice(
+            look.taken(chosen, library), support[chosen], heard, library, sample, tries, threads
+        )
+    return _reading(look, look.score + look.gain(support), look.background, library, tries)
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What listening by pitch class says of some references.
+
+    `found` has a row of `scan_heard` for each; `score` is in nats; `bound` is what a tune stays below
+    backwards; `background` is what chance does.
+    """
+
+    references: NDArray[np.int64]
+    corpus: Corpus
+    lengths: NDArray[np.int32]
+    found: NDArray[np.int32]
+    score: NDArray[np.float64]
+    bound: NDArray[np.float64]
+    background: Background
+
+    def taken(self, chosen: NDArray[np.int64], library: Shelf) -> _Look:
+        """Return the same of fewer references."""
+        references = self.references[chosen]
+        arrays = (self.lengths[chosen], self.found[chosen], self.score[chosen], self.bound[chosen])
+        return _Look(references, library.index.corpus(references), *arrays, self.background)
+
+    def gain(self, support: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what standardised support adds to scores above 0, in nats."""
+        return np.where(self.score > 0, support * self.background.scale, 0)
+
+
+def _listened_for(
+    first: list[NDArray[np.int8]], library: Shelf, sample: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Choose the references to listen for: all, or the most promising of a very large library."""
+    if len(library) <= MAX_LISTENED:
+        return np.arange(len(library))
+    promising = best_of_first_pass(np.max(first, axis=0), MAX_LISTENED)
+    return np.unique(np.concatenate([promising, *library.backgrounds, sample]))
+
+
+def _look_at(
+    references: NDArray[np.int64],
+    heard: SemitoneSalience,
+    evidence: PitchEvidence,
+    library: Shelf,
+    threads: int,
+) -> _Look:
+    """Listen for references by pitch class."""
+    index = library.index
+    corpus = index.whole if len(references) == len(index) else index.corpus(references)
+    lengths = index.lengths[references]
     found = scan_heard(corpus, evidence, np.arange(len(references)), threads)
     score = found[:, 0] / QUANTUM
     known = suspects(score, lengths, TYPICAL_HEARD, FITTED_ALL)
     background = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL, known)
-    # What a tune scores backwards at most, by pitch class.
     bound = score - TURNED * (score - background.expected(lengths))
     if known.any():
         known &= _are_tunes(known, bound, corpus, heard, threads)
         background = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL, known)
-    support = np.zeros(len(library.index))
+    return _Look(references, corpus, lengths, found, score, bound, background)
+
+
+def _support(lines: list[Hypothesis], references: int) -> NDArray[np.float64]:
+    """Gather what the best of the transcribed lines says beyond chance, for each reference."""
+    support = np.zeros(references)
     for line in lines:
         excess = LINE_WEIGHT * np.maximum(line.standardised - LINE_CHANCE, 0)
         support[line.references] = np.maximum(support[line.references], excess)
-    support = support[references]
-    if background.measured:  # typical values are of one look alone
-        # With what the lines say: one that was transcribed well finds what listening misses.
-        promise = background.standardised(score, lengths) + support
-        chosen = _worth_another_look(promise, references, library, sample)
-        references, found, lengths = references[chosen], found[chosen], lengths[chosen]
-        corpus = library.index.corpus(references)
-        again = scan_heard(corpus, prepare_evidence(heard, PITCHES), np.arange(len(chosen)), threads)
-        mine, bound = np.isin(references, sample), bound[chosen]
+    return support
 
-        def fitted(values: NDArray[np.float64]) -> Background:
-            """Fit what chance does to a sample, not to what was chosen for its scores."""
-            known = np.zeros(len(values), bool)
-            known[mine] = suspects(values[mine], lengths[mine], TYPICAL_HEARD, FITTED_LISTENED)
-            known &= _are_tunes(known, bound, corpus, heard, threads)
-            some = values[mine], lengths[mine]
-            return fit_background(*some, TYPICAL_HEARD, FITTED_LISTENED, known[mine])
 
-        by_pitch = fitted(again[:, 0] / QUANTUM)
-        support = support[chosen] + PITCH_WEIGHT * by_pitch.standardised(again[:, 0] / QUANTUM, lengths)
-        score = score[chosen]
-    score += np.where(score > 0, support * background.scale, 0)
-    if background.measured:
-        background = fitted(score)
+def _looked_twice(
+    look: _Look,
+    support: NDArray[np.float64],
+    heard: SemitoneSalience,
+    library: Shelf,
+    sample: NDArray[np.int64],
+    tries: float,
+    threads: int,
+) -> Hypothesis:
+    """Listen by pitch, too, for references that are worth it and a sample."""
+    every, lengths = np.arange(len(look.references)), look.lengths
+    again = scan_heard(look.corpus, prepare_evidence(heard, PITCHES), every, threads)
+    mine = np.isin(look.references, sample)
+
+    def fitted(values: NDArray[np.float64]) -> Background:
+        """Fit what chance does to a sample, not to what was chosen for its scores."""
+        known = np.zeros(len(values), bool)
+        known[mine] = suspects(values[mine], lengths[mine], TYPICAL_HEARD, FITTED_LISTENED)
+        known &= _are_tunes(known, look.bound, look.corpus, heard, threads)
+        some = values[mine], lengths[mine]
+        return fit_background(*some, TYPICAL_HEARD, FITTED_LISTENED, known[mine])
+
+    by_pitch = fitted(again[:, 0] / QUANTUM)
+    support = support + PITCH_WEIGHT * by_pitch.standardised(again[:, 0] / QUANTUM, lengths)
+    score = look.score + look.gain(support)
+    return _reading(look, score, fitted(score), library, tries)
+
+
+def _reading(
+    look: _Look, score: NDArray[np.float64], background: Background, library: Shelf, tries: float
+) -> Hypothesis:
+    """Turn scores into E-values as they come true among recordings."""
     fits = (background, background)
-    e_value, standardised = e_values(score, references, library, fits, tries)
-    e_value = observed_e_values(np.log(np.maximum(e_value, 1e-300)), OBSERVED_IN_RECORDINGS)
-    return Hypothesis(references, score, e_value, standardised, fits, None, found=found)
+    e_value, standardised = e_values(score, look.references, library, fits, tries)
+    log_e = np.log(np.maximum(e_value, 1e-300))
+    e_value = observed_e_values(log_e, OBSERVED_IN_RECORDINGS)
+    return Hypothesis(look.references, score, e_value, standardised, fits, None, found=look.found)
 
 
 def _worth_another_look(

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from melodysim.align.salience_dtw import SalienceAlignment
 from melodysim.library import Entry
 from melodysim.melody import Melody
-from melodysim.search.e_values import Background
+from melodysim.search.e_values import SMALLEST_BACKGROUND, Background
 from melodysim.util.plain_text import counted
 
+DESCRIBED = 0.5
+"""E-value below which a match is worth describing: chance does not explain it at once."""
 HALF = 0.5
 """Share of the shorter melody from which a match is the same tune and not a borrowed passage; share of
 the steps in time from which it has the rhythm too."""
@@ -53,6 +55,11 @@ class Turn:
     notes: tuple[int, int]
     melodies: int
     references: int
+
+    @property
+    def telling(self) -> bool:
+        """Whether it was counted in melodies enough to say how common it is."""
+        return self.references >= SMALLEST_BACKGROUND
 
 
 Likeness = Literal["tune", "passage"]
@@ -135,6 +142,11 @@ class Match:
             f"<Match with {self.reference.title!r}: {counted(self.notes, 'note')}, "
             f"{begin:.1f} to {end:.1f} s, E-value {self.e_value:.2g}>"
         )
+
+    @property
+    def explained_by_chance(self) -> bool:
+        """Whether chance alone would show as much in most tracks."""
+        return self.e_value >= DESCRIBED
 
     @property
     def in_time(self) -> bool:

@@ -17,25 +17,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from melodysim.align.dtw import Costs
 from melodysim.align.salience_dtw import PitchEvidence, prepare_evidence
 from melodysim.intervals import Sequence, normalise
 from melodysim.library import Reference, Shelf
+from melodysim.library.shelf import NOTHING
 from melodysim.melody import Piece
 from melodysim.search.by_notes import (
     candidates_of,
-    hypotheses,
     match_notes,
     measured_by_passage,
     read_notes,
+    readings_by_pitch,
+    readings_in_time,
 )
 from melodysim.search.by_salience import match_heard, read_recording
 from melodysim.search.description import rarest_turn, span, with_others
 from melodysim.search.hypothesis import Hypothesis, best_reading, ranking
 from melodysim.search.match import Match
 from melodysim.search.refrains import places_in_melody, places_in_recording
-
-DESCRIBED = 0.5
-"""E-value below which a match is worth describing by its rarest turn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ class _Ranked:
 
     def described(self, reference: int, match: Match) -> Match:
         """Add to a match what is only worth looking for where chance hardly explains it."""
-        if match.e_value >= DESCRIBED:
+        if match.explained_by_chance:
             return match
         melody = self.readings[self.best[reference, 0]].melody
         query = None if melody is None else self.piece.melodies[melody]
@@ -107,8 +107,6 @@ def find_matches(
     library: Shelf,
     top: int,
     threads: int = 1,
-    only: NDArray[np.int64] | None = None,
-    timing: bool = True,
     tick: Callable[[str], None] | None = None,
 ) -> list[Match]:
     """Match a piece against a library.
@@ -122,11 +120,6 @@ def find_matches(
         Number of matches wanted, significant or not.
     threads : int, optional
         Threads to use; the result does not depend on it.
-    only : ndarray of int64, optional
-        References to report; the others are background.
-    timing : bool, optional
-        Whether rhythm counts. Without it there is no backwards control either: a work that has been
-        picked to be compared is not one of thousands that might be alike by their repetitions.
     tick : callable, optional
         Called with what is done next; raises to stop it.
 
@@ -136,58 +129,80 @@ def find_matches(
         At most `top`, one a reference, the smallest E-value first; and one more if the best reference
         that is not known to be free is not among them, so that a verdict can be drawn.
     """
-    if not len(library.index):
+    if not len(library):
         return []
     tick = tick or _silent
-    ranked = _rank(piece, library, threads, only, timing, None, tick)
+    ranked = _ranked_in_time(piece, library, threads, tick)
     tick("describing matches")
-    order = ranked.order if only is None else ranked.order[np.isin(ranked.order, only)]
-    wanted = order[:top]
-    protected = order[library.protected[order]]
+    wanted = ranked.order[:top]
+    protected = ranked.order[library.protected[ranked.order]]
     if len(protected) and protected[0] not in wanted:
         wanted = np.append(wanted, protected[0])
     return [ranked.described(*found) for found in ranked.traced(wanted).items()]
 
 
-def standings(
-    piece: Piece, library: Shelf, references: NDArray[np.int64], threads: int = 1
-) -> NDArray[np.float64]:
-    """Say how far above chance references stand in a piece, by pitch alone.
+def find_passage(
+    piece: Piece, library: Shelf, works: NDArray[np.int64], threads: int = 1
+) -> Match | None:
+    """Find the passage of a piece that follows one of some works best, by pitch alone.
+
+    There is no backwards control: a work that has been picked to be compared is not one of thousands
+    that might be alike by their repetitions.
 
     Parameters
     ----------
     piece : Piece
         With at least one melody.
     library : Shelf
-    references : ndarray of int64, shape (n,)
-        Which; the others are background.
+    works : ndarray of int64, shape (n,)
+        References that were asked for by name; the others are background.
     threads : int, optional
         Threads to use; the result does not depend on it.
+
+    Returns
+    -------
+    Match or None
+        None if none of them is followed anywhere.
+    """
+    ranked = _ranked_by_pitch(piece, library, works, threads)
+    best = ranked.order[np.isin(ranked.order, works)][:1]
+    return next((ranked.described(*found) for found in ranked.traced(best).items()), None)
+
+
+def standings(
+    piece: Piece, library: Shelf, works: NDArray[np.int64], threads: int = 1
+) -> NDArray[np.float64]:
+    """Say how far above chance works stand in a piece, by pitch alone.
+
+    Parameters
+    ----------
+    piece, library, works, threads
+        As for `find_passage`.
 
     Returns
     -------
     ndarray of float64, shape (n,)
         Standardised scores, of the reading that says most for each.
     """
-    ranked = _rank(piece, library, threads, references, False, None, _silent)
-    highest = np.full(len(library.index), -np.inf)
+    ranked = _ranked_by_pitch(piece, library, works, threads)
+    highest = np.full(len(library), -np.inf)
     for reading in ranked.readings:
         highest[reading.references] = np.maximum(highest[reading.references], reading.standardised)
-    return highest[references]
+    return highest[works]
 
 
 def matches_below(
     piece: Piece, library: Shelf, e_value: float, promising: NDArray[np.int64], threads: int = 1
 ) -> dict[int, Match]:
-    """Match a piece with references that are known to be worth it.
+    """Match a piece of notes with references that are known to be worth it.
 
     Parameters
     ----------
     piece : Piece
-        With at least one melody.
+        With at least one melody, not heard.
     library : Shelf
     e_value : float
-        Matches below it are given.
+        Matches below it are returned.
     promising : ndarray of int64
         References worth aligning; the others are background, and there is no first pass.
     threads : int, optional
@@ -199,47 +214,99 @@ def matches_below(
         By reference, the smallest E-value first, references of the background among them if they are
         followed so closely; no rarest turns are looked for.
     """
-    ranked = _rank(piece, library, threads, None, True, promising, _silent)
+    sequences = [normalise(melody) for melody in piece.melodies]
+    candidates = [promising] * len(sequences)
+    tried = readings_in_time(len(sequences))
+    readings = _aligned(sequences, tried, candidates, library, NOTHING, threads, _silent)
+    ranked = _ranked(piece, library, sequences, None, readings)
     below = [ranked.e_value(reference) < e_value for reference in ranked.order]
     return ranked.traced(ranked.order[np.array(below, bool)])
 
 
-def _rank(
+def _ranked_in_time(piece: Piece, library: Shelf, threads: int, tick: Callable[[str], None]) -> _Ranked:
+    """Rank all references, rhythm included."""
+    sequences = [normalise(melody) for melody in piece.melodies]
+    first = _first_pass(sequences, library, threads, tick)
+    candidates = [candidates_of(coarse, library) for coarse in first]
+    tried = readings_in_time(len(sequences))
+    readings = _aligned(sequences, tried, candidates, library, NOTHING, threads, tick)
+    if piece.heard is not None:
+        return _listened(piece, library, sequences, first, readings, 1, threads, tick)
+    tick("measuring passages")
+    best = best_reading(readings, len(library))
+    readings = measured_by_passage(sequences, readings, best, library, threads)
+    return _Ranked(piece, library, sequences, None, readings, best, ranking(readings, best))
+
+
+def _ranked_by_pitch(piece: Piece, library: Shelf, works: NDArray[np.int64], threads: int) -> _Ranked:
+    """Rank works that were asked for by name, and their background."""
+    sequences = [normalise(melody) for melody in piece.melodies]
+    first = _first_pass(sequences, library, threads, _silent)
+    candidates = [candidates_of(coarse, library) for coarse in first]
+    tried = readings_by_pitch(len(sequences))
+    readings = _aligned(sequences, tried, candidates, library, works, threads, _silent)
+    if piece.heard is not None:
+        return _listened(piece, library, sequences, first, readings, len(works), threads, _silent)
+    return _ranked(piece, library, sequences, None, readings)
+
+
+def _first_pass(
+    sequences: list[Sequence], library: Shelf, threads: int, tick: Callable[[str], None]
+) -> list[NDArray[np.int8]]:
+    """Score every reference coarsely against each melody."""
+    first = []
+    for sequence in sequences:
+        tick("looking for candidates")
+        first.append(library.index.scan(sequence, library.protected, threads))
+    return first
+
+
+def _aligned(
+    sequences: list[Sequence],
+    tried: list[tuple[int, Costs, float]],
+    candidates: list[NDArray[np.int64]],
+    library: Shelf,
+    works: NDArray[np.int64],
+    threads: int,
+    tick: Callable[[str], None],
+) -> list[Hypothesis]:
+    """Align each melody with its candidates, in every way that is tried."""
+    readings = []
+    for k, costs, share in tried:
+        tick("aligning notes")
+        tries = max(1, len(works)) / share
+        read = read_notes(sequences[k], k, candidates[k], library, tries, threads, costs, works)
+        readings.append(read)
+    return readings
+
+
+def _listened(
     piece: Piece,
     library: Shelf,
+    sequences: list[Sequence],
+    first: list[NDArray[np.int8]],
+    lines: list[Hypothesis],
+    works: int,
     threads: int,
-    only: NDArray[np.int64] | None,
-    timing: bool,
-    promising: NDArray[np.int64] | None,
     tick: Callable[[str], None],
 ) -> _Ranked:
-    """Read a piece in every way, and order the references by what the best way says for each."""
-    sequences = [normalise(melody) for melody in piece.melodies]
-    always = np.zeros(0, np.int64) if only is None else only
-    works = max(1, len(always))
-    if promising is None:
-        first = []
-        for sequence in sequences:
-            tick("looking for candidates")
-            first.append(library.index.scan(sequence, library.protected, threads))
-        candidates = [candidates_of(coarse, library) for coarse in first]
-    else:
-        first, candidates = [], [promising] * len(sequences)
-    readings = []
-    for k, costs, share in hypotheses(len(sequences), timing):
-        tick("aligning notes")
-        tries = works / share
-        read = read_notes(sequences[k], k, candidates[k], library, tries, threads, costs, always)
-        readings.append(read)
-    evidence = None
-    if piece.heard is not None:
-        tick("listening for every reference")
-        evidence = prepare_evidence(piece.heard)
-        readings = [read_recording(piece.heard, evidence, first, readings, library, works, threads)]
-    best = best_reading(readings, len(library.index))
-    if evidence is None and timing and promising is None:
-        tick("measuring passages")
-        readings = measured_by_passage(sequences, readings, best, library, threads)
+    """Rank references by what is heard of them in a recording; the transcribed lines support it."""
+    assert piece.heard is not None
+    tick("listening for every reference")
+    evidence = prepare_evidence(piece.heard)
+    reading = read_recording(piece.heard, evidence, first, lines, library, works, threads)
+    return _ranked(piece, library, sequences, evidence, [reading])
+
+
+def _ranked(
+    piece: Piece,
+    library: Shelf,
+    sequences: list[Sequence],
+    evidence: PitchEvidence | None,
+    readings: list[Hypothesis],
+) -> _Ranked:
+    """Order references by what the best reading says for each."""
+    best = best_reading(readings, len(library))
     return _Ranked(piece, library, sequences, evidence, readings, best, ranking(readings, best))
 
 
