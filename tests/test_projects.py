@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import melodysim
 from melodysim.errors import ReadError
-from melodysim.readers.projects import TempoMap, unrolled
+from melodysim.readers.clips import TempoMap, unrolled
 
 
 def dawproject(arrangement, tracks="", tempo=90, metadata=None):

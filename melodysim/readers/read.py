@@ -14,9 +14,9 @@ from melodysim.errors import ReadError
 from melodysim.melody import Kind, Piece
 from melodysim.readers import audio, midi
 from melodysim.readers import music21_score as scores
+from melodysim.readers.clips import PROJECT_SUFFIXES, read_project
 from melodysim.readers.melody_parts import candidate_melodies, track_melodies
 from melodysim.readers.parts import Score, joined
-from melodysim.readers.projects import PROJECT_SUFFIXES, read_project
 from melodysim.transcribe.recording import transcribe_recording
 from melodysim.transcribe.salience import SAMPLE_RATE
 from melodysim.util.plain_text import counted
