@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import melodysim
 from melodysim.errors import ReadError
-from melodysim.readers.clips import TempoMap, unrolled
+from melodysim.readers.clips import unrolled
+from melodysim.readers.tempo import sloping_tempi
 
 
 def dawproject(arrangement, tracks="", tempo=90, metadata=None):
@@ -178,11 +179,14 @@ def test_tempo_changes_and_tracks_of_the_same_name(tmp_path):
 )
 def test_time_is_the_integral_of_tempo(points, places):
     points.sort()
-    tempo = TempoMap(np.array([p[0] for p in points]), np.array([p[1] for p in points]))
+    beats, tempi = np.array(points, float).T
+    tempo = sloping_tempi(beats, tempi)
     grid = np.linspace(0, 60, 60_001)
-    at = np.interp(grid, tempo.beat, tempo.tempo)
+    at = np.interp(grid, beats, tempi)
     slow = np.concatenate([[0], np.cumsum(60 / ((at[1:] + at[:-1]) / 2) * np.diff(grid))])
     assert tempo.seconds(np.array(places)) == pytest.approx(np.interp(places, grid, slow), abs=0.02)
+    there = tempo.seconds(np.array(places))
+    assert tempo.places(there) == pytest.approx(places, abs=1e-6)
 
 
 @given(st.integers(0, 8), st.integers(1, 40), st.integers(0, 6), st.integers(0, 4), st.integers(1, 6))

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from melodysim.errors import ReadError
 from melodysim.readers.parts import Part, Score
+from melodysim.readers.tempo import TempoMap, constant_tempi
 
 MAX_SECONDS = 24 * 3600.0
 """A file that claims to last longer is damaged."""
@@ -69,6 +69,7 @@ def _parts(score: Any, path: Path) -> list[Part]:
             f"damaged MIDI file (time division {resolution} ticks a quarter)", "export it again", path
         )
     parts = []
+    tempo = _tempo_map(score, resolution)
     for track in score.tracks:
         if track.is_drum or not len(track.notes):
             continue
@@ -76,8 +77,8 @@ def _parts(score: Any, path: Path) -> list[Part]:
         tick = notes["time"].astype(np.int64)
         order = np.argsort(tick, kind="stable")
         tick, length = tick[order], notes["duration"].astype(np.int64)[order]
-        onset = _seconds(tick, score, resolution)
-        duration = np.maximum(_seconds(tick + length, score, resolution) - onset, SHORTEST_NOTE)
+        onset = tempo.seconds(tick)
+        duration = np.maximum(tempo.seconds(tick + length) - onset, SHORTEST_NOTE)
         if not np.isfinite(onset).all() or onset[-1] > MAX_SECONDS:
             raise ReadError("damaged MIDI file (it claims to last days)", "export it again", path)
         pitch = notes["pitch"].astype(np.float64)[order]
@@ -85,13 +86,10 @@ def _parts(score: Any, path: Path) -> list[Part]:
     return parts
 
 
-def _seconds(tick: NDArray[np.int64], score: Any, resolution: int) -> NDArray[np.float64]:
-    """Convert ticks to seconds by the tempo map (120 quarter notes a minute before its first)."""
+def _tempo_map(score: Any, resolution: int) -> TempoMap:
+    """Read the tempo map, over ticks; 120 quarter notes a minute before its first entry."""
     tempos = score.tempos.numpy()
     at = np.concatenate([[0], tempos["time"].astype(np.int64)])
     per_tick = np.concatenate([[500_000], tempos["mspq"].astype(np.int64)]) * 1e-6 / resolution
     order = np.argsort(at, kind="stable")
-    at, per_tick = at[order], per_tick[order]
-    elapsed = np.concatenate([[0.0], np.cumsum(np.diff(at) * per_tick[:-1])])
-    segment = np.searchsorted(at, tick, side="right") - 1
-    return elapsed[segment] + (tick - at[segment]) * per_tick[segment]
+    return constant_tempi(at[order], per_tick[order])

@@ -1,23 +1,19 @@
-"""Parts from scores: MusicXML and kern by music21, ABC by our own reader.
+"""Parts from MusicXML, compressed MusicXML and kern, by music21 (Cuthbert & Ariza 2010).
 
-music21 (Cuthbert & Ariza 2010) is imported here and nowhere else, when a score is first read: it
-takes about 1.5 s. ABC goes through `melodysim.readers.abc`, which is some fifty times as fast and
-keeps to the standard where music21 10 drops notes (a fermata ``H`` takes its note with it).
+music21 is imported here and nowhere else, when a score is first read: it takes about 1.5 s.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from melodysim.errors import MissingDependencyError, ReadError
-from melodysim.melody import Melody
-from melodysim.readers.abc import DEFAULT_TEMPO, Tune, tunes
 from melodysim.readers.parts import Part, Score
+from melodysim.readers.tempo import DEFAULT_TEMPO, TempoMap, constant_tempi
 
 MUSIC21_FORMATS = {
     ".musicxml": "musicxml",
@@ -26,52 +22,6 @@ MUSIC21_FORMATS = {
     ".krn": "humdrum",
 }
 """File name suffixes that music21 reads here, and its names for the formats."""
-
-
-def _melody_part(melody: Melody, fallback: str) -> Part:
-    beat = melody.onset if melody.beat is None else melody.beat
-    return Part(
-        melody.voice or fallback, melody.onset, melody.duration, melody.pitch.astype(float), beat
-    )
-
-
-def read_abc(path: Path, content: bytes) -> Iterator[tuple[Tune, Score]]:
-    """Read every tune of an ABC file.
-
-    Parameters
-    ----------
-    path : Path
-        Only named in errors.
-    content : bytes
-        The file's bytes, in UTF-8 or Latin-1.
-
-    Yields
-    ------
-    tune : Tune
-        With its number and texts.
-    score : Score
-        Its voices as parts.
-
-    Raises
-    ------
-    ReadError
-        If there is no tune in it.
-    """
-    found = False
-    for tune in tunes(decode(content)):
-        found = found or bool(tune.melodies)
-        parts = tuple(_melody_part(melody, "tune") for melody in tune.melodies)
-        yield tune, Score(parts, tune.title, tune.creator)
-    if not found:
-        raise ReadError("no ABC tune with notes in it", "is it an ABC file?", path)
-
-
-def decode(content: bytes) -> str:
-    """Decode text that is UTF-8 or, as old tune books are, Latin-1."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
 
 
 def read_music21(path: Path) -> Score:
@@ -118,7 +68,7 @@ def read_music21(path: Path) -> Score:
 def _score(stream: Any) -> Score:
     """Collect the parts of a music21 stream; ties joined, grace notes left out."""
     metadata = stream.metadata
-    seconds_at = _tempo_map(stream)
+    tempo = _tempo_map(stream)
     parts = []
     for index, part in enumerate(stream.parts if stream.hasPartLikeStreams() else [stream]):
         rows = [
@@ -131,9 +81,9 @@ def _score(stream: Any) -> Score:
             beat, length, pitch = (
                 np.array(column, dtype=np.float64) for column in zip(*sorted(rows), strict=True)
             )
-            onset = seconds_at(beat)
+            onset = tempo.seconds(beat)
             name = str(part.partName or part.id or f"part {index + 1}")
-            parts.append(Part(name, onset, seconds_at(beat + length) - onset, pitch, beat))
+            parts.append(Part(name, onset, tempo.seconds(beat + length) - onset, pitch, beat))
     return Score(
         tuple(parts),
         (metadata.bestTitle if metadata else None) or None,
@@ -141,20 +91,13 @@ def _score(stream: Any) -> Score:
     )
 
 
-def _tempo_map(stream: Any) -> Any:
-    """Give a function from quarter notes to seconds by the score's metronome marks."""
+def _tempo_map(stream: Any) -> TempoMap:
+    """Read the tempo map, over quarter notes, from the score's metronome marks."""
     marks = [(0.0, DEFAULT_TEMPO)]
     for start, _, mark in stream.flatten().metronomeMarkBoundaries():
         speed = mark.getQuarterBPM()
         if speed:
             marks.append((float(start), float(speed)))
     marks.sort(key=lambda mark: mark[0])
-    at = np.array([mark[0] for mark in marks])
-    pace = 60.0 / np.array([mark[1] for mark in marks])
-    elapsed = np.concatenate([[0.0], np.cumsum(np.diff(at) * pace[:-1])])
-
-    def seconds_at(beat: np.ndarray) -> np.ndarray:
-        segment = np.searchsorted(at, beat, side="right") - 1
-        return elapsed[segment] + (beat - at[segment]) * pace[segment]
-
-    return seconds_at
+    place, tempo = np.array(marks).T
+    return constant_tempi(place, 60.0 / tempo)

@@ -12,20 +12,22 @@ from pathlib import Path
 
 from melodysim.errors import ReadError
 from melodysim.melody import Kind, Piece
-from melodysim.readers import audio, midi
-from melodysim.readers import music21_score as scores
-from melodysim.readers.clips import PROJECT_SUFFIXES, read_project
+from melodysim.readers import audio
+from melodysim.readers.abc import read_abc
+from melodysim.readers.ableton_live import read_live_set
+from melodysim.readers.dawproject import read_dawproject
 from melodysim.readers.melody_parts import candidate_melodies, track_melodies
+from melodysim.readers.midi import read_midi
+from melodysim.readers.music21_score import MUSIC21_FORMATS, read_music21
 from melodysim.readers.parts import Score, joined
 from melodysim.transcribe.recording import transcribe_recording
 from melodysim.transcribe.salience import SAMPLE_RATE
 from melodysim.util.plain_text import counted
 
 MIDI_SUFFIXES = {".mid", ".midi", ".kar", ".rmi", ".smf"}
+PROJECT_READERS = {".dawproject": read_dawproject, ".als": read_live_set}
 ABC_SUFFIXES = {".abc"}
-SUFFIXES = (
-    MIDI_SUFFIXES | PROJECT_SUFFIXES | ABC_SUFFIXES | set(scores.MUSIC21_FORMATS) | audio.SUFFIXES
-)
+SUFFIXES = MIDI_SUFFIXES | set(PROJECT_READERS) | ABC_SUFFIXES | set(MUSIC21_FORMATS) | audio.SUFFIXES
 """File name suffixes that `read` knows."""
 
 SHORTEST_AUDIO = 1.0
@@ -90,11 +92,11 @@ def file_bytes(path: Path) -> bytes:
 def _read_symbolic(path: Path, suffix: str, content: bytes) -> tuple[Kind, Score]:
     """Read a MIDI file or a score."""
     if suffix in MIDI_SUFFIXES:
-        return "midi", midi.read_midi(path, content)
-    if suffix in PROJECT_SUFFIXES:
-        return "midi", read_project(path, content)
+        return "midi", read_midi(path, content)
+    if suffix in PROJECT_READERS:
+        return "midi", PROJECT_READERS[suffix](path, content)
     if suffix in ABC_SUFFIXES:
-        found = [score for _, score in scores.read_abc(path, content) if score.parts]
+        found = [score for _, score in read_abc(path, content) if score.parts]
         if len(found) > 1:
             raise ReadError(
                 f"holds {len(found):,} tunes, and a track is one",
@@ -103,8 +105,8 @@ def _read_symbolic(path: Path, suffix: str, content: bytes) -> tuple[Kind, Score
                 path,
             )
         return "score", found[0] if found else Score(())
-    if suffix in scores.MUSIC21_FORMATS:
-        return "score", scores.read_music21(path)
+    if suffix in MUSIC21_FORMATS:
+        return "score", read_music21(path)
     known = " ".join(sorted(SUFFIXES))
     raise ReadError(f"unknown kind of file {suffix or '(no suffix)'}", f"known are {known}", path)
 

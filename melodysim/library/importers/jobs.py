@@ -16,8 +16,8 @@ from melodysim.library.rights import Rights
 from melodysim.library.rights_table import is_index
 from melodysim.library.store import Entry, Reference
 from melodysim.melody import FEWEST_NOTES, Melody
+from melodysim.readers.abc import decode, read_abc
 from melodysim.readers.melody_parts import candidate_melodies
-from melodysim.readers.music21_score import decode, read_abc
 from melodysim.readers.read import ABC_SUFFIXES, SUFFIXES, file_bytes, read
 
 _SNIFFED = 65_536

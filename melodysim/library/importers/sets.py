@@ -23,9 +23,9 @@ from melodysim.errors import MelodysimError, MissingDependencyError, ReadError
 from melodysim.library.importers.jobs import Job, Made, file_jobs, reference, shown, unexpected
 from melodysim.library.rights import Rights
 from melodysim.melody import FEWEST_NOTES, Melody
+from melodysim.readers.abc import read_abc
 from melodysim.readers.melody_parts import candidate_melodies
 from melodysim.readers.midi import read_midi
-from melodysim.readers.music21_score import read_abc
 from melodysim.util.plain_text import printable
 
 _LONGEST_CODE = 20_000

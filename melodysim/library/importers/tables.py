@@ -20,7 +20,7 @@ import numpy as np
 from melodysim.errors import MelodysimError, ReadError
 from melodysim.library.importers.jobs import Job, Made, reference
 from melodysim.melody import FEWEST_NOTES, Melody
-from melodysim.readers.music21_score import decode
+from melodysim.readers.abc import decode
 from melodysim.readers.read import file_bytes
 
 _COLUMNS = ("onset", "duration", "pitch")

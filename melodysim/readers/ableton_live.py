@@ -1,0 +1,136 @@
+"""Ableton Live sets: gzip of XML."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from melodysim.errors import ReadError
+from melodysim.readers.clips import (
+    LARGEST,
+    Element,
+    Note,
+    number_of,
+    project_errors,
+    project_score,
+    unrolled,
+)
+from melodysim.readers.parts import Score
+from melodysim.readers.tempo import DEFAULT_TEMPO, TempoMap, sloping_tempi
+
+
+def read_live_set(path: Path, content: bytes) -> Score:
+    """Read an Ableton Live set.
+
+    Parameters
+    ----------
+    path : Path
+        Only named in errors.
+    content : bytes
+        The file's bytes.
+
+    Returns
+    -------
+    Score
+        A part for every track that has notes, and for every session clip, which lies nowhere on the
+        time line: from 0 on; and how long a bar is.
+
+    Raises
+    ------
+    ReadError
+        If it is damaged, or of another kind.
+    """
+    with project_errors(path, "Ableton Live set"):
+        return _live_set(content)
+
+
+def _live_set(content: bytes) -> Score:
+    unpacked = zlib.decompressobj(wbits=31).decompress(content, LARGEST)
+    if len(unpacked) >= LARGEST:
+        raise ReadError("the set is larger than a set can be")
+    live = ElementTree.fromstring(unpacked).find("LiveSet")
+    if live is None:
+        raise ReadError("no set in it")
+    main = next((m for m in (live.find("MainTrack"), live.find("MasterTrack")) if m is not None), None)
+    tracks: list[tuple[str, list[Note]]] = []
+    for track in live.iterfind("Tracks/MidiTrack"):
+        name = _value(track.find("Name/EffectiveName"), "track")
+        if "drum" in name.lower() or track.find(".//DrumGroupDevice") is not None:
+            continue
+        arranged: list[Note] = []
+        for clip in track.iterfind(".//ArrangerAutomation/Events/MidiClip"):
+            arranged += _arranged_clip(clip)
+        tracks.append((name, arranged))
+        for clip in track.iterfind(".//MainSequencer/ClipSlotList//MidiClip"):
+            said = _value(clip.find("Name"), "")
+            tracks.append((f"{name}: {said}" if said else f"{name}: session clip", _session_clip(clip)))
+    signature = live.find(".//RemoteableTimeSignature")
+    upper = float(_value(signature.find("Numerator"), "4")) if signature is not None else 4.0
+    lower = float(_value(signature.find("Denominator"), "4")) if signature is not None else 4.0
+    return project_score(tracks, _live_tempo(main), 4 * upper / max(lower, 1.0))
+
+
+def _value(element: Element | None, default: str) -> str:
+    return default if element is None else element.get("Value") or default
+
+
+def _live_tempo(main: Element | None) -> TempoMap:
+    tempo = None if main is None else main.find(".//Mixer/Tempo")
+    if main is None or tempo is None:
+        return sloping_tempi(np.zeros(1), np.array([DEFAULT_TEMPO]))
+    start = max(float(_value(tempo.find("Manual"), str(DEFAULT_TEMPO))), 1.0)
+    beats, tempi = [0.0], [start]
+    target = tempo.find("AutomationTarget")
+    for envelope in main.iterfind(".//AutomationEnvelope"):
+        pointee = _value(envelope.find("EnvelopeTarget/PointeeId"), "")
+        if target is None or pointee != target.get("Id"):
+            continue
+        events = envelope.findall("Automation/Events/FloatEvent")
+        # The first stands for all that is before the set's beginning.
+        values = [max(number_of(event, "Value", start), 1.0) for event in events]
+        places = [max(number_of(event, "Time", 0), 0.0) for event in events]
+        if events:
+            beats, tempi = places, values
+    order = np.argsort(beats, kind="stable")
+    return sloping_tempi(np.array(beats)[order], np.array(tempi)[order])
+
+
+def _arranged_clip(clip: Element) -> list[Note]:
+    """Read a clip where the arrangement has it."""
+    first, last = _place(clip, "Loop/LoopStart"), _place(clip, "Loop/LoopEnd")
+    looped = _value(clip.find("Loop/LoopOn"), "false") == "true"
+    play_from = first + (_place(clip, "Loop/StartRelative") if looped else 0)
+    start, end = _place(clip, "CurrentStart"), _place(clip, "CurrentEnd")
+    loop = (first, last) if looped else None
+    return unrolled(_clip_notes(clip), start, end - start, play_from, loop)
+
+
+def _session_clip(clip: Element) -> list[Note]:
+    """Read a clip from 0 on, once."""
+    first, last = _place(clip, "Loop/LoopStart"), _place(clip, "Loop/LoopEnd")
+    looped = _value(clip.find("Loop/LoopOn"), "false") == "true"
+    play_from = first + (_place(clip, "Loop/StartRelative") if looped else 0)
+    return unrolled(_clip_notes(clip), 0.0, max(last - play_from, 0.0), play_from, None)
+
+
+def _place(clip: Element, where: str) -> float:
+    return float(_value(clip.find(where), "0"))
+
+
+def _clip_notes(clip: Element) -> list[Note]:
+    """Read the notes of a clip in its own time; a clip that is switched off has none."""
+    if _value(clip.find("Disabled"), "false") == "true":
+        return []
+    return [
+        (
+            number_of(note, "Time", 0),
+            number_of(note, "Duration", 0),
+            float(_value(key.find("MidiKey"), "-1")),
+        )
+        for key in clip.iterfind("Notes/KeyTracks/KeyTrack")
+        for note in key.iterfind("Notes/MidiNoteEvent")
+        if note.get("IsEnabled") != "false"
+    ]
