@@ -31,7 +31,9 @@ MAX_RATIO = 6
 
 _MAJOR = np.array([5.0, 2.0, 3.5, 2.0, 4.5, 4.0, 2.0, 4.5, 2.0, 3.5, 1.5, 4.0])
 _MINOR = np.array([5.0, 2.0, 3.5, 4.5, 2.0, 4.0, 2.0, 4.5, 3.5, 2.0, 1.5, 4.0])
-_NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
+_PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+_KEYS = tuple({"D♯": "E♭", "G♯": "A♭", "A♯": "B♭"}.get(name, name) for name in _PITCH_CLASSES)
+"""A key is called after the tonic with fewer accidentals in its signature."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,17 @@ class Sequence:
     def __len__(self) -> int:
         """Give the number of notes."""
         return len(self.pitch)
+
+
+def note_name(pitch: int) -> str:
+    """Name a MIDI note number.
+
+    Examples
+    --------
+    >>> note_name(69), note_name(60)
+    ('A4', 'C4')
+    """
+    return f"{_PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def semitones(pitch: NDArray[np.floating]) -> NDArray[np.int16]:
@@ -185,7 +198,7 @@ def estimate_key(melody: Melody) -> str | None:
     'G major'
     """
     found = fitted_key(melody)
-    return None if found is None else f"{_NAMES[found[0]]} {found[1]}"
+    return None if found is None else f"{_KEYS[found[0]]} {found[1]}"
 
 
 def fitted_key(melody: Melody) -> tuple[int, str] | None:
@@ -207,7 +220,7 @@ def fitted_key(melody: Melody) -> tuple[int, str] | None:
     if np.count_nonzero(weight) < 3:
         return None
     fits = [
-        (np.corrcoef(np.roll(profile, tonic), weight)[0, 1], _NAMES[tonic], tonic, mode)
+        (np.corrcoef(np.roll(profile, tonic), weight)[0, 1], _KEYS[tonic], tonic, mode)
         for tonic in range(12)
         for mode, profile in (("major", _MAJOR), ("minor", _MINOR))
     ]

@@ -11,10 +11,11 @@ from conftest import random_tune
 from test_midi import midi, scale
 
 from melodysim.errors import MissingDependencyError
+from melodysim.library.entries import Entry, Reference
 from melodysim.library.importers import import_paths, run
 from melodysim.library.importers.sets import RECORDS, known_set
 from melodysim.library.rights import Rights
-from melodysim.library.store import Entry, Reference, Store
+from melodysim.library.store import Store
 from melodysim.melody import Melody
 from melodysim.report.note_files import csv_text, midi_bytes
 

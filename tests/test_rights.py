@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from melodysim.errors import ReadError, RightsError
 from melodysim.library import Library
 from melodysim.library.importers import import_paths
+from melodysim.library.importers.rights_table import read_list
 from melodysim.library.rights import TERRITORIES, Rights, check_rights, effective, free_since
-from melodysim.library.rights_table import read_list
-from melodysim.library.store import MIGRATIONS, Store
+from melodysim.library.schema import MIGRATIONS
+from melodysim.library.store import Store
 
 DAY = date(2026, 11, 23)
 

@@ -7,8 +7,10 @@ from conftest import random_tune
 
 from melodysim.errors import LibraryError
 from melodysim.library import Library
+from melodysim.library.entries import Entry, Reference
 from melodysim.library.rights import Rights
-from melodysim.library.store import SCHEMA, Entry, Reference, Store
+from melodysim.library.schema import SCHEMA
+from melodysim.library.store import Store
 
 RNG = np.random.default_rng(0)
 
@@ -129,7 +131,7 @@ def test_folders_and_missing_files(tmp_path):
 
 
 def test_a_locked_library_says_so(path, monkeypatch):
-    monkeypatch.setattr("melodysim.library.store.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("melodysim.library.schema.BUSY_SECONDS", 0.1)
     with Store(path, writable=True) as store, store.transaction():
         with (
             Store(path, writable=True) as second,

@@ -4,10 +4,11 @@
 parts are what a search reads; `library` opens it all. `importers` fill a library.
 """
 
+from melodysim.library.entries import Entry, Reference
 from melodysim.library.index import Index
 from melodysim.library.library import Holdings, Library, default_library_path
 from melodysim.library.shelf import Shelf, shelf_of_work
-from melodysim.library.store import Entry, Reference, Store
+from melodysim.library.store import Store
 
 __all__ = [
     "Entry",

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.errors import InvalidNotesError, LibraryError
+from melodysim.library.entries import Entry, Reference
 from melodysim.library.index import Index
 from melodysim.library.index_files import load_index, part_files, protection
 from melodysim.library.rights import Rights, Status, Territory, check_rights, effective
 from melodysim.library.shelf import Shelf
-from melodysim.library.store import Entry, Reference, Store
+from melodysim.library.store import Store
 from melodysim.melody import Melody
 
 if TYPE_CHECKING:

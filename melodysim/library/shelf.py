@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from melodysim.library.entries import Reference
 from melodysim.library.index import Index, packed_index
-from melodysim.library.store import Reference
 from melodysim.melody import Melody
 
 NOTHING = np.zeros(0, np.int64)

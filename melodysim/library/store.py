@@ -1,24 +1,20 @@
-"""The reference library on disk: one SQLite file, its schema and its migrations.
+"""The reference library on disk: melodies and rights in one SQLite file.
 
-Write-ahead logging lets checks read while an import writes; every import is a transaction, so that a
-program killed at any moment loses nothing that was reported as stored. Notes are little-endian
-arrays in blobs: onset and beat float64, duration and pitch float32.
+Every import is a transaction, so that a program killed at any moment loses nothing that was reported as
+stored. Notes are little-endian arrays in blobs: onset and beat float64, duration and pitch float32.
 
-Conventions: `user_version` is the schema's version; `content` in `meta` is a random mark that every
-transaction changes, so that what is derived from the library knows when it is stale, in copies too.
-Melodies have serial numbers, drawn at random: one that is stored anew gets another, in a copy or a
-backup too, so that what was packed of one is never taken for another.
+Conventions: melodies have serial numbers, drawn at random: one that is stored anew gets another, in a
+copy or a backup too, so that what was packed of one is never taken for another.
 """
 
 from __future__ import annotations
 
 import itertools
 import secrets
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -27,46 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.errors import LibraryError
+from melodysim.library.entries import Entry, Reference, file_of
 from melodysim.library.rights import Rights, Territory, effective
+from melodysim.library.schema import connect, explained
 from melodysim.melody import Melody
 from melodysim.util.plain_text import printable, printable_or_none
-
-BUSY_SECONDS = 10.0
-"""How long to wait for another process that is writing."""
-
-MIGRATIONS = (
-    """
-    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE source (
-        id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, sha256 TEXT NOT NULL
-    );
-    CREATE TABLE melody (
-        id TEXT PRIMARY KEY,
-        source INTEGER NOT NULL REFERENCES source (id) ON DELETE CASCADE,
-        title TEXT NOT NULL, creator TEXT, voice TEXT NOT NULL, notes INTEGER NOT NULL,
-        onset BLOB NOT NULL, duration BLOB NOT NULL, pitch BLOB NOT NULL, beat BLOB
-    );
-    CREATE INDEX melody_source ON melody (source);
-    CREATE TABLE rights (
-        melody TEXT PRIMARY KEY REFERENCES melody (id) ON DELETE CASCADE,
-        status TEXT NOT NULL
-            CHECK (status IN ('in-copyright', 'public-domain', 'licensed', 'own', 'unknown')),
-        holder TEXT, iswc TEXT, published INTEGER, note TEXT
-    );
-    INSERT INTO meta VALUES ('content', '0'), ('identity', lower(hex(randomblob(8))));
-    """,
-    """
-    ALTER TABLE rights ADD COLUMN died INTEGER;
-    ALTER TABLE rights ADD COLUMN expires TEXT;
-    """,
-    """
-    ALTER TABLE melody ADD COLUMN serial INTEGER NOT NULL DEFAULT 0;
-    UPDATE melody SET serial = abs(random() / 2);
-    CREATE UNIQUE INDEX melody_serial ON melody (serial);
-    """,
-)
-"""Statements that lead from each schema version to the next; only ever appended to."""
-SCHEMA = len(MIGRATIONS)
 
 _COLUMNS = (
     "melody.id, melody.title, melody.creator, source.path, melody.voice, melody.notes, "
@@ -77,51 +38,6 @@ _TABLES = "melody JOIN source ON source.id = melody.source JOIN rights ON rights
 _AT_ONCE = 500
 """Melodies that are looked up by one statement."""
 _NOTES = "melody.onset, melody.duration, melody.pitch, melody.beat, melody.voice"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What the library says of a reference, without its notes.
-
-    Attributes
-    ----------
-    id : str
-        Unique in the library.
-    title : str
-        Never empty.
-    creator : str or None
-        Composer, collector or artist.
-    source : str
-        Path of the file it was read from.
-    rights : Rights
-        In the composition.
-    voice : str
-        Part of the source that the melody is.
-    notes : int
-        Length.
-    """
-
-    id: str
-    title: str
-    creator: str | None
-    source: str
-    rights: Rights
-    voice: str = ""
-    notes: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """A library entry with its melody."""
-
-    entry: Entry
-    melody: Melody
-
-
-def file_of(source: str) -> Path:
-    """Give the file of a source; a set's parts are ``file#number``."""
-    path = Path(source)
-    return path if "#" not in source or path.exists() else Path(source.rsplit("#", 1)[0])
 
 
 def _asked(reference: Reference) -> str:
@@ -150,44 +66,6 @@ def _of_one_set(source: str, other: str) -> bool:
     """Tell whether two sources are parts of one file, not files in folders with a # in their names."""
     whole = file_of(source)
     return whole != Path(source) and whole == file_of(other) and other != str(whole)
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into one line that says what to do."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        text = str(error)
-        if "not a database" in text or "malformed" in text:
-            reason = "not a melodysim library, or damaged; give another path with --library"
-        elif "locked" in text or "busy" in text:
-            reason = "locked by another process; try again when it has finished"
-        elif "readonly" in text or "read-only" in text:
-            reason = "read-only; make it writable, or give another path with --library"
-        elif "full" in text:
-            reason = "the disk is full; nothing was changed"
-        elif "unable to open" in text:
-            reason = "cannot be opened; check the folder and its permissions"
-        else:
-            reason = f"cannot be used ({text})"
-        raise LibraryError(reason, path=path) from error
-
-
-def _migrate(db: sqlite3.Connection, version: int) -> None:
-    """Apply the migrations that a library has not had."""
-    for number in range(version, SCHEMA):
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            # Another process may have been faster.
-            if db.execute("PRAGMA user_version").fetchone()[0] == number:
-                for statement in MIGRATIONS[number].split(";"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {number + 1}")
-            db.execute("COMMIT")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
 
 
 class Store:
@@ -221,69 +99,7 @@ class Store:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise LibraryError(f"cannot be created ({error.strerror})", path=path) from error
-        with _explained(path):
-            self._connection = self._connect(writable or create)
-            try:
-                self._prepare(writable or create)
-            except BaseException:
-                self._connection.close()
-                raise
-
-    def _connect(self, writable: bool) -> sqlite3.Connection:
-        name = self.path.absolute().as_uri()
-        modes = ["mode=rwc"] if writable else ["mode=ro", "immutable=1"]
-        for mode in modes:
-            connection = sqlite3.connect(
-                f"{name}?{mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None
-            )
-            try:
-                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            except sqlite3.OperationalError as error:
-                # A write-ahead log needs a writable folder; a library on a read-only medium has none.
-                connection.close()
-                if mode == modes[-1] or "locked" in str(error):
-                    raise
-                continue
-            return connection
-        raise AssertionError("unreachable")
-
-    def _prepare(self, writable: bool) -> None:
-        db = self._connection
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
-        if version > SCHEMA:
-            raise LibraryError(
-                f"made by a newer melodysim (schema {version}, this one knows {SCHEMA})",
-                "update melodysim",
-                self.path,
-            )
-        if version == 0 and tables:
-            raise LibraryError("a database, but not a melodysim library", path=self.path)
-        db.execute("PRAGMA foreign_keys = ON")
-        if not writable:
-            if version == 0:
-                raise LibraryError("empty", "fill it with `melodysim library init`", self.path)
-            if version < SCHEMA:
-                self._migrate_or_explain(version)
-            return
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        _migrate(db, version)
-
-    def _migrate_or_explain(self, version: int) -> None:
-        """Bring a library of an older version up to date before it is read."""
-        try:
-            writable = self._connect(True)
-            try:
-                _migrate(writable, version)
-            finally:
-                writable.close()
-        except sqlite3.OperationalError as error:
-            raise LibraryError(
-                f"made by an older melodysim and cannot be brought up to date ({error})",
-                "make it writable once",
-                self.path,
-            ) from error
+        self._connection = connect(path, writable=writable or create)
 
     def __enter__(self) -> Store:
         """Give the store itself."""
@@ -301,7 +117,7 @@ class Store:
     def transaction(self) -> Iterator[None]:
         """Group changes: all of them are stored, or none."""
         db = self._connection
-        with _explained(self.path):
+        with explained(self.path):
             db.execute("BEGIN IMMEDIATE")
             try:
                 before = db.total_changes
@@ -318,7 +134,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[None]:
         """See one state of the library for a while, whoever writes meanwhile."""
-        with _explained(self.path):
+        with explained(self.path):
             self._connection.execute("BEGIN")
             try:
                 yield
@@ -455,7 +271,7 @@ class Store:
 
     def rights_of_set(self, path: Path) -> dict[str, tuple[Any, ...]]:
         """Give the rights of all melodies of a set, by id, to be remembered while it is read again."""
-        with _explained(self.path):
+        with explained(self.path):
             rows = self._connection.execute(
                 "SELECT rights.* FROM rights JOIN melody ON melody.id = rights.melody "
                 "JOIN source ON source.id = melody.source "
@@ -474,13 +290,13 @@ class Store:
 
     def source_digests(self) -> dict[str, str]:
         """Checksum of every source, by path."""
-        with _explained(self.path):
+        with explained(self.path):
             return dict(self._connection.execute("SELECT path, sha256 FROM source"))
 
     def entries(self, pattern: str | None = None, limit: int = -1, offset: int = 0) -> list[Entry]:
         """List entries whose id, title or creator contains a text, by id."""
         like = "%" if pattern is None else "%" + pattern.replace("%", "").replace("_", "\\_") + "%"
-        with _explained(self.path):
+        with explained(self.path):
             rows = self._connection.execute(
                 f"SELECT {_COLUMNS} FROM {_TABLES} WHERE melody.id LIKE :like ESCAPE '\\' "
                 "OR melody.title LIKE :like ESCAPE '\\' OR melody.creator LIKE :like ESCAPE '\\' "
@@ -491,7 +307,7 @@ class Store:
 
     def ids_of(self, path: str) -> list[str]:
         """List the ids of a source's melodies."""
-        with _explained(self.path):
+        with explained(self.path):
             rows = self._connection.execute(
                 "SELECT melody.id FROM melody JOIN source ON source.id = melody.source "
                 "WHERE source.path = ? ORDER BY melody.id",
@@ -502,7 +318,7 @@ class Store:
     def entries_by_id(self, ids: Iterable[str]) -> dict[str, Entry]:
         """Look up entries; ids that are not there are left out."""
         found = {}
-        with _explained(self.path):
+        with explained(self.path):
             for identity in ids:
                 row = self._connection.execute(
                     f"SELECT {_COLUMNS} FROM {_TABLES} WHERE melody.id = ?", (identity,)
@@ -519,7 +335,7 @@ class Store:
         LibraryError
             If there is none with this id.
         """
-        with _explained(self.path):
+        with explained(self.path):
             row = self._connection.execute(
                 f"SELECT {_NOTES} FROM melody WHERE id = ?", (identity,)
             ).fetchone()
@@ -531,7 +347,7 @@ class Store:
 
     def serials(self) -> NDArray[np.int64]:
         """Give the serial numbers of all melodies, increasing."""
-        with _explained(self.path):
+        with explained(self.path):
             rows = self._connection.execute("SELECT serial FROM melody ORDER BY serial")
             return np.fromiter((row[0] for row in rows), np.int64)
 
@@ -539,7 +355,7 @@ class Store:
         """Load melodies: serial number, id and notes, in the order of increasing serials."""
         if not len(serials):
             return
-        with _explained(self.path):
+        with explained(self.path):
             for first in range(0, len(serials), _AT_ONCE):
                 some = serials[first : first + _AT_ONCE].tolist()
                 for serial, identity, *row in self._connection.execute(
@@ -594,7 +410,7 @@ class Store:
         until = date(today.year, 12, 31)
         joined = "rights JOIN melody ON melody.id = rights.melody"
         undated = "published IS NULL AND died IS NULL AND expires IS NULL"
-        with _explained(self.path):
+        with explained(self.path):
             plain = self._connection.execute(
                 f"SELECT serial FROM {joined} WHERE status IN ('in-copyright', 'unknown') AND {undated}"
             )
@@ -612,12 +428,12 @@ class Store:
 
     def count(self) -> int:
         """Give the number of melodies."""
-        with _explained(self.path):
+        with explained(self.path):
             return int(self._connection.execute("SELECT count(*) FROM melody").fetchone()[0])
 
     def version(self) -> str:
         """Name this content: differs whenever a melody or a right may have changed."""
-        with _explained(self.path):
+        with explained(self.path):
             return "-".join(
                 row[0]
                 for row in self._connection.execute(
@@ -627,7 +443,7 @@ class Store:
 
     def statistics(self) -> dict[str, dict[str, int]]:
         """Count melodies and notes, by rights as they stand today and by folder of the source."""
-        with _explained(self.path):
+        with explained(self.path):
             groups = self._connection.execute(
                 "SELECT status, published, died, expires, count(*) FROM rights GROUP BY 1, 2, 3, 4"
             ).fetchall()

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
-from melodysim.report.passage import Passage, note_name
+from melodysim.intervals import note_name
+from melodysim.report.passage import Passage
 
 MOST_ROWS = 12
 """Rows of one roll: two octaves; what lies further out is drawn at the edge."""

@@ -23,19 +23,6 @@ from melodysim.search.match import Match
 Relation = Literal["same", "octave", "differs", "alone"]
 """Same pitch; same but for octaves; another pitch; no note goes with it."""
 
-NOTE_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
-
-
-def note_name(pitch: int) -> str:
-    """Name a MIDI note number.
-
-    Examples
-    --------
-    >>> note_name(69), note_name(60)
-    ('A4', 'C4')
-    """
-    return f"{NOTE_NAMES[pitch % 12]}{pitch // 12 - 1}"
-
 
 @dataclass(frozen=True, eq=False)
 class Passage:

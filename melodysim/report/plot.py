@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.errors import MissingDependencyError
-from melodysim.intervals import normalise
+from melodysim.intervals import normalise, note_name
 from melodysim.judge.wording import clock
 from melodysim.melody import LOWEST_SEMITONE, Melody, Piece
 from melodysim.report.reports import PairReport
@@ -21,7 +21,6 @@ SECONDS_PER_ROW = 30.0
 MAX_ROWS = 40
 WINDOW_INTERVALS = 7
 """Intervals along the diagonal that the matrix looks at about each pair of notes: an odd number."""
-NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 
 
 def transcription_picture(piece: Piece, form: str = "png") -> bytes:
@@ -55,7 +54,7 @@ def transcription_picture(piece: Piece, form: str = "png") -> bytes:
         axes.set_xlim(begin, min(end, piece.duration) if rows == 1 else end)
         axes.set_ylim(low - 0.5, high + 0.5)
         octaves = [p for p in range(low, high + 1) if p % 12 in {0, 7}]
-        axes.set_yticks(octaves, [f"{NAMES[p % 12]}{p // 12 - 1}" for p in octaves])
+        axes.set_yticks(octaves, [note_name(p) for p in octaves])
         axes.grid(axis="x", alpha=0.25)
         axes.set_ylabel("pitch")
     axes.set_xlabel("seconds")

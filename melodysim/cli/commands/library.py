@@ -223,10 +223,9 @@ def list_(
 def show(identity: str, library_path: Path | None, form: str, output: Path | None, quiet: bool) -> None:
     """Show one melody: where it is from, whose it is, and its notes."""
     from melodysim.errors import LibraryError
-    from melodysim.intervals import estimate_key, semitones
+    from melodysim.intervals import estimate_key, note_name, semitones
     from melodysim.library.store import Store
     from melodysim.report.json import entry_dict, melody_json
-    from melodysim.report.passage import note_name
 
     path = shared.library_path_or_default(library_path)
     with Store(path) as store:
@@ -286,7 +285,7 @@ def rights_(
     wrong, nothing. `melodysim library export` writes such a file, index.csv, to begin with.
     """
     from melodysim.errors import LibraryError
-    from melodysim.library.rights_table import read_list
+    from melodysim.library.importers.rights_table import read_list
     from melodysim.library.store import Store
 
     path = shared.library_path_or_default(library_path)
@@ -351,7 +350,7 @@ def export(folder: Path, text: str | None, library_path: Path | None, quiet: boo
     """
     import re
 
-    from melodysim.library.rights_table import index_text
+    from melodysim.library.importers.rights_table import index_text
     from melodysim.library.store import Store
     from melodysim.report.note_files import csv_text, midi_bytes
 

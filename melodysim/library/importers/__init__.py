@@ -14,10 +14,10 @@ from pathlib import Path
 from melodysim.errors import MissingDependencyError, ReadError
 from melodysim.library.importers.exported import exported_jobs
 from melodysim.library.importers.jobs import Job, file_jobs, is_exported
+from melodysim.library.importers.rights_table import INDEX, is_index
 from melodysim.library.importers.run import ImportProgress, ImportResult, run_jobs
 from melodysim.library.importers.sets import PublicSet, known_set, sets_in
 from melodysim.library.rights import Rights
-from melodysim.library.rights_table import INDEX, is_index
 from melodysim.library.store import Store
 
 __all__ = ["ImportProgress", "ImportResult", "builtin_folder", "import_builtin", "import_paths"]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from melodysim.errors import ReadError
 from melodysim.library.importers.jobs import Job, shown
+from melodysim.library.importers.rights_table import ListedMelody, read_list
 from melodysim.library.rights import Rights
-from melodysim.library.rights_table import ListedMelody, read_list
 from melodysim.readers.read import file_bytes
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from melodysim.errors import MelodysimError, ReadError
+from melodysim.library.entries import Entry, Reference
+from melodysim.library.importers.rights_table import is_index
 from melodysim.library.rights import Rights
-from melodysim.library.rights_table import is_index
-from melodysim.library.store import Entry, Reference
 from melodysim.melody import FEWEST_NOTES, Melody
 from melodysim.readers.abc import decode, read_abc
 from melodysim.readers.melody_parts import candidate_melodies

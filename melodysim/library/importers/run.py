@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from melodysim.errors import MelodysimError, ReadError
+from melodysim.library.entries import file_of
 from melodysim.library.importers.jobs import Job, JobResult, read_job
-from melodysim.library.store import Store, file_of
+from melodysim.library.store import Store
 from melodysim.util.worker_processes import LocalPool
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from melodysim.intervals import note_name
 from melodysim.judge.verdict import Rates, level_of
 from melodysim.judge.wording import SURE, clock
 from melodysim.melody import LOWEST_SEMITONE, Melody, Piece, SemitoneSalience
-from melodysim.report.passage import Passage, Relation, note_name
+from melodysim.report.passage import Passage, Relation
 from melodysim.search.match import Match
 
 WIDTH = 1000.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from melodysim.errors import MelodysimError
-from melodysim.intervals import estimate_key, semitones
+from melodysim.intervals import estimate_key, note_name, semitones
 from melodysim.judge.verdict import Rates, Verdict, level_of
 from melodysim.judge.wording import (
     HEADLINES,
@@ -31,7 +31,7 @@ from melodysim.report.html.pictures import roll_of, strip_svg
 from melodysim.report.html.sound import Sound, sound_of
 from melodysim.report.notation.engraving import engraved
 from melodysim.report.notation.musicxml import notation_of
-from melodysim.report.passage import Passage, columns, note_name, passage_of
+from melodysim.report.passage import Passage, columns, passage_of
 from melodysim.report.reports import PairReport, Report
 from melodysim.search.match import Match
 

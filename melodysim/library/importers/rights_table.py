@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from melodysim.errors import ReadError, RightsError
+from melodysim.library.entries import Entry
 from melodysim.library.rights import Rights, check_rights
-from melodysim.library.store import Entry
 from melodysim.util.plain_text import cell, uncell
 
 COLUMNS = ("id", "status", "holder", "iswc", "published", "died", "expires", "note")
