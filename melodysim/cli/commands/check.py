@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melodysim.cli import shared
+from melodysim.cli import options, terminal
 
 if TYPE_CHECKING:
     from melodysim.library import Library
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("tracks", nargs=-1, required=True, type=shared.PATH)
-@shared.library_option
+@click.argument("tracks", nargs=-1, required=True, type=options.PATH)
+@options.library_option
 @click.option(
     "--top", type=click.IntRange(1, 10_000), default=10, show_default=True,
     help="Matches to report for each track, significant or not.",
 )  # fmt: skip
-@shared.territory_option
-@shared.exhaustive_option
-@shared.verdict_options
-@shared.evidence_option
-@shared.output_options("text", "json", "csv", "html")
+@options.territory_option
+@options.exhaustive_option
+@options.verdict_options
+@options.evidence_option
+@options.output_options("text", "json", "csv", "html")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -69,9 +69,9 @@ def command(
     from melodysim.library import Library
     from melodysim.report.reports import Report
 
-    rates = shared.make_rates(likely_rate, review_rate)
-    cores = shared.threads()
-    path = shared.library_path_or_default(library_path)
+    rates = options.make_rates(likely_rate, review_rate)
+    cores = terminal.threads()
+    path = options.library_path_or_default(library_path)
     library = Library(path, territory, exhaustive=exhaustive)
     pages = None
     single = output is None or (output.suffix.lower() in {".html", ".htm"} and not output.is_dir())
@@ -82,7 +82,7 @@ def command(
             raise click.UsageError("--format html of several tracks needs a folder: --output DIR")
         pages = PageFolder(output, library.holdings)
     reports: list[Report] = []
-    with shared.progress("checking", quiet) as update:
+    with terminal.progress("checking", quiet) as update:
         for number, track in enumerate(tracks):
             update(number, len(tracks), track.name)
             try:
@@ -90,7 +90,7 @@ def command(
                 if pages is not None:
                     pages.add(report)
                 if evidence:
-                    shared.write_evidence(evidence, report, number + 1 if len(tracks) > 1 else None)
+                    terminal.write_evidence(evidence, report, number + 1 if len(tracks) > 1 else None)
                 reports.append(report)
             except MelodysimError as error:
                 if len(tracks) == 1 and form in {"text", "html"}:
@@ -101,14 +101,14 @@ def command(
     if pages is not None:
         pages.finish()
     else:
-        shared.deliver(_written(reports, library, form, output), output)
+        terminal.deliver(_written(reports, library, form, output), output)
     if any(report.error for report in reports):
         if form != "text":
             for report in reports:
                 if report.error:
                     click.echo(f"melodysim: {report.error}", err=True)
         ctx.exit(2)
-    ctx.exit(int(shared.failed([r.verdict.level for r in reports if r.verdict], fail_on)))
+    ctx.exit(int(options.failed([r.verdict.level for r in reports if r.verdict], fail_on)))
 
 
 def _written(reports: list[Report], library: Library, form: str, output: Path | None) -> str:
@@ -130,4 +130,4 @@ def _written(reports: list[Report], library: Library, form: str, output: Path | 
     from melodysim.report.text import print_checks
 
     seeded = len(library) if library.search == "seeds" else 0
-    return shared.rendered(lambda console: print_checks(console, reports, seeded), output)
+    return terminal.rendered(lambda console: print_checks(console, reports, seeded), output)

@@ -6,22 +6,22 @@ from pathlib import Path
 
 import click
 
-from melodysim.cli import shared
+from melodysim.cli import options, terminal
 from melodysim.util.atomic_files import write_whole
 
 
 @click.command()
-@click.argument("new", type=shared.PATH)
-@click.argument("earlier", type=shared.PATH)
-@shared.library_option
+@click.argument("new", type=options.PATH)
+@click.argument("earlier", type=options.PATH)
+@options.library_option
 @click.option(
     "--plot",
-    type=shared.PATH,
+    type=options.PATH,
     help="PNG, SVG or PDF to write: which passage of one follows which of the other.",
 )
-@shared.verdict_options
-@shared.evidence_option
-@shared.output_options("text", "json", "html")
+@options.verdict_options
+@options.evidence_option
+@options.output_options("text", "json", "html")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -51,11 +51,11 @@ def command(
     from melodysim.library import Library
     from melodysim.readers.read import read
 
-    rates = shared.make_rates(likely_rate, review_rate)
-    form_of_plot = shared.picture_form(plot) if plot else ""
-    cores = shared.threads()
-    library = Library(shared.library_path_or_default(library_path))
-    with shared.progress("comparing", quiet) as update:
+    rates = options.make_rates(likely_rate, review_rate)
+    form_of_plot = options.picture_form(plot) if plot else ""
+    cores = terminal.threads()
+    library = Library(options.library_path_or_default(library_path))
+    with terminal.progress("comparing", quiet) as update:
         update(0, 3, new.name)
         first = read(new, cores)
         update(1, 3, earlier.name)
@@ -70,7 +70,7 @@ def command(
         from melodysim.report.reports import Report
 
         alone = Report(first.source, first, report.verdict, (report.match,))
-        shared.write_evidence(evidence, alone)
+        terminal.write_evidence(evidence, alone)
     if form == "html":
         from datetime import date
 
@@ -84,6 +84,6 @@ def command(
     else:
         from melodysim.report.text import print_pair
 
-        text = shared.rendered(lambda console: print_pair(console, report), output)
-    shared.deliver(text, output)
-    ctx.exit(int(shared.failed([report.verdict.level], fail_on)))
+        text = terminal.rendered(lambda console: print_pair(console, report), output)
+    terminal.deliver(text, output)
+    ctx.exit(int(options.failed([report.verdict.level], fail_on)))

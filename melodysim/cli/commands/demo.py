@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from melodysim.cli import shared
+from melodysim.cli import terminal
 
 SONG = "paper-lanterns.mid"
 """A tune written for this project, which stands for somebody's song."""
@@ -43,14 +43,14 @@ def command(quiet: bool) -> None:
     from melodysim.library.store import Store
     from melodysim.report.text import print_checks
 
-    folder, cores = fixtures_folder(), shared.threads()
-    remarks = shared.stderr_console()
+    folder, cores = fixtures_folder(), terminal.threads()
+    remarks = terminal.stderr_console()
     with tempfile.TemporaryDirectory(prefix="melodysim-demo-") as place:
         path = Path(place) / "library.db"
         if not quiet:
             remarks.print("Building a library of public-domain tunes …")
         with (
-            shared.progress("reading tune books", quiet) as update,
+            terminal.progress("reading tune books", quiet) as update,
             Store(path, create=True) as store,
         ):
             import_builtin(store, update)
@@ -65,4 +65,4 @@ def command(quiet: bool) -> None:
         if not quiet:
             remarks.print(f"{len(library):,} melodies. Listening to two recordings …\n")
         reports = [check(folder / name, library, 3, threads=cores) for name in (COPY, ORIGINAL)]
-        shared.deliver(shared.rendered(lambda console: print_checks(console, reports), None), None)
+        terminal.deliver(terminal.rendered(lambda console: print_checks(console, reports), None), None)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 import melodysim
-from melodysim.cli import shared
+from melodysim.cli import options, terminal
 
 _PACKAGES = {
     "numpy": ("always", ""),
@@ -33,8 +33,8 @@ _PACKAGES = {
 
 
 @click.command()
-@shared.library_option
-@shared.output_options("text", "json")
+@options.library_option
+@options.output_options("text", "json")
 def command(library_path: Path | None, form: str, output: Path | None, quiet: bool) -> None:
     """Say what is installed, which formats and models work, and how to get the rest."""
     from melodysim.align import kernels
@@ -50,7 +50,7 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
         except importlib.metadata.PackageNotFoundError:
             version = None
         packages[name] = {"version": version, "for": purpose, "remedy": None if version else remedy}
-    path = shared.library_path_or_default(library_path)
+    path = options.library_path_or_default(library_path)
     library: dict[str, object] = {"path": str(path)}
     try:
         with Store(path) as store:
@@ -69,7 +69,7 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
         answer = installation_json(
             platform.python_version(), packages, models, kernels.description(), library
         )
-        shared.deliver(answer, output)
+        terminal.deliver(answer, output)
         return
     lines = [f"melodysim {melodysim.__version__}, Python {platform.python_version()}", ""]
     for name, facts in packages.items():
@@ -81,4 +81,4 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
     lines += [f"  kernels      {kernels.description()}"]
     held = library.get("error") or f"{library['path']} ({library['melodies']:,} melodies)"
     lines += [f"  library      {held}"]
-    shared.deliver("\n".join(lines) + "\n", output)
+    terminal.deliver("\n".join(lines) + "\n", output)

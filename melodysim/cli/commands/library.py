@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melodysim.cli import shared
+from melodysim.cli import options, terminal
 from melodysim.library.rights import STATUSES, Rights, check_rights, effective
 from melodysim.util.atomic_files import make_folder, write_whole
 from melodysim.util.plain_text import counted
@@ -60,14 +60,14 @@ def _finish(
         Library(path)
     for public in result.sets:
         click.echo(f"{public.name} ({public.home}): {public.licence}", err=True)
-    shared.deliver(_report(result, path, form, output), output)
+    terminal.deliver(_report(result, path, form, output), output)
     if result.failed:
         ctx.exit(2)
 
 
 @command.command()
-@shared.library_option
-@shared.output_options("text", "json")
+@options.library_option
+@options.output_options("text", "json")
 @click.pass_context
 def init(
     ctx: click.Context, library_path: Path | None, form: str, output: Path | None, quiet: bool
@@ -81,10 +81,10 @@ def init(
     from melodysim.library.importers import builtin_folder, import_builtin
     from melodysim.library.store import Store
 
-    path = shared.library_path_or_default(library_path)
+    path = options.library_path_or_default(library_path)
     builtin_folder()  # before there is a library that would stay empty
     with (
-        shared.progress("reading tune books", quiet) as update,
+        terminal.progress("reading tune books", quiet) as update,
         Store(path, create=True) as store,
     ):
         result = import_builtin(store, update)
@@ -92,9 +92,9 @@ def init(
 
 
 @command.command("import")
-@click.argument("paths", nargs=-1, type=shared.PATH)
+@click.argument("paths", nargs=-1, type=options.PATH)
 @click.option(
-    "--from-daw", "projects", multiple=True, type=shared.PATH, metavar="PROJECT",
+    "--from-daw", "projects", multiple=True, type=options.PATH, metavar="PROJECT",
     help="A project of a workstation (.dawproject, .als): every track is a melody.",
 )  # fmt: skip
 @click.option(
@@ -109,8 +109,8 @@ def init(
 @click.option("--holder", help="Who holds the rights.")
 @click.option("--published", type=int, help="Year of first publication.")
 @click.option("--died", type=int, help="Year in which the last of the authors died.")
-@shared.library_option
-@shared.output_options("text", "json")
+@options.library_option
+@options.output_options("text", "json")
 @click.pass_context
 def import_(
     ctx: click.Context,
@@ -156,12 +156,12 @@ def import_(
     paths += projects
     if not paths:
         raise click.UsageError("name files or folders to import")
-    path = shared.library_path_or_default(library_path)
+    path = options.library_path_or_default(library_path)
     missing = [p for p in paths if not p.exists()]
     if missing:
         raise ReadError("no such file or folder", path=missing[0])
     terms = check_rights(Rights(rights, holder=holder, published=published, died=died))
-    with shared.progress("importing", quiet) as update, Store(path, create=True) as store:
+    with terminal.progress("importing", quiet) as update, Store(path, create=True) as store:
         result = import_paths(
             store,
             paths,
@@ -176,8 +176,8 @@ def import_(
 @command.command("list")
 @click.argument("text", required=False)
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
-@shared.library_option
-@shared.output_options("text", "json")
+@options.library_option
+@options.output_options("text", "json")
 def list_(
     text: str | None,
     limit: int,
@@ -189,12 +189,12 @@ def list_(
     """List melodies, or those with TEXT in their id, title or creator."""
     from melodysim.library.store import Store
 
-    with Store(shared.library_path_or_default(library_path)) as store:
+    with Store(options.library_path_or_default(library_path)) as store:
         entries, total = store.entries(text, limit), store.count()
     if form == "json":
         from melodysim.report.json import entries_json
 
-        shared.deliver(entries_json(entries, total), output)
+        terminal.deliver(entries_json(entries, total), output)
         return
     from rich.cells import cell_len
     from rich.markup import escape
@@ -209,7 +209,7 @@ def list_(
         cells = (e.id, e.title, e.creator or "", str(e.notes), effective(e.rights).status)
         table.add_row(*map(escape, cells))
     width = longest + 2 * 34 + 5 + 13 + 8
-    shared.deliver(shared.rendered(lambda console: console.print(table), output, width), output)
+    terminal.deliver(terminal.rendered(lambda console: console.print(table), output, width), output)
     if not entries and not quiet:
         click.echo(f"nothing found among {total:,}", err=True)
     if len(entries) == limit and not quiet:
@@ -218,8 +218,8 @@ def list_(
 
 @command.command()
 @click.argument("identity", metavar="ID")
-@shared.library_option
-@shared.output_options("text", "json")
+@options.library_option
+@options.output_options("text", "json")
 def show(identity: str, library_path: Path | None, form: str, output: Path | None, quiet: bool) -> None:
     """Show one melody: where it is from, whose it is, and its notes."""
     from melodysim.errors import LibraryError
@@ -227,7 +227,7 @@ def show(identity: str, library_path: Path | None, form: str, output: Path | Non
     from melodysim.library.store import Store
     from melodysim.report.json import entry_dict, melody_json
 
-    path = shared.library_path_or_default(library_path)
+    path = options.library_path_or_default(library_path)
     with Store(path) as store:
         melody = store.melody(identity)
         entry = store.entries_by_id([identity]).get(identity)
@@ -235,7 +235,7 @@ def show(identity: str, library_path: Path | None, form: str, output: Path | Non
         raise LibraryError(f"no melody with id {identity!r}", path=path)
     key = estimate_key(melody)
     if form == "json":
-        shared.deliver(melody_json(entry, melody, key), output)
+        terminal.deliver(melody_json(entry, melody, key), output)
         return
     known = entry_dict(replace(entry, rights=effective(entry.rights)))
     rights = known.pop("rights")
@@ -245,7 +245,7 @@ def show(identity: str, library_path: Path | None, form: str, output: Path | Non
     lines += [f"{'  ' + name:<12}{value}" for name, value in rights.items() if name != "status"]
     names = [note_name(int(p)) for p in semitones(melody.pitch)]
     lines += ["", *(" ".join(names[i : i + 16]) for i in range(0, len(names), 16))]
-    shared.deliver("\n".join(lines) + "\n", output)
+    terminal.deliver("\n".join(lines) + "\n", output)
 
 
 @command.command("rights")
@@ -257,8 +257,8 @@ def show(identity: str, library_path: Path | None, form: str, output: Path | Non
 @click.option("--died", type=int, help="Year in which the last of the authors died.")
 @click.option("--expires", metavar="YYYY-MM-DD", help="Last day of a licence that you hold.")
 @click.option("--note", help="Anything else, such as a licence number.")
-@click.option("--csv", "table", type=shared.PATH, help="Take many from a CSV file instead.")
-@shared.library_option
+@click.option("--csv", "table", type=options.PATH, help="Take many from a CSV file instead.")
+@options.library_option
 def rights_(
     identities: tuple[str, ...],
     status: Any,
@@ -288,7 +288,7 @@ def rights_(
     from melodysim.library.importers.rights_table import read_list
     from melodysim.library.store import Store
 
-    path = shared.library_path_or_default(library_path)
+    path = options.library_path_or_default(library_path)
     given = {
         "status": status, "holder": holder, "iswc": iswc, "published": published, "died": died,
         "expires": expires, "note": note,
@@ -324,12 +324,12 @@ def rights_(
 
 @command.command()
 @click.argument("identities", metavar="ID...", nargs=-1, required=True)
-@shared.library_option
+@options.library_option
 def remove(identities: tuple[str, ...], library_path: Path | None) -> None:
     """Take melodies out of the library."""
     from melodysim.library.store import Store
 
-    path = shared.library_path_or_default(library_path)
+    path = options.library_path_or_default(library_path)
     with Store(path, writable=True) as store, store.transaction():
         for identity in identities:
             store.remove(identity)
@@ -337,9 +337,9 @@ def remove(identities: tuple[str, ...], library_path: Path | None) -> None:
 
 
 @command.command()
-@click.argument("folder", type=shared.PATH)
+@click.argument("folder", type=options.PATH)
 @click.option("--text", help="Only melodies with this in their id, title or creator.")
-@shared.library_option
+@options.library_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks.")
 def export(folder: Path, text: str | None, library_path: Path | None, quiet: bool) -> None:
     """Write melodies to FOLDER: a MIDI and a CSV file each, and index.csv over all.
@@ -354,14 +354,14 @@ def export(folder: Path, text: str | None, library_path: Path | None, quiet: boo
     from melodysim.library.store import Store
     from melodysim.report.note_files import csv_text, midi_bytes
 
-    with Store(shared.library_path_or_default(library_path)) as store:
+    with Store(options.library_path_or_default(library_path)) as store:
         entries = store.entries(text)
         names = [
             f"{number:06d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', entry.id)[:80]}"
             for number, entry in enumerate(entries)
         ]
         make_folder(folder)
-        with shared.progress("exporting", quiet) as update:
+        with terminal.progress("exporting", quiet) as update:
             for number, (name, entry) in enumerate(zip(names, entries, strict=True)):
                 update(number, len(entries), entry.title)
                 melody = store.melody(entry.id)
@@ -374,7 +374,7 @@ def export(folder: Path, text: str | None, library_path: Path | None, quiet: boo
 
 
 @command.command()
-@shared.library_option
+@options.library_option
 @click.option("-q", "--quiet", is_flag=True, help="No remarks.")
 def compact(library_path: Path | None, quiet: bool) -> None:
     """Pack the library anew, in as few parts as can be.
@@ -386,7 +386,7 @@ def compact(library_path: Path | None, quiet: bool) -> None:
     from melodysim.library.index_files import compact as pack
     from melodysim.library.store import Store
 
-    path = shared.library_path_or_default(library_path)
+    path = options.library_path_or_default(library_path)
     with Store(path) as store:
         before, after = pack(store)
     if not quiet:
@@ -394,21 +394,21 @@ def compact(library_path: Path | None, quiet: bool) -> None:
 
 
 @command.command()
-@shared.library_option
-@shared.output_options("text", "json")
+@options.library_option
+@options.output_options("text", "json")
 def stats(library_path: Path | None, form: str, output: Path | None, quiet: bool) -> None:
     """Say what the library holds: melodies, notes, rights, collections."""
     from melodysim.library.store import Store
 
-    path = shared.library_path_or_default(library_path)
+    path = options.library_path_or_default(library_path)
     with Store(path) as store:
         numbers = store.statistics()
     if form == "json":
         from melodysim.report.json import statistics_json
 
-        shared.deliver(statistics_json(str(path), numbers), output)
+        terminal.deliver(statistics_json(str(path), numbers), output)
         return
     lines = [str(path)]
     for group, counts in numbers.items():
         lines += ["", group, *(f"  {count:>9,}  {name}" for name, count in counts.items())]
-    shared.deliver("\n".join(lines) + "\n", output)
+    terminal.deliver("\n".join(lines) + "\n", output)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melodysim.cli import shared
+from melodysim.cli import options, terminal
 from melodysim.errors import ReadError
 from melodysim.util.plain_text import printable
 
@@ -29,11 +29,11 @@ SLOW_SECONDS = 20.0
 
 @click.command()
 @click.argument("places", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
-@shared.library_option
+@options.library_option
 @click.option(
     "-o",
     "--output",
-    type=shared.PATH,
+    type=options.PATH,
     default=Path("melodysim-scan"),
     show_default=True,
     help="Folder for the results, and for what is needed to go on.",
@@ -46,7 +46,7 @@ SLOW_SECONDS = 20.0
     "--spread", is_flag=True,
     help="Spread a library that is larger than a machine over the workers of the cluster.",
 )  # fmt: skip
-@shared.exhaustive_option
+@options.exhaustive_option
 @click.option("--html", is_flag=True, help="Write a page a track, and an index over them.")
 @click.option(
     "--against-each-other",
@@ -76,15 +76,15 @@ SLOW_SECONDS = 20.0
     "--top", type=click.IntRange(1, 10_000), default=10, show_default=True,
     help="Matches to report for each track.",
 )  # fmt: skip
-@shared.territory_option
-@shared.verdict_options
+@options.territory_option
+@options.verdict_options
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="How to write the summary to standard output.",
 )  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks.")
 @click.pass_context
-def command(ctx: click.Context, places: tuple[Path, ...], **options: Any) -> None:
+def command(ctx: click.Context, places: tuple[Path, ...], **asked: Any) -> None:
     """Check all tracks in PLACES: folders, files, M3U playlists; - reads a list from standard input.
 
     Writes to --output as results come: results.jsonl, a line a track in the order of their paths; at
@@ -102,9 +102,9 @@ def command(ctx: click.Context, places: tuple[Path, ...], **options: Any) -> Non
     from melodysim.batch.session import Session
     from melodysim.batch.tracks import require_places
 
-    settings = _settings(places, **options)
+    settings = _settings(places, **asked)
     require_places(settings.places)  # before anything is written
-    watch, quiet = options["watch"], options["quiet"]
+    watch, quiet = asked["watch"], asked["quiet"]
     status, idle = 0, False
     with _shown(quiet) as tick:
         session = Session(settings, tick)
@@ -113,14 +113,14 @@ def command(ctx: click.Context, places: tuple[Path, ...], **options: Any) -> Non
                 idle = True
                 for arrived in session.arriving():
                     idle = False
-                    status = _told(session.run(arrived), settings, **options)
+                    status = _told(session.run(arrived), settings, **asked)
                     idle = True
             found = session.found()
             if not found:
                 named = ", ".join(map(str, settings.places)) or "the list"
                 chosen = " that --include and --exclude leave" if settings.include else ""
                 raise ReadError(f"no track of a kind that melodysim reads{chosen}", path=named)
-            status = _told(session.run(found), settings, **options)
+            status = _told(session.run(found), settings, **asked)
         except KeyboardInterrupt:
             if not idle:
                 status = 130
@@ -131,7 +131,7 @@ def command(ctx: click.Context, places: tuple[Path, ...], **options: Any) -> Non
     ctx.exit(status)
 
 
-def _settings(places: tuple[Path, ...], **options: Any) -> ScanSettings:
+def _settings(places: tuple[Path, ...], **asked: Any) -> ScanSettings:
     """Make settings of what was asked for."""
     from melodysim.batch.settings import ScanSettings
 
@@ -142,34 +142,34 @@ def _settings(places: tuple[Path, ...], **options: Any) -> ScanSettings:
     if len(named) < len(places):
         given = sys.stdin.buffer.read().splitlines()
         listed = [Path(os.fsdecode(line)) for line in given if line.strip()]
-    alone = options["against_each_other"]
-    if alone and options["html"]:
+    alone = asked["against_each_other"]
+    if alone and asked["html"]:
         raise click.UsageError("--html shows matches with a library, not --against-each-other")
-    if options["spread"] and not options["scheduler"]:
+    if asked["spread"] and not asked["scheduler"]:
         raise click.UsageError("--spread needs a cluster: --scheduler ADDRESS")
-    cores = shared.threads()
+    cores = terminal.threads()
     return ScanSettings(
         places=tuple(named),
         listed=tuple(listed),
-        output=options["output"],
-        library=None if alone else shared.library_path_or_default(options["library_path"]),
-        territory=options["territory"],
-        top=options["top"],
-        rates=shared.make_rates(options["likely_rate"], options["review_rate"]),
-        include=options["include"],
-        exclude=options["exclude"],
-        pages=options["html"],
-        groups=options["groups"],
-        workers=options["workers"] or cores,
-        exhaustive=options["exhaustive"],
-        scheduler=options["scheduler"],
-        spread=options["spread"],
-        seconds=options["time_limit"],
-        megabytes=options["memory"],
-        retries=options["retries"],
-        retry_failed=options["retry_failed"],
-        cache_bytes=options["cache_megabytes"] * 1_000_000,
-        threads=min(options["workers"] or cores, cores),
+        output=asked["output"],
+        library=None if alone else options.library_path_or_default(asked["library_path"]),
+        territory=asked["territory"],
+        top=asked["top"],
+        rates=options.make_rates(asked["likely_rate"], asked["review_rate"]),
+        include=asked["include"],
+        exclude=asked["exclude"],
+        pages=asked["html"],
+        groups=asked["groups"],
+        workers=asked["workers"] or cores,
+        exhaustive=asked["exhaustive"],
+        scheduler=asked["scheduler"],
+        spread=asked["spread"],
+        seconds=asked["time_limit"],
+        megabytes=asked["memory"],
+        retries=asked["retries"],
+        retry_failed=asked["retry_failed"],
+        cache_bytes=asked["cache_megabytes"] * 1_000_000,
+        threads=min(asked["workers"] or cores, cores),
     )
 
 
@@ -178,16 +178,16 @@ def _told(found: ScanOutcome, settings: ScanSettings, form: str, fail_on: str, *
     if form == "json":
         from melodysim.report.json import json_text
 
-        shared.deliver(json_text(found.answer), None)
+        terminal.deliver(json_text(found.answer), None)
     else:
         from melodysim.report.text import print_scan
 
         rows = [(done.path, done.level, done.closest or {}) for done in found.flagged]
-        shared.deliver(
-            shared.rendered(lambda c: print_scan(c, found.answer, rows, settings.output), None), None
+        terminal.deliver(
+            terminal.rendered(lambda c: print_scan(c, found.answer, rows, settings.output), None), None
         )
     levels = [level for level, count in found.answer["verdicts"].items() if count]
-    return 2 if found.answer["errors"] else int(shared.failed(levels, fail_on))
+    return 2 if found.answer["errors"] else int(options.failed(levels, fail_on))
 
 
 @contextmanager
@@ -214,7 +214,7 @@ def _shown(quiet: bool) -> Iterator[Callable[[ScanProgress], None]]:
     bar = Bar(
         SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=20),
         MofNCompleteColumn(), TextColumn("{task.fields[words]}", markup=False),
-        console=shared.stderr_console(), transient=True,
+        console=terminal.stderr_console(), transient=True,
     )  # fmt: skip
     task = bar.add_task("", total=None, words="")
     running = False

@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from melodysim.cli import shared
+from melodysim.cli import options, terminal
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @click.command()
-@shared.library_option
+@options.library_option
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -29,7 +29,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     show_default=True,
     help="Address to listen at. There is no password: any other lets your network in.",
 )
-@click.option("--folder", type=shared.PATH, help="Where checks are kept. Default: beside the library.")
+@click.option("--folder", type=options.PATH, help="Where checks are kept. Default: beside the library.")
 @click.option(
     "--most-megabytes",
     type=click.IntRange(1, 100_000),
@@ -47,7 +47,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @click.option(
     "--open/--no-open", "open_", default=True, show_default=True, help="Whether to open a browser."
 )
-@shared.territory_option
+@options.territory_option
 @click.option("-q", "--quiet", is_flag=True, help="No remarks but the address.")
 def command(
     library_path: Path | None,
@@ -82,7 +82,7 @@ def command(
         raise MissingDependencyError(
             "the web app needs pebble, starlette and uvicorn: run `pip install 'melodysim[serve]'`"
         ) from error
-    library = Library(shared.library_path_or_default(library_path), territory)
+    library = Library(options.library_path_or_default(library_path), territory)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)
@@ -92,7 +92,7 @@ def command(
         ) from error
     if host not in LOOPBACK and not quiet:
         click.echo("melodysim: others on your network can use this; there is no password", err=True)
-    terms = Terms(library.path, territory, Rates(), shared.threads())
+    terms = Terms(library.path, territory, Rates(), terminal.threads())
     try:
         desk = CheckQueue(folder or library.path.parent / "checks", terms, time_limit)
     except MissingDependencyError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from melodysim.cli import shared
+from melodysim.cli import options, terminal
 from melodysim.util.atomic_files import replaced, write_whole
 from melodysim.util.plain_text import counted
 
@@ -23,18 +23,18 @@ AUDIO_RATE = 44100
 
 
 @click.command()
-@click.argument("track", type=shared.PATH)
-@click.option("-o", "--output", type=shared.PATH, help="MIDI file to write: one track a line.")
+@click.argument("track", type=options.PATH)
+@click.option("-o", "--output", type=options.PATH, help="MIDI file to write: one track a line.")
 @click.option(
-    "--plot", type=shared.PATH, help="PNG, SVG or PDF to write: what was heard, the lines on top."
+    "--plot", type=options.PATH, help="PNG, SVG or PDF to write: what was heard, the lines on top."
 )
 @click.option(
     "--audio",
-    type=shared.PATH,
+    type=options.PATH,
     help="WAV to write: the track in the left ear, its likeliest melody in the right.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks.")
-@shared.sparing_inputs
+@options.sparing_inputs
 def command(
     track: Path, output: Path | None, plot: Path | None, audio: Path | None, quiet: bool
 ) -> None:
@@ -57,10 +57,10 @@ def command(
         raise click.UsageError(f"--output {output}: name a .mid file")
     if audio and audio.suffix.lower() != ".wav":
         raise click.UsageError(f"--audio {audio}: name a .wav file")
-    form = shared.picture_form(plot) if plot else ""
-    with shared.progress("transcribing", quiet) as update:
+    form = options.picture_form(plot) if plot else ""
+    with terminal.progress("transcribing", quiet) as update:
         update(0, 1, track.name)
-        piece = read(track, shared.threads())
+        piece = read(track, terminal.threads())
     require_melody(piece)
     if output:
         write_whole(output, midi_bytes(piece.melodies))

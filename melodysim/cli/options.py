@@ -1,34 +1,20 @@
-"""What commands share: options, consoles, and writing results without tearing files."""
+"""Options that commands share, and what is made of them."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import io
-import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 from melodysim.judge.verdict import LEVELS, LIKELY_RATE, REVIEW_RATE, Rates
 from melodysim.library import default_library_path
 from melodysim.library.rights import TERRITORIES
-from melodysim.util.atomic_files import file_stem, make_folder, write_whole
 
 if TYPE_CHECKING:
-    from melodysim.report.reports import Report
+    pass
 
 PATH = click.Path(readable=False, path_type=Path)
 """Whether a file can be read is found out by reading it: one that cannot does not stop the others."""
@@ -144,17 +130,6 @@ def evidence_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def write_evidence(folder: Path, report: Report, number: int | None = None) -> None:
-    """Write the files of a track's matches; of several tracks, each has a numbered folder."""
-    from melodysim.report.evidence import evidence_files
-
-    place = folder if number is None else folder / f"{number:05d}-{file_stem(report.source)[:80]}"
-    make_folder(place)
-    for evidence in evidence_files(report):
-        write_whole(place / f"{evidence.name}.mid", evidence.midi)
-        write_whole(place / f"{evidence.name}.musicxml", evidence.musicxml)
-
-
 def picture_form(path: Path) -> str:
     """Kind of picture that a file name asks for."""
     form = path.suffix.lower().lstrip(".")
@@ -180,56 +155,3 @@ def failed(levels: list[str], fail_on: str) -> bool:
 def library_path_or_default(path: Path | None) -> Path:
     """Path that was given, or the user's own library."""
     return path if path is not None else default_library_path()
-
-
-def threads() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def stderr_console() -> Console:
-    """Console for progress and remarks: standard output holds results only."""
-    return Console(stderr=True, file=sys.stderr)
-
-
-@contextlib.contextmanager
-def progress(description: str, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
-    """Show a bar on standard error; gives a function of (done, in all, what is at hand)."""
-    from rich.markup import escape
-
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[item]}", markup=True),
-        console=stderr_console(),
-        transient=True,
-        disable=quiet or not sys.stderr.isatty(),
-    )
-    with bar:
-        task = bar.add_task(description, total=None, item="")
-
-        def update(done: int, total: int, item: str) -> None:
-            bar.update(task, completed=done, total=total, item=escape(item[:40]))
-
-        yield update
-
-
-def deliver(text: str, output: Path | None) -> None:
-    """Write a result to standard output, or whole to a file."""
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    write_whole(output, text.encode())
-
-
-def rendered(show: Callable[[Console], None], output: Path | None, width: int = 80) -> str:
-    """Render text as rich prints it: with colour on a terminal only, elsewhere so wide."""
-    if output is None and sys.stdout.isatty():
-        show(Console())
-        return ""
-    buffer = io.StringIO()
-    show(Console(file=buffer, width=width, no_color=True, force_terminal=False))
-    return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines())
