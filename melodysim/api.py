@@ -26,10 +26,6 @@ def melody_of_midi(content: bytes) -> Melody:
     content : bytes
         Of the file.
 
-    Returns
-    -------
-    Melody
-
     Raises
     ------
     ReadError
@@ -55,10 +51,6 @@ def melody_of(onsets: ArrayLike, durations: ArrayLike, pitches: ArrayLike) -> Me
         Seconds.
     pitches : array_like, shape (n,)
         MIDI note numbers.
-
-    Returns
-    -------
-    Melody
 
     Raises
     ------
@@ -105,10 +97,6 @@ def check_notes(
         Or where it is; by default the user's own. An open one saves a few milliseconds.
     top : int, optional
         Matches to report, significant or not.
-
-    Returns
-    -------
-    Report
 
     Raises
     ------

@@ -64,10 +64,6 @@ def check(
     progress, cancelled : callable, optional
         See `StageCallback` and `CancelCallback`.
 
-    Returns
-    -------
-    Report
-
     Raises
     ------
     ReadError
@@ -114,10 +110,6 @@ def piece_of(track: TrackLike, threads: int = 1, tick: StageCallback | None = No
         For transcribing a recording.
     tick : callable, optional
         Called while a file is read; raises to stop it.
-
-    Returns
-    -------
-    Piece
 
     Raises
     ------

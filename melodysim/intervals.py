@@ -134,10 +134,6 @@ def time_ratio(time: NDArray[np.float64]) -> NDArray[np.int8]:
 def normalise(melody: Melody) -> Sequence:
     """Take key and tempo out of a melody.
 
-    Parameters
-    ----------
-    melody : Melody
-
     Returns
     -------
     Sequence
@@ -156,10 +152,6 @@ def normalise(melody: Melody) -> Sequence:
 
 def retrograde(sequence: Sequence) -> Sequence:
     """Give a sequence backwards: the same stock of intervals and rhythms, another tune.
-
-    Parameters
-    ----------
-    sequence : Sequence
 
     Returns
     -------
@@ -182,10 +174,6 @@ def estimate_key(melody: Melody) -> str | None:
 
     Correlates the time that each pitch class sounds with Temperley's key profiles.
 
-    Parameters
-    ----------
-    melody : Melody
-
     Returns
     -------
     str or None
@@ -203,10 +191,6 @@ def estimate_key(melody: Melody) -> str | None:
 
 def fitted_key(melody: Melody) -> tuple[int, str] | None:
     """Find the key that fits a melody best.
-
-    Parameters
-    ----------
-    melody : Melody
 
     Returns
     -------

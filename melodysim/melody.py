@@ -134,10 +134,6 @@ class Melody:
         onset, duration, pitch, confidence, voice, beat
             As for `from_notes`.
 
-        Returns
-        -------
-        Melody
-
         Raises
         ------
         InvalidNotesError

@@ -133,10 +133,6 @@ def lay_melodies(sequences: list[Sequence]) -> PackedMelodies:
     ----------
     sequences : list of Sequence
         Each with at least one note.
-
-    Returns
-    -------
-    PackedMelodies
     """
     start = np.concatenate([[0], np.cumsum([len(s) for s in sequences])]).astype(np.int64)
     zero = np.zeros(1, np.int8)
@@ -221,10 +217,6 @@ def build_corpus(sequences: list[Sequence]) -> Corpus:
     ----------
     sequences : list of Sequence
         Each with at least one note.
-
-    Returns
-    -------
-    Corpus
     """
     notes = lay_melodies(sequences)
     return corpus_of(notes, rarity_of(counts_of(notes)))

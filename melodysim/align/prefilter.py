@@ -73,10 +73,6 @@ def lay_in_lanes(notes: PackedMelodies) -> Lanes:
     ----------
     notes : PackedMelodies
         Of the references.
-
-    Returns
-    -------
-    Lanes
     """
     lengths = np.maximum(notes.lengths - 1, 0)
     blocks = -(-len(lengths) // LANES)

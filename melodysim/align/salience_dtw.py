@@ -328,10 +328,6 @@ def trace_heard(
         The reference.
     found : ndarray of int32, shape (3,)
         Its row of `scan_heard`, with a score above 0.
-
-    Returns
-    -------
-    SalienceAlignment
     """
     from melodysim.align.kernels import numba_salience as kernels
 

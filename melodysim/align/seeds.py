@@ -102,10 +102,6 @@ def build_seeds(melodies: PackedMelodies) -> Seeds:
     ----------
     melodies : PackedMelodies
         At most `MOST_MELODIES`.
-
-    Returns
-    -------
-    Seeds
     """
     lengths = melodies.lengths
     last = (1 << PLACE_BITS) - 1
@@ -183,10 +179,6 @@ def turns_of(query: Sequence, rarity: Rarity) -> Turns:
     query : Sequence
     rarity : Rarity
         Of the library.
-
-    Returns
-    -------
-    Turns
     """
     padded = np.append(query.interval, np.int8(0))
     unbounded = np.full(len(padded), np.inf, np.float32)

@@ -117,10 +117,6 @@ def count_turns(
         Semitones.
     start : ndarray of int64, shape (melodies + 1,)
         Where each melody begins.
-
-    Returns
-    -------
-    Counts
     """
     place, length = _places(start)
 
@@ -324,10 +320,6 @@ def own_surprisals(interval: NDArray[np.int8], start: NDArray[np.int64]) -> NDAr
 
 def own_surprisal(sequence: Sequence) -> NDArray[np.float32]:
     """Surprisal of every note of one melody under its own stock of intervals.
-
-    Parameters
-    ----------
-    sequence : Sequence
 
     Returns
     -------

@@ -261,10 +261,6 @@ def _copies(melodies: list[Melody]) -> list[Alike]:
 def promising_pairs(melodies: list[Melody]) -> dict[int, NDArray[np.int64]]:
     """Find melodies that share turns.
 
-    Parameters
-    ----------
-    melodies : list of Melody
-
     Returns
     -------
     dict of int to ndarray of int64

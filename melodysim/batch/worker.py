@@ -83,10 +83,6 @@ def compare_tracks(melodies: str, task: Task) -> list[Alike]:
         Path of a file of their melodies (`melodysim.batch.takes.packed_melodies`), whose name is
         used for no others.
     task : Task
-
-    Returns
-    -------
-    list of Alike
     """
     return _collection(melodies).alike(task)
 

@@ -101,10 +101,6 @@ def judge(
         Of false alarms.
     protected_works : int, optional
         Melodies in the library that are, or may be, protected.
-
-    Returns
-    -------
-    Verdict
     """
     protected = [match for match in matches if match.reference.rights.protected]
     free = [match for match in matches if not match.reference.rights.protected]
@@ -179,10 +175,6 @@ def judge_pair(new: Piece, match: Match | None, rates: Rates) -> Verdict:
         Its E-value is that of one comparison.
     rates : Rates
         Of false alarms among unrelated pairs.
-
-    Returns
-    -------
-    Verdict
     """
     level = "clear" if match is None else level_of(match.e_value, rates)
     if match is None or level == "clear":

@@ -34,10 +34,6 @@ def describe(match: Match, unrelated: str = "tracks", explained: bool = False) -
         What else might have been alike by chance.
     explained : bool, optional
         Whether chance explains the match: then it is not said to be a tune or a passage of one.
-
-    Returns
-    -------
-    str
     """
     begin, end = match.query.seconds
     by = f" by {match.reference.creator}" if match.reference.creator else ""

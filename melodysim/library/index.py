@@ -76,10 +76,6 @@ def order_shards(shards: Sequence[Shard], live: NDArray[np.int64] | None = None)
     shards : sequence of Shard
     live : ndarray of int64, optional
         Serials of the melodies that still count, increasing; by default all.
-
-    Returns
-    -------
-    Order
     """
     found: list[tuple[str, int, int]] = []
     counts = []

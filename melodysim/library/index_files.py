@@ -61,10 +61,6 @@ def load_index(store: Store) -> Index:
     ----------
     store : Store
         Open.
-
-    Returns
-    -------
-    Index
     """
     content = store.version()
     for folder in _folders(store.path):

@@ -122,10 +122,6 @@ class Library:
         create : bool, optional
             Whether to make an empty one if there is none.
 
-        Returns
-        -------
-        Library
-
         Raises
         ------
         LibraryError

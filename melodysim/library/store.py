@@ -232,10 +232,6 @@ class Store:
         reference : Reference
         but : str
             A source that does not count, nor does another part of the set that it is of.
-
-        Returns
-        -------
-        bool
         """
         for number in itertools.count(1):
             identity = _numbered(_asked(reference), number)

@@ -47,10 +47,6 @@ def melody_evidence(part: Part, piece_end: float) -> float:
         With at least one note.
     piece_end : float
         When the piece ends, in seconds.
-
-    Returns
-    -------
-    float
     """
     name = int(bool(_SINGS.search(part.name))) or -int(bool(_ACCOMPANIES.search(part.name)))
     ends = np.maximum.accumulate(part.onset + part.duration)
@@ -80,10 +76,6 @@ def _variety(part: Part) -> float:
 def candidate_melodies(score: Score) -> tuple[Melody, ...]:
     """Choose the parts that may be the tune.
 
-    Parameters
-    ----------
-    score : Score
-
     Returns
     -------
     tuple of Melody
@@ -102,10 +94,6 @@ def candidate_melodies(score: Score) -> tuple[Melody, ...]:
 
 def track_melodies(score: Score) -> tuple[Melody, ...]:
     """Give the melody of every part: a project is checked track by track.
-
-    Parameters
-    ----------
-    score : Score
 
     Returns
     -------

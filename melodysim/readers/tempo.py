@@ -80,10 +80,6 @@ def constant_tempi(place: NDArray, pace: NDArray[np.float64]) -> TempoMap:
     pace : ndarray of float64, shape (n,)
         Seconds a unit.
 
-    Returns
-    -------
-    TempoMap
-
     Examples
     --------
     Two quarter notes at 120 a minute, then 60:
@@ -107,10 +103,6 @@ def sloping_tempi(place: NDArray[np.float64], tempo: NDArray[np.float64]) -> Tem
         Of the points, not decreasing; where two are the same, the tempo jumps.
     tempo : ndarray of float64, shape (n,)
         Units a minute there, at least 1.
-
-    Returns
-    -------
-    TempoMap
     """
     at = np.concatenate([[min(0.0, place[0])], place])
     tempi = np.concatenate([[tempo[0]], tempo])

@@ -48,10 +48,6 @@ def evidence_of(rank: int, passage: Passage, match: Match) -> EvidenceFiles:
         From 1 on.
     passage : Passage
     match : Match
-
-    Returns
-    -------
-    EvidenceFiles
     """
     title = re.sub(r"[^A-Za-z0-9]+", "-", match.reference.title).strip("-")[:50]
     return EvidenceFiles(

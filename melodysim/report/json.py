@@ -169,10 +169,6 @@ def scan_dict(
         Tracks that are takes of one melody.
     alike : list of dict or None
         `alike_dict` of each pair that shares a passage, where tracks were compared with each other.
-
-    Returns
-    -------
-    dict
     """
     levels = ("likely", "review", "clear") if library is not None else ("melody",)
     answer: dict[str, Any] = {

@@ -29,10 +29,6 @@ _PROGRAM = 73
 def midi_bytes(melodies: Sequence[Melody]) -> bytes:
     """Write melodies as a Standard MIDI file, one track each.
 
-    Parameters
-    ----------
-    melodies : sequence of Melody
-
     Returns
     -------
     bytes

@@ -69,10 +69,6 @@ def passage_of(piece: Piece, match: Match) -> Passage:
         The track.
     match : Match
         One of its matches.
-
-    Returns
-    -------
-    Passage
     """
     track = next((m for m in piece.melodies if m.voice == match.voice), piece.melodies[0])
     reference = match.reference_melody

@@ -121,10 +121,6 @@ def pair_picture(report: PairReport, form: str = "png") -> bytes:
 def common_intervals(new: Melody, earlier: Melody) -> NDArray[np.float64]:
     """Share of the intervals about each pair of notes that are the same.
 
-    Parameters
-    ----------
-    new, earlier : Melody
-
     Returns
     -------
     ndarray of float64, shape (n - 1, m - 1)

@@ -157,10 +157,6 @@ def read_notes(
     costs : Costs
     always : ndarray of int64
         References that are scored whether they are candidates or not.
-
-    Returns
-    -------
-    Hypothesis
     """
     references = np.unique(np.concatenate([always, candidates, *library.backgrounds]))
     corpus = library.index.corpus(references)

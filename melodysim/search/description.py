@@ -104,10 +104,6 @@ def span(melody: Melody, notes: NDArray[np.int64]) -> Span:
     melody : Melody
     notes : ndarray of int64
         Increasing, at least one.
-
-    Returns
-    -------
-    Span
     """
     first, last = int(notes[0]), int(notes[-1])
     seconds = float(melody.onset[first]), float(melody.onset[last] + melody.duration[last])

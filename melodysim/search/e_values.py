@@ -171,10 +171,6 @@ def fit_background(
         How.
     related : ndarray of bool, shape (n,), optional
         References that are known not to be unrelated; they are left out.
-
-    Returns
-    -------
-    Background
     """
     if len(score) < SMALLEST_BACKGROUND:
         return typical
@@ -337,10 +333,6 @@ def harmonic_mean(p_values: ArrayLike) -> float:
     ----------
     p_values : array_like
         Above 0, at most 1.
-
-    Returns
-    -------
-    float
     """
     return float(1 / np.mean(1 / np.asarray(p_values, np.float64)))
 

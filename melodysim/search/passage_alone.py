@@ -30,10 +30,6 @@ def cut_passage(sequence: Sequence, notes: tuple[int, int]) -> Sequence:
     sequence : Sequence
     notes : (int, int)
         Its first note, and the one after its last.
-
-    Returns
-    -------
-    Sequence
     """
     first, last = notes
     time = sequence.time[first:last]
@@ -62,10 +58,6 @@ def background_of_passage(
         Stands in where the sample is too small.
     threads : int, optional
         Threads to use; the result does not depend on it.
-
-    Returns
-    -------
-    Background
     """
     every = np.arange(len(unrelated))
     score = align_scores(passage, unrelated, every, threads, costs)
@@ -83,10 +75,6 @@ def log_e_value(standardised: float, references: int, tries: float) -> float:
         Of the same kind.
     tries : float
         Hypotheses and passages that were tried.
-
-    Returns
-    -------
-    float
     """
     # Where p is small it is exp(-z) to machine precision.
     log_p = -standardised if standardised > 30 else np.log(-np.expm1(-np.exp(-standardised)))

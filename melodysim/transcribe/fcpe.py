@@ -104,10 +104,6 @@ def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
     ----------
     path : Path
         A zip archive as `torch.save` writes it, with a dictionary "model" of tensors.
-
-    Returns
-    -------
-    dict of str to ndarray
     """
     with zipfile.ZipFile(path) as archive:
         name = next(n for n in archive.namelist() if n.endswith("/data.pkl"))

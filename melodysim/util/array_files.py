@@ -65,10 +65,6 @@ def write_arrays(
 def map_arrays(path: Path) -> tuple[dict[str, NDArray], dict[str, Any]]:
     """Map the arrays of a file into memory.
 
-    Parameters
-    ----------
-    path : Path
-
     Returns
     -------
     dict of str to ndarray

@@ -65,9 +65,5 @@ def counted(number: int, one: str, many: str | None = None) -> str:
         The noun for one.
     many : str, optional
         For any other number; by default with an s.
-
-    Returns
-    -------
-    str
     """
     return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -60,10 +60,6 @@ def import_builtin(store: Store, progress: ImportProgress | None = None) -> Impo
         Open for writing.
     progress : callable, optional
         See `ImportProgress`.
-
-    Returns
-    -------
-    ImportResult
     """
     folder = builtin_folder()
     jobs = [
@@ -99,10 +95,6 @@ def import_paths(
         Instead of what the files say.
     progress : callable, optional
         See `ImportProgress`.
-
-    Returns
-    -------
-    ImportResult
     """
     result = ImportResult()
     jobs: list[Job] = []

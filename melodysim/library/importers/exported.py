@@ -27,10 +27,6 @@ def exported_jobs(index: Path, rights: Rights) -> list[Job]:
     rights : Rights
         Of the melodies, in so far as the index does not say.
 
-    Returns
-    -------
-    list of Job
-
     Raises
     ------
     ReadError

@@ -94,10 +94,6 @@ def run_jobs(
         Whether sources whose bytes are there from another place are passed over.
     remembered : mapping of str to tuple, optional
         Rights by id, as `Store.put` takes them.
-
-    Returns
-    -------
-    ImportResult
     """
     total = len(jobs) if isinstance(jobs, list) else 0
     known = store.source_digests()

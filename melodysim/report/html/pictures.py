@@ -179,10 +179,6 @@ def roll_of(passage: Passage, match: Match, heard: SemitoneSalience | None, pref
         What was heard of a recording: drawn behind the track's notes where the match rests on it.
     prefix : str
         Of ids: the notes are the children of the groups ``<prefix>Q`` and ``<prefix>R``.
-
-    Returns
-    -------
-    Roll
     """
     salient = match.evidence == "salience" and heard is not None and match.listening is not None
     theirs = passage.theirs
@@ -360,10 +356,6 @@ def png_bytes(ink: NDArray[np.uint8]) -> bytes:
     ----------
     ink : ndarray of uint8, shape (height, width)
         255 is black, 0 is clear.
-
-    Returns
-    -------
-    bytes
     """
     height, width = ink.shape
     rows = np.zeros((height, 1 + 2 * width), np.uint8)  # each begins with its filter: none

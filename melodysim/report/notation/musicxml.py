@@ -115,10 +115,6 @@ def notation_of(passage: Passage, match: Match, most_bars: int | None = MOST_BAR
         The match that it shows.
     most_bars : int or None, optional
         Bars to write at most.
-
-    Returns
-    -------
-    Notation
     """
     onset, end = reference_beats(passage.reference)
     length, phase = fitted_bars(onset, end)
