@@ -193,7 +193,7 @@ def main() -> None:
     cut = slice(0, QUERY_NOTES)
     query = Sequence(
         whole.interval[cut], whole.ratio[cut], whole.pitch[: QUERY_NOTES + 1],
-        whole.time[: QUERY_NOTES + 1], whole.note[: QUERY_NOTES + 1],
+        whole.time[: QUERY_NOTES + 1],
     )  # fmt: skip
     notes = sum(map(len, references))
     print(f"{QUERY_NOTES} intervals against {len(references):,} melodies, {notes:,} notes")

@@ -50,15 +50,12 @@ class Sequence:
         Semitones above the first note: the running sum of `interval`.
     time : ndarray of float64, shape (n,)
         Onsets; only their ratios are ever used.
-    note : ndarray of int32, shape (n,)
-        Which note of the melody each one was.
     """
 
     interval: NDArray[np.int8]
     ratio: NDArray[np.int8]
     pitch: NDArray[np.int16]
     time: NDArray[np.float64]
-    note: NDArray[np.int32]
 
     def __len__(self) -> int:
         """Give the number of notes."""
@@ -146,18 +143,11 @@ def normalise(melody: Melody) -> Sequence:
         ratio=time_ratio(melody.onset),
         pitch=pitch,
         time=melody.onset.astype(np.float64),
-        note=np.arange(len(melody), dtype=np.int32),
     )
 
 
 def retrograde(sequence: Sequence) -> Sequence:
-    """Give a sequence backwards: the same stock of intervals and rhythms, another tune.
-
-    Returns
-    -------
-    Sequence
-        Its `note` counts the same notes of the melody, from the last to the first.
-    """
+    """Give a sequence backwards: the same stock of intervals and rhythms, another tune."""
     pitch = sequence.pitch[::-1] - (sequence.pitch[-1] if len(sequence) else 0)
     time = -sequence.time[::-1]
     return Sequence(
@@ -165,7 +155,6 @@ def retrograde(sequence: Sequence) -> Sequence:
         ratio=time_ratio(time),
         pitch=pitch.astype(np.int16),
         time=np.ascontiguousarray(time),
-        note=sequence.note[::-1],
     )
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from melodysim.align.corpus import corpus_of, counts_of, lay_melodies
+from melodysim.align.surprisal import rarity_of
 from melodysim.library import Library
 from melodysim.library.importers import import_builtin, import_paths
 from melodysim.library.rights import Rights
@@ -124,3 +126,9 @@ def page(browser):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     yield context.new_page()
     context.close()
+
+
+def build_corpus(sequences):
+    """Lay melodies end to end, under the model that they make among each other."""
+    notes = lay_melodies(sequences)
+    return corpus_of(notes, rarity_of(counts_of(notes)))

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
-from conftest import random_tune, tune
+from conftest import build_corpus, random_tune, tune
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melodysim.align.corpus import build_corpus
 from melodysim.align.dtw import IN_TIME, OTHER_RHYTHM, PITCH_ALONE, align_path, align_scores
 from melodysim.align.surprisal import own_surprisal
 from melodysim.intervals import normalise

@@ -6,12 +6,11 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import random_tune, tune
+from conftest import build_corpus, random_tune, tune
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melodysim.align import dtw, kernels, prefilter
-from melodysim.align.corpus import build_corpus
 from melodysim.align.kernels import fallback
 from melodysim.intervals import normalise
 

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from conftest import random_tune
+from conftest import build_corpus, random_tune
 from test_salience_dtw import heard_from
 
-from melodysim.align.corpus import build_corpus
 from melodysim.intervals import normalise
 from melodysim.melody import Melody
 from melodysim.search.refrains import places_in_melody, places_in_recording

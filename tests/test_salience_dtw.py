@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
-from conftest import random_tune
+from conftest import build_corpus, random_tune
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melodysim.align import salience_dtw
-from melodysim.align.corpus import build_corpus
 from melodysim.align.kernels import numba_salience
 from melodysim.align.salience_dtw import prepare_evidence, scan_heard, trace_heard
 from melodysim.intervals import normalise

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from conftest import random_tune, tune
+from conftest import build_corpus, random_tune, tune
 
 from melodysim.align import surprisal as rarity
-from melodysim.align.corpus import build_corpus, counts_of, lay_melodies, take_melodies
+from melodysim.align.corpus import counts_of, lay_melodies, take_melodies
 from melodysim.align.surprisal import (
     DISPLACEMENT_REACH,
     MAX_SURPRISAL,

@@ -20,7 +20,6 @@ from melodysim.align.surprisal import (
     Rarity,
     count_turns,
     own_surprisals,
-    rarity_of,
     surprisal,
     timing_surprisal,
 )
@@ -208,18 +207,6 @@ def corpus_of(notes: PackedMelodies, rarity: Rarity) -> Corpus:
 def counts_of(notes: PackedMelodies) -> Counts:
     """Count the turns of melodies."""
     return count_turns(notes.interval, notes.ratio, notes.pitch, notes.start)
-
-
-def build_corpus(sequences: list[Sequence]) -> Corpus:
-    """Lay melodies end to end and work out how rare their turns are among each other.
-
-    Parameters
-    ----------
-    sequences : list of Sequence
-        Each with at least one note.
-    """
-    notes = lay_melodies(sequences)
-    return corpus_of(notes, rarity_of(counts_of(notes)))
 
 
 def _median_gap(time: NDArray[np.float64]) -> float:

@@ -31,8 +31,6 @@ SEED = 5
 """Intervals of a turn."""
 PLACE_BITS = 15
 """Bits of a posting that say at which note; later notes of a melody count as the last."""
-MOST_MELODIES = 1 << (32 - PLACE_BITS)
-"""Melodies that one seed index can hold."""
 LEAST_BITS = 5.0
 """Turns that say less are not looked up: repeated notes and scales occur everywhere."""
 PASSED_COST = 1.0
@@ -101,7 +99,7 @@ def build_seeds(melodies: PackedMelodies) -> Seeds:
     Parameters
     ----------
     melodies : PackedMelodies
-        At most `MOST_MELODIES`.
+        As many as a posting has bits for: 131,072.
     """
     lengths = melodies.lengths
     last = (1 << PLACE_BITS) - 1
@@ -232,6 +230,8 @@ def seed_scores(turns: Turns, seeds: Seeds) -> NDArray[np.float32]:
         turns.cost[there],
         turns.worth,
         seeds.posting,
+        (PLACE_BITS, BAND, PASSED_COST),
+        SLOTS,
         best,
     )
     return best

@@ -319,19 +319,14 @@ def takes(pairs: list[Alike], tracks: int) -> list[list[int]]:
     list of list of int
         Groups of at least two, in order; whoever is a take of a member is a member.
     """
-    parent = list(range(tracks))
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(k: int) -> int:
-        while parent[k] != k:
-            parent[k] = parent[parent[k]]
-            k = parent[k]
-        return k
-
-    for pair in pairs:
-        if pair.e_value < TAKES_E_VALUE and pair.share >= TAKES_SHARE:
-            a, b = sorted((root(pair.one), root(pair.other)))
-            parent[b] = a
+    linked = [p for p in pairs if p.e_value < TAKES_E_VALUE and p.share >= TAKES_SHARE]
+    ends = [pair.one for pair in linked], [pair.other for pair in linked]
+    graph = coo_array((np.ones(len(linked), bool), ends), shape=(tracks, tracks))
+    _, family = connected_components(graph, directed=False)
     groups: dict[int, list[int]] = {}
-    for k in range(tracks):
-        groups.setdefault(root(k), []).append(k)
+    for k, number in enumerate(family.tolist()):
+        groups.setdefault(number, []).append(k)
     return [group for group in groups.values() if len(group) > 1]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,14 @@ from melodysim.align.corpus import (
     take_melodies,
 )
 from melodysim.align.prefilter import lay_in_lanes, scan
-from melodysim.align.seeds import Turns, turns_of
+from melodysim.align.seeds import turns_of
 from melodysim.align.surprisal import Rarity, rarity_of, total_counts
 from melodysim.intervals import Sequence as NoteSequence
 from melodysim.library.shard import Shard, pack_shard
 from melodysim.melody import Melody
+
+if TYPE_CHECKING:
+    from melodysim.library.remote_shards import RemoteShard
 
 EXHAUSTIVE = 200_000
 """References up to which the first pass leaves none out; above, seeds choose whom it scores. One core
@@ -52,7 +55,7 @@ class Order:
     Attributes
     ----------
     shard, local : ndarray of int32, shape (references,)
-        AnyShard, and melody in it, of each reference.
+        Part, and melody in it, of each reference.
     length : ndarray of int32, shape (references,)
         Notes of each reference.
     key : ndarray of uint32, shape (references,)
@@ -98,40 +101,12 @@ def order_shards(shards: Sequence[Shard], live: NDArray[np.int64] | None = None)
     )
 
 
-class AnyShard(Protocol):
-    """What the index asks of a part of the library, wherever it is: `melodysim.library.shard.Shard`."""
-
-    def __len__(self) -> int:
-        """Give the number of melodies."""
-
-    def scan(self, query: NoteSequence, threads: int) -> NDArray[np.int8]:
-        """Score every melody, coarsely."""
-
-    def seed_scores(self, turns: Turns) -> NDArray[np.float32]:
-        """Score every melody by the turns that it shares with a query."""
-
-    def melodies_with(self, interval: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Find the melodies in which a turn occurs."""
-
-    def take(self, melodies: NDArray[np.int64]) -> PackedMelodies:
-        """Give the notes of some melodies."""
-
-    def name(self, melody: int) -> str:
-        """Give the id of a melody."""
-
-    def serials(self) -> NDArray[np.int64]:
-        """Give the serial number of every melody."""
-
-    def pitch_of_first(self, melody: int) -> float:
-        """Give the MIDI note number of a melody's first note."""
-
-
 class Index:
     """The packed references of a library; safe to share between threads.
 
     Parameters
     ----------
-    parts : sequence of AnyShard
+    parts : sequence of Shard or RemoteShard
     order : Order
         Of their references.
     exhaustive : int, optional
@@ -141,7 +116,11 @@ class Index:
     """
 
     def __init__(
-        self, parts: Sequence[AnyShard], order: Order, exhaustive: int = EXHAUSTIVE, at_once: int = 0
+        self,
+        parts: Sequence[Shard | RemoteShard],
+        order: Order,
+        exhaustive: int = EXHAUSTIVE,
+        at_once: int = 0,
     ) -> None:
         self.parts = tuple(parts)
         self.order = order
@@ -198,7 +177,7 @@ class Index:
             reference[self.order.local[mine]] = mine
         return numbers
 
-    def _ask(self, question: Callable[[AnyShard], Answer], threads: int) -> list[Answer]:
+    def _ask(self, question: Callable[[Shard | RemoteShard], Answer], threads: int) -> list[Answer]:
         """Ask every part."""
         at_once = min(self._at_once or threads, len(self.parts))
         if at_once <= 1:

@@ -196,7 +196,7 @@ class Library:
         LibraryError
             If the packed parts are not on disk.
         """
-        from melodysim.library.remote_shards import spread_index
+        from melodysim.library.remote_shards import RemoteShard
 
         with Store(self.path) as store:
             files = part_files(store)
@@ -204,8 +204,13 @@ class Library:
             raise LibraryError(
                 "its packed parts are not on disk", "make its folder writable", self.path
             )
+        parts = [
+            RemoteShard(client, file, number, len(part))
+            for number, (file, part) in enumerate(zip(files, self.index.parts, strict=True))
+        ]
+        index = Index(parts, self.index.order, self.index.exhaustive, at_once=len(parts))
         other = copy.copy(self)
-        other.shelf = replace(self.shelf, index=spread_index(self.index, files, client))
+        other.shelf = replace(self.shelf, index=index)
         return other
 
     def check(

@@ -19,7 +19,6 @@ from melodysim.align.corpus import PackedMelodies
 from melodysim.align.seeds import Turns
 from melodysim.errors import LibraryError
 from melodysim.intervals import Sequence
-from melodysim.library.index import Index
 from melodysim.library.shard import Shard, open_shard
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def answer(path: str, question: str, *given: Any) -> Any:
 
 
 class RemoteShard:
-    """A part of a library on a worker (`melodysim.library.index.AnyShard`).
+    """A part of a library on a worker (`melodysim.library.shard.Shard`).
 
     Parameters
     ----------
@@ -113,25 +112,3 @@ class RemoteShard:
     def pitch_of_first(self, melody: int) -> float:
         """Give the MIDI note number of a melody's first note."""
         return self._ask("pitch_of_first", melody)
-
-
-def spread_index(index: Index, files: list[Path], client: Client) -> Index:
-    """Give the same index with its parts on the workers of a cluster.
-
-    Parameters
-    ----------
-    index : Index
-    files : list of Path
-        Of its parts, in their order.
-    client : distributed.Client
-
-    Returns
-    -------
-    Index
-        For as long as the client lives.
-    """
-    parts = [
-        RemoteShard(client, file, number, len(part))
-        for number, (file, part) in enumerate(zip(files, index.parts, strict=True))
-    ]
-    return Index(parts, index.order, index.exhaustive, at_once=len(parts))

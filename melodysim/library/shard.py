@@ -24,7 +24,7 @@ from melodysim.melody import Melody
 from melodysim.util.array_files import map_arrays, write_arrays
 
 MOST = 100_000
-"""Melodies of a part; at most `melodysim.align.seeds.MOST_MELODIES`."""
+"""Melodies of a part; at most what `melodysim.align.seeds` has bits for."""
 _SEEDS = ("turn", "begin", "bridged", "posting")
 
 

@@ -38,7 +38,6 @@ def cut_passage(sequence: Sequence, notes: tuple[int, int]) -> Sequence:
         ratio=time_ratio(time),
         pitch=(sequence.pitch[first:last] - sequence.pitch[first]).astype(np.int16),
         time=time,
-        note=sequence.note[first:last],
     )
 
 

@@ -20,6 +20,7 @@ import itertools
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from melodysim.melody import Melody, top_line, without_overlap
 from melodysim.transcribe.salience import (
@@ -199,9 +200,9 @@ def _path(
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Begin and end of each run of true values."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+    """Return begin and end of each run of true values."""
+    labels, _ = ndimage.label(flags)
+    return [(run.start, run.stop) for (run,) in ndimage.find_objects(labels)]
 
 
 def _settle(pitch: NDArray[np.float64]) -> list[list[int]]:

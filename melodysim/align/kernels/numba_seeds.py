@@ -5,24 +5,23 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from melodysim.align.seeds import BAND, PASSED_COST, PLACE_BITS, SLOTS
-
 _SLOT = np.dtype([("score", np.float32), ("band", np.int32), ("until", np.int32)])
-_NOTE = (1 << PLACE_BITS) - 1
 
 
 @njit(nogil=True, cache=True)
-def _follow(first, last, begin, end, cost, worth, posting, slots, best):  # pragma: no cover
+def _follow(first, last, begin, end, cost, worth, posting, rules, slots, best):  # pragma: no cover
+    place_bits, band_bits, passed_cost = rules
+    note, most = (1 << place_bits) - 1, slots.shape[1] - 1
     for s in range(first.shape[0]):
         here, there = begin[s], end[s]
         earned = worth[there] - worth[here] - cost[s]
         for p in range(first[s], last[s]):
-            melody = posting[p] >> PLACE_BITS
+            melody = posting[p] >> place_bits
             if melody >= best.shape[0]:  # a damaged file must not write where nothing is
                 continue
-            band = (np.int32(posting[p] & _NOTE) - here) >> BAND
-            slot = slots[melody, band & (SLOTS - 1)]
-            kept = slot.score - PASSED_COST * max(here - slot.until, 0)
+            band = (np.int32(posting[p] & note) - here) >> band_bits
+            slot = slots[melody, band & most]
+            kept = slot.score - passed_cost * max(here - slot.until, 0)
             total = earned
             if slot.band == band and slot.score > 0:
                 if slot.until >= there:
@@ -38,7 +37,7 @@ def _follow(first, last, begin, end, cost, worth, posting, slots, best):  # prag
             best[melody] = max(best[melody], np.float32(total))
 
 
-def chain(first, last, begin, end, cost, worth, posting, best) -> None:
+def chain(first, last, begin, end, cost, worth, posting, rules, slots, best) -> None:
     """Fill `best` with the score of every melody's best chain."""
-    slots = np.zeros((len(best), SLOTS), _SLOT)
-    _follow(first, last, begin, end, cost, worth, posting, slots, best)
+    chains = np.zeros((len(best), slots), _SLOT)
+    _follow(first, last, begin, end, cost, worth, posting, rules, chains, best)
