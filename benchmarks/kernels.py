@@ -78,101 +78,121 @@ class Held:
         kernels._native().scan(*arrays, self.name)  # type: ignore[union-attr]
 
 
+Contender = tuple[Callable[[], object], int]
+"""What is measured, and the notes of the references that it takes."""
+
+
+class Field:
+    """The references, and fewer of them for peers that would take minutes."""
+
+    def __init__(self, query: Sequence, references: list[np.ndarray]) -> None:
+        self.query, self.steps = query, query.interval.astype(np.int64)
+        self.text = spelled(query.interval)
+        self.all = [r for r in sorted(references, key=len) if len(r)]
+        every = [self.all[k] for k in np.linspace(0, len(self.all) - 1, FEW).astype(int)]
+        self.few, self.very_few = every, every[:: FEW // VERY_FEW]
+
+
+def notes(references: list[np.ndarray]) -> int:
+    """Count the intervals of references."""
+    return sum(map(len, references))
+
+
+def pyopal(field: Field) -> Contender:
+    """Smith-Waterman with SIMD between sequences."""
+    import pyopal
+    from scoring_matrices import ScoringMatrix
+
+    rows = [[MATCH if a == b else MISMATCH for a in LETTERS] for b in LETTERS]
+    aligner = pyopal.Aligner(ScoringMatrix(rows, alphabet=LETTERS), gap_open=6, gap_extend=2)
+    base = pyopal.Database([spelled(r) for r in field.all], pyopal.Alphabet(LETTERS))
+    return lambda: aligner.align(field.text, base, mode="score", overflow="buckets"), notes(field.all)
+
+
+def parasail(field: Field) -> Contender:
+    """Smith-Waterman with SIMD within sequences."""
+    import parasail
+
+    matrix = parasail.matrix_create(LETTERS, MATCH, MISMATCH)
+    profile = parasail.profile_create_8(field.text, matrix)
+    texts = [spelled(r) for r in field.all]
+    return lambda: [parasail.sw_striped_profile_8(profile, t, 6, 2) for t in texts], notes(field.all)
+
+
+def biopython(field: Field) -> Contender:
+    """Biopython's aligner."""
+    from Bio.Align import PairwiseAligner
+
+    aligner = PairwiseAligner(mode="local", match_score=MATCH, mismatch_score=MISMATCH)
+    aligner.open_gap_score, aligner.extend_gap_score = -6, -2
+    texts = [spelled(r) for r in field.few]
+    return lambda: [aligner.score(field.text, t) for t in texts], notes(field.few)
+
+
+def dtaidistance(field: Field) -> Contender:
+    """Dynamic time warping of whole sequences, in C."""
+    from dtaidistance import dtw
+
+    x, others = field.steps.astype(np.double), [r.astype(np.double) for r in field.few]
+    return lambda: [dtw.distance_fast(x, r) for r in others], notes(field.few)
+
+
+def tslearn(field: Field) -> Contender:
+    """Dynamic time warping of whole sequences, in numba."""
+    from tslearn.metrics import dtw
+
+    x, others = field.steps.astype(np.double), [r.astype(np.double) for r in field.very_few]
+    return lambda: [dtw(x, r) for r in others], notes(field.very_few)
+
+
+def librosa(field: Field) -> Contender:
+    """Subsequence dynamic time warping."""
+    from librosa.sequence import dtw
+
+    x = field.steps[None].astype(float)
+    others = [r[None].astype(float) for r in field.very_few if len(r) > 1]
+    return lambda: [dtw(r, x, subseq=True, backtrack=False) for r in others], notes(field.very_few)
+
+
+def plain_numpy(field: Field) -> Contender:
+    """Do it the plain way in numpy."""
+    others = [r.astype(np.int64) for r in field.very_few]
+    return lambda: [antidiagonal(field.steps, r) for r in others], notes(field.very_few)
+
+
+PEERS = {
+    "pyopal": pyopal,
+    "parasail, profile reused": parasail,
+    "dtaidistance, whole": dtaidistance,
+    "Biopython": biopython,
+    "tslearn, whole": tslearn,
+    "librosa, subsequence": librosa,
+    "numpy, by antidiagonals": plain_numpy,
+}
+
+
 def contenders(
     query: Sequence, references: list[np.ndarray], lanes: scan.Lanes
-) -> dict[str, tuple[Callable[[], object], int]]:
-    """Give what is measured, and the notes of the references that it takes."""
-    everything = sum(len(r) for r in references)
-    middle = sorted(references, key=len)
-    few = [middle[k] for k in np.linspace(0, len(middle) - 1, FEW).astype(int)]
-    very_few = few[:: FEW // VERY_FEW]
-    q = query.interval.astype(np.int64)
-    found: dict[str, tuple[Callable[[], object], int]] = {}
+) -> dict[str, Contender]:
+    """Give what is measured: our kernels, and those peers that are installed."""
+    everything, count = notes(references), len(references)
+    sets: dict[str, tuple[object, int]] = {}
     native = kernels._native()
-    for name in ("avx512", "avx2", "sse4.1", "neon"):
-        if native is not None and native.instruction_set(name):
-            held = Held(name)
-            found[f"melodysim, {name}"] = (
-                partial(ours, query, lanes, len(references), held, 1),
-                everything,
-            )
     if native is not None:
-        found["melodysim, both cores"] = (
-            lambda: ours(query, lanes, len(references), native, 2),
-            everything,
-        )
-    found["melodysim, numba"] = (lambda: ours(query, lanes, len(references), fallback, 1), everything)
-
-    def offer(name: str, made: Callable[[], tuple[Callable[[], object], int]]) -> None:
+        known = ("avx512", "avx2", "sse4.1", "neon")
+        sets = {name: (Held(name), 1) for name in known if native.instruction_set(name)}
+        sets["both cores"] = native, 2
+    sets["numba"] = fallback, 1
+    found: dict[str, Contender] = {
+        f"melodysim, {name}": (partial(ours, query, lanes, count, used, threads), everything)
+        for name, (used, threads) in sets.items()
+    }
+    field = Field(query, references)
+    for name, made in PEERS.items():
         try:
-            found[name] = made()
+            found[name] = made(field)
         except ImportError as error:
             print(f"  ({name} is left out: {error})")
-
-    def pyopal() -> tuple[Callable[[], object], int]:
-        import pyopal
-        from scoring_matrices import ScoringMatrix
-
-        rows = [[MATCH if a == b else MISMATCH for a in LETTERS] for b in LETTERS]
-        aligner = pyopal.Aligner(ScoringMatrix(rows, alphabet=LETTERS), gap_open=6, gap_extend=2)
-        base = pyopal.Database([spelled(r) for r in middle if len(r)], pyopal.Alphabet(LETTERS))
-        text = spelled(query.interval)
-        return lambda: aligner.align(text, base, mode="score", overflow="buckets"), everything
-
-    def parasail() -> tuple[Callable[[], object], int]:
-        import parasail
-
-        matrix = parasail.matrix_create(LETTERS, MATCH, MISMATCH)
-        profile = parasail.profile_create_8(spelled(query.interval), matrix)
-        texts = [spelled(r) for r in middle if len(r)]
-
-        def run() -> None:
-            for text in texts:
-                parasail.sw_striped_profile_8(profile, text, 6, 2)
-
-        return run, everything
-
-    def biopython() -> tuple[Callable[[], object], int]:
-        from Bio.Align import PairwiseAligner
-
-        aligner = PairwiseAligner(mode="local", match_score=MATCH, mismatch_score=MISMATCH)
-        aligner.open_gap_score, aligner.extend_gap_score = -6, -2
-        text, texts = spelled(query.interval), [spelled(r) for r in few if len(r)]
-        return lambda: [aligner.score(text, t) for t in texts], sum(map(len, few))
-
-    def dtaidistance() -> tuple[Callable[[], object], int]:
-        from dtaidistance import dtw
-
-        x, others = q.astype(np.double), [r.astype(np.double) for r in few if len(r)]
-        return lambda: [dtw.distance_fast(x, r) for r in others], sum(map(len, few))
-
-    def tslearn() -> tuple[Callable[[], object], int]:
-        from tslearn.metrics import dtw
-
-        x, others = q.astype(np.double), [r.astype(np.double) for r in very_few if len(r)]
-        return lambda: [dtw(x, r) for r in others], sum(map(len, very_few))
-
-    def librosa() -> tuple[Callable[[], object], int]:
-        from librosa.sequence import dtw
-
-        x, others = q[None].astype(float), [r[None].astype(float) for r in very_few if len(r) > 1]
-        return lambda: [dtw(r, x, subseq=True, backtrack=False) for r in others], sum(
-            map(len, very_few)
-        )
-
-    for name, made in (
-        ("pyopal", pyopal),
-        ("parasail, profile reused", parasail),
-        ("dtaidistance, whole", dtaidistance),
-        ("Biopython", biopython),
-        ("tslearn, whole", tslearn),
-        ("librosa, subsequence", librosa),
-    ):
-        offer(name, made)
-    found["numpy, by antidiagonals"] = (
-        lambda: [antidiagonal(q, r.astype(np.int64)) for r in very_few if len(r)],
-        sum(map(len, very_few)),
-    )
     return found
 
 
@@ -195,8 +215,8 @@ def main() -> None:
         whole.interval[cut], whole.ratio[cut], whole.pitch[: QUERY_NOTES + 1],
         whole.time[: QUERY_NOTES + 1],
     )  # fmt: skip
-    notes = sum(map(len, references))
-    print(f"{QUERY_NOTES} intervals against {len(references):,} melodies, {notes:,} notes")
+    total = notes(references)
+    print(f"{QUERY_NOTES} intervals against {len(references):,} melodies, {total:,} notes")
     offered = contenders(query, references, lanes)
     taken: dict[str, list[float]] = {name: [] for name in offered}
     for run, _ in offered.values():
@@ -207,8 +227,8 @@ def main() -> None:
             run()
             taken[name].append(time.perf_counter() - began)
     rates = {
-        name: len(query.interval) * notes / np.median(taken[name]) / 1e9
-        for name, (_, notes) in offered.items()
+        name: len(query.interval) * count / np.median(taken[name]) / 1e9
+        for name, (_, count) in offered.items()
     }
     peer = rates.get("pyopal")
     print(f"{'':<28}{'G cells/s':>10}{'of pyopal':>11}")

@@ -28,7 +28,7 @@ from melodysim.util.plain_text import counted
 DEFAULT_TOP = 10
 CHECK_VERSION = 8
 """Raised whenever a check may come out otherwise than before, words included: results that were kept
-are stale. What a recording is heard as has a version of its own in `melodysim.transcribe.recording`."""
+are stale. What a recording is heard as has a version of its own in `melodysim.transcribe`."""
 
 TrackLike = Melody | Piece | str | Path
 """What can be checked: notes, what was read before, or a file."""

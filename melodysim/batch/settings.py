@@ -9,7 +9,7 @@ from pathlib import Path
 from melodysim.checking import CHECK_VERSION
 from melodysim.judge.verdict import Rates
 from melodysim.library.rights import Territory
-from melodysim.transcribe.recording import TRANSCRIPTION_VERSION
+from melodysim.transcribe import TRANSCRIPTION_VERSION
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import numpy as np
 
 from melodysim.errors import MelodysimError
 from melodysim.melody import Melody, Piece, SemitoneSalience
-from melodysim.transcribe.recording import TRANSCRIPTION_VERSION
+from melodysim.transcribe import TRANSCRIPTION_VERSION
 from melodysim.util.atomic_files import write_whole
 
 DEFAULT_BYTES = 4_000_000_000

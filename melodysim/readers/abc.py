@@ -333,39 +333,50 @@ def _break_rhythm(voice: _Voice, marks: str) -> None:
 
 
 def _music(line: str, state: _State, voices: dict[str, _Voice], current: str) -> str:
-    """Read one line of music; gives the voice that is current at its end."""
-    voice = voices[current]
+    """Read one line of music; return the voice that is current at its end."""
     for token in _TOKEN.finditer(line.replace("`", "").replace("y", "")):
-        kind = token.lastgroup
-        if token["note"]:
-            pitch = _pitch(token["acc"], token["letter"], token["oct"], state, voice)
-            _sound(voice, _length(token["len"]) * state.quarters, pitch)
-        elif token["chord"]:
-            found = _NOTE.findall(token["inside"])
-            pitches = [_pitch(a or None, b, c, state, voice) for a, b, c, _ in found]
-            length = _length(found[0][3]) * _length(token["chordlen"])
-            _sound(voice, length * state.quarters, max(pitches))
-        elif token["rest"]:
-            _sound(voice, _length(token["restlen"]) * state.quarters, None)
-        elif token["barrest"]:
-            bars = int(token["bars"] or 1)
-            _sound(voice, min(bars, 1000) * (state.metre or Fraction(1)) * 4, None)
-        elif token["bar"]:
-            voice.bar.clear()
-        elif token["tie"]:
-            voice.tied = bool(voice.notes) and voice.last is not None and voice.last[0] is not None
-        elif token["broken"]:
-            _break_rhythm(voice, token["broken"])
-        elif token["tuplet"]:
-            voice.tuplet = _tuplet(token["p"], token["q"], token["r"], state)
-        elif kind == "field" or token["field"]:
+        if token["field"]:
             name, value = token["field"][1], token["field"][3:-1].strip()
             if name == "V":
                 current = (value.split() or ["1"])[0]
-                voice = voices.setdefault(current, _Voice())
+                voices.setdefault(current, _Voice())
             else:
                 _apply_field(state, name, value)
+        elif not _timed(token, state, voices[current]):
+            _mark(token, state, voices[current])
     return current
+
+
+def _timed(token: re.Match[str], state: _State, voice: _Voice) -> bool:
+    """Sound what takes time, notes and rests; say whether the token was such."""
+    if token["note"]:
+        pitch = _pitch(token["acc"], token["letter"], token["oct"], state, voice)
+        _sound(voice, _length(token["len"]) * state.quarters, pitch)
+    elif token["chord"]:
+        found = _NOTE.findall(token["inside"])
+        pitches = [_pitch(a or None, b, c, state, voice) for a, b, c, _ in found]
+        length = _length(found[0][3]) * _length(token["chordlen"])
+        _sound(voice, length * state.quarters, max(pitches))
+    elif token["rest"]:
+        _sound(voice, _length(token["restlen"]) * state.quarters, None)
+    elif token["barrest"]:
+        bars = int(token["bars"] or 1)
+        _sound(voice, min(bars, 1000) * (state.metre or Fraction(1)) * 4, None)
+    else:
+        return False
+    return True
+
+
+def _mark(token: re.Match[str], state: _State, voice: _Voice) -> None:
+    """Let what stands between notes change the last one or the next."""
+    if token["bar"]:
+        voice.bar.clear()
+    elif token["tie"]:
+        voice.tied = bool(voice.notes) and voice.last is not None and voice.last[0] is not None
+    elif token["broken"]:
+        _break_rhythm(voice, token["broken"])
+    elif token["tuplet"]:
+        voice.tuplet = _tuplet(token["p"], token["q"], token["r"], state)
 
 
 def _tuplet(p: str, q: str | None, r: str | None, state: _State) -> tuple[Fraction, int]:

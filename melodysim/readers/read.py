@@ -20,8 +20,6 @@ from melodysim.readers.melody_parts import candidate_melodies, track_melodies
 from melodysim.readers.midi import read_midi
 from melodysim.readers.music21_score import MUSIC21_FORMATS, read_music21
 from melodysim.readers.parts import Score, joined
-from melodysim.transcribe.recording import transcribe_recording
-from melodysim.transcribe.salience import SAMPLE_RATE
 from melodysim.util.plain_text import counted
 
 MIDI_SUFFIXES = {".mid", ".midi", ".kar", ".rmi", ".smf"}
@@ -128,6 +126,10 @@ def _piece(path: Path, digest: str, kind: Kind, score: Score) -> Piece:
 
 def _read_recording(path: Path, digest: str, threads: int, tick: Callable[[str], None] | None) -> Piece:
     """Transcribe a recording."""
+    # Where they are needed: what follows a voice takes longer to import than a file of notes to check.
+    from melodysim.transcribe.recording import transcribe_recording
+    from melodysim.transcribe.salience import SAMPLE_RATE
+
     samples, peak = 0, 0.0
 
     def metered():  # type: ignore[no-untyped-def]  # noqa: ANN202

@@ -16,8 +16,6 @@ from melodysim.melody import Melody, SemitoneSalience
 from melodysim.transcribe.salience import FRAME_SECONDS, Salience, by_semitone, salience_blocks
 from melodysim.transcribe.tracker import top_line_of_events, tracked_line, voice_line
 
-TRANSCRIPTION_VERSION = 1
-"""Raised whenever a recording may be transcribed otherwise than before: what was kept is stale."""
 BLOCK_SECONDS = 240.0
 OVERLAP_SECONDS = 5.0
 FRAMES_PER_ROW = 5

@@ -70,6 +70,55 @@ TOP_LINE_LOWEST = 48
 
 
 @njit(nogil=True, cache=True)
+def _glides(
+    score: NDArray[np.float32], glide: float, following: NDArray[np.float32], back: NDArray[np.int16]
+) -> None:
+    """Fill in the best way to each pitch by gliding: a distance transform, a sweep up and one down."""
+    bins = len(score) - 1
+    best, origin = np.float32(-1e30), 0
+    for k in range(bins):
+        best -= glide
+        if score[k] > best:
+            best, origin = score[k], k
+        following[k] = best
+        back[k] = origin
+    best, origin = np.float32(-1e30), 0
+    for k in range(bins - 1, -1, -1):
+        best -= glide
+        if score[k] > best:
+            best, origin = score[k], k
+        if best > following[k]:
+            following[k] = best
+            back[k] = origin
+
+
+@njit(nogil=True, cache=True)
+def _jumps(
+    score: NDArray[np.float32],
+    jump: float,
+    octave: float,
+    octave_bins: int,
+    voice: float,
+    loudest: int,
+    following: NDArray[np.float32],
+    back: NDArray[np.int16],
+) -> None:
+    """Take jumps, octaves and entries from silence where they lead to more than gliding."""
+    bins = len(score) - 1
+    for k in range(bins):
+        if score[loudest] - jump > following[k]:
+            following[k] = score[loudest] - jump
+            back[k] = loudest
+        for other in (k - octave_bins, k + octave_bins):
+            if 0 <= other < bins and score[other] - octave > following[k]:
+                following[k] = score[other] - octave
+                back[k] = other
+        if score[bins] - voice > following[k]:
+            following[k] = score[bins] - voice
+            back[k] = bins
+
+
+@njit(nogil=True, cache=True)
 def _viterbi(
     emission: NDArray[np.float32],
     glide: float,
@@ -92,33 +141,8 @@ def _viterbi(
         for k in range(1, bins):
             if score[k] > score[loudest]:
                 loudest = k
-        # Linear glide costs: a distance transform, one sweep up and one down.
-        best, origin = np.float32(-1e30), 0
-        for k in range(bins):
-            best -= glide
-            if score[k] > best:
-                best, origin = score[k], k
-            following[k] = best
-            back[t, k] = origin
-        best, origin = np.float32(-1e30), 0
-        for k in range(bins - 1, -1, -1):
-            best -= glide
-            if score[k] > best:
-                best, origin = score[k], k
-            if best > following[k]:
-                following[k] = best
-                back[t, k] = origin
-        for k in range(bins):
-            if score[loudest] - jump > following[k]:
-                following[k] = score[loudest] - jump
-                back[t, k] = loudest
-            for other in (k - octave_bins, k + octave_bins):
-                if 0 <= other < bins and score[other] - octave > following[k]:
-                    following[k] = score[other] - octave
-                    back[t, k] = other
-            if score[bins] - voice > following[k]:
-                following[k] = score[bins] - voice
-                back[t, k] = bins
+        _glides(score, glide, following, back[t])
+        _jumps(score, jump, octave, octave_bins, voice, loudest, following, back[t])
         following[bins] = score[bins]
         back[t, bins] = bins
         if score[loudest] - unvoice > following[bins]:

@@ -10,7 +10,9 @@ import click
 from melodysim.cli import options, terminal
 
 if TYPE_CHECKING:
+    from melodysim.judge.verdict import Rates
     from melodysim.library import Library
+    from melodysim.report.html.page_folder import PageFolder
     from melodysim.report.reports import Report
 
 
@@ -64,51 +66,59 @@ def command(
 
     Exit status: 0, or 1 if a track is at or above --fail-on, or 2 if one could not be read.
     """
-    from melodysim.checking import check
-    from melodysim.errors import MelodysimError
     from melodysim.library import Library
-    from melodysim.report.reports import Report
 
     rates = options.make_rates(likely_rate, review_rate)
-    cores = terminal.threads()
     path = options.library_path_or_default(library_path)
     library = Library(path, territory, exhaustive=exhaustive)
-    pages = None
-    single = output is None or (output.suffix.lower() in {".html", ".htm"} and not output.is_dir())
-    if form == "html" and not (single and len(tracks) == 1):
-        from melodysim.report.html.page_folder import PageFolder
-
-        if output is None or single:
-            raise click.UsageError("--format html of several tracks needs a folder: --output DIR")
-        pages = PageFolder(output, library.holdings)
+    pages = _page_folder(library, form, output, len(tracks))
+    alone = len(tracks) == 1 and form in {"text", "html"}
     reports: list[Report] = []
     with terminal.progress("checking", quiet) as update:
         for number, track in enumerate(tracks):
             update(number, len(tracks), track.name)
-            try:
-                report = check(track, library, top, rates, cores)
-                if pages is not None:
-                    pages.add(report)
-                if evidence:
-                    terminal.write_evidence(evidence, report, number + 1 if len(tracks) > 1 else None)
-                reports.append(report)
-            except MelodysimError as error:
-                if len(tracks) == 1 and form in {"text", "html"}:
-                    raise
-                reports.append(Report(str(track), error=error))
-                if pages is not None:
-                    pages.add(reports[-1])
+            report = _checked(track, library, top, rates, alone)
+            if pages is not None:
+                pages.add(report)
+            if evidence and not report.error:
+                terminal.write_evidence(evidence, report, number + 1 if len(tracks) > 1 else None)
+            reports.append(report)
     if pages is not None:
         pages.finish()
     else:
         terminal.deliver(_written(reports, library, form, output), output)
-    if any(report.error for report in reports):
-        if form != "text":
-            for report in reports:
-                if report.error:
-                    click.echo(f"melodysim: {report.error}", err=True)
+    errors = [report.error for report in reports if report.error]
+    for error in errors if form != "text" else ():
+        click.echo(f"melodysim: {error}", err=True)
+    if errors:
         ctx.exit(2)
     ctx.exit(int(options.failed([r.verdict.level for r in reports if r.verdict], fail_on)))
+
+
+def _page_folder(library: Library, form: str, output: Path | None, tracks: int) -> PageFolder | None:
+    """Open the folder of pages, where one page is not enough."""
+    single = output is None or (output.suffix.lower() in {".html", ".htm"} and not output.is_dir())
+    if form != "html" or (single and tracks == 1):
+        return None
+    from melodysim.report.html.page_folder import PageFolder
+
+    if output is None or single:
+        raise click.UsageError("--format html of several tracks needs a folder: --output DIR")
+    return PageFolder(output, library.holdings)
+
+
+def _checked(track: Path, library: Library, top: int, rates: Rates, alone: bool) -> Report:
+    """Check a track; of several, one that cannot be read does not stop the rest."""
+    from melodysim.checking import check
+    from melodysim.errors import MelodysimError
+    from melodysim.report.reports import Report
+
+    try:
+        return check(track, library, top, rates, terminal.threads())
+    except MelodysimError as error:
+        if alone:
+            raise
+        return Report(str(track), error=error)
 
 
 def _written(reports: list[Report], library: Library, form: str, output: Path | None) -> str:

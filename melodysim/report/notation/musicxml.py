@@ -74,7 +74,7 @@ class WrittenNote:
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _NoteHead:
     """A part of a note that one note head can write."""
 
     note: WrittenNote
@@ -285,17 +285,17 @@ def _with_rests(notes: list[WrittenNote], begin: int, end: int) -> list[WrittenN
     return filled
 
 
-def _pieces(note: WrittenNote, begin: int, end: int, grids: dict[int, int]) -> list[_Piece]:
+def _pieces(note: WrittenNote, begin: int, end: int, grids: dict[int, int]) -> list[_NoteHead]:
     """Cut the part of a note that lies in a bar into what note heads can write."""
     at, stop = max(note.begin, begin), min(note.end, end)
-    cuts: list[_Piece] = []
+    cuts: list[_NoteHead] = []
     while at < stop:
         beat = at // TICKS
         triplet = grids.get(beat) in {8, 4} and not (at % TICKS == 0 and stop - at >= TICKS)
         ticks = _head(at, stop, triplet, grids)
         kind, dots = (_TRIPLETS[ticks], 0) if triplet and ticks in _TRIPLETS else _TYPES[ticks]
         cuts.append(
-            _Piece(note, at, ticks, kind, dots, triplet, at == note.begin, at + ticks == note.end)
+            _NoteHead(note, at, ticks, kind, dots, triplet, at == note.begin, at + ticks == note.end)
         )
         at += ticks
     return cuts
@@ -319,7 +319,7 @@ def _head(at: int, stop: int, triplet: bool, grids: dict[int, int]) -> int:
     return next((t for t in _TYPES if t <= room), 3)
 
 
-def _beams(pieces: list[_Piece]) -> list[list[str]]:
+def _beams(pieces: list[_NoteHead]) -> list[list[str]]:
     """Beams of each piece, one word a level: neighbours within a beat share them."""
     levels = [_BEAMED.get(p.type, 0) if p.note.pitch is not None else 0 for p in pieces]
     beats = [piece.begin // TICKS for piece in pieces]
@@ -339,7 +339,7 @@ def _beams(pieces: list[_Piece]) -> list[list[str]]:
     return beams
 
 
-def _tuplet(pieces: list[_Piece], k: int) -> str:
+def _tuplet(pieces: list[_NoteHead], k: int) -> str:
     """Say whether a triplet begins or ends with a piece."""
     if not pieces[k].triplet:
         return ""
@@ -370,7 +370,7 @@ def _write_attributes(
 
 def _write_note(
     measure: ElementTree.Element,
-    piece: _Piece,
+    piece: _NoteHead,
     beams: list[str],
     fifths: int,
     key: dict[str, int],
@@ -384,24 +384,11 @@ def _write_note(
         note.set("id", f"{ours.name}p{piece.begin - ours.begin}")
     if ours.colour:
         note.set("color", ours.colour)
-    accidental = None
-    if ours.pitch is None:
-        sub(note, "rest")
-    else:
-        step, alter, octave = spelled(ours.pitch, fifths)
-        pitch = sub(note, "pitch")
-        sub(pitch, "step").text = step
-        if alter:
-            sub(pitch, "alter").text = str(alter)
-        sub(pitch, "octave").text = str(octave)
-        if seen.get((step, octave), key[step]) != alter and piece.first:
-            accidental = _ACCIDENTALS[alter]
-        if piece.first:  # a tie carries its accidental over the bar line, but no further
-            seen[step, octave] = alter
+    accidental = _write_pitch(note, piece, fifths, key, seen)
     sub(note, "duration").text = str(piece.ticks)
-    sounding = ours.pitch is not None
     ties = ([] if piece.first else ["stop"]) + ([] if piece.last else ["start"])
-    for kind in ties if sounding else []:
+    ties = ties if ours.pitch is not None else []
+    for kind in ties:
         sub(note, "tie", type=kind)
     sub(note, "type").text = piece.type
     for _ in range(piece.dots):
@@ -414,13 +401,43 @@ def _write_note(
         sub(modification, "normal-notes").text = "2"
     for level, word in enumerate(beams, 1):
         sub(note, "beam", number=str(level)).text = word
-    if (ties and sounding) or tuplet:
-        notations = sub(note, "notations")
-        for kind in ties if sounding else []:
-            sub(notations, "tied", type=kind)
-        if tuplet:
-            sub(notations, "tuplet", type=tuplet)
+    _write_notations(note, ties, tuplet)
     if ours.sign and piece.first:
         lyric = sub(note, "lyric")
         sub(lyric, "syllabic").text = "single"
         sub(lyric, "text").text = ours.sign
+
+
+def _write_pitch(
+    note: ElementTree.Element,
+    piece: _NoteHead,
+    fifths: int,
+    key: dict[str, int],
+    seen: dict[tuple[str, int], int],
+) -> str | None:
+    """Write the pitch, or that it is a rest; return the accidental that the note needs."""
+    sub, pitch = ElementTree.SubElement, piece.note.pitch
+    if pitch is None:
+        sub(note, "rest")
+        return None
+    step, alter, octave = spelled(pitch, fifths)
+    element = sub(note, "pitch")
+    sub(element, "step").text = step
+    if alter:
+        sub(element, "alter").text = str(alter)
+    sub(element, "octave").text = str(octave)
+    if not piece.first:  # a tie carries its accidental over the bar line, but no further
+        return None
+    before, seen[step, octave] = seen.get((step, octave), key[step]), alter
+    return None if before == alter else _ACCIDENTALS[alter]
+
+
+def _write_notations(note: ElementTree.Element, ties: list[str], tuplet: str) -> None:
+    """Write what is drawn from note to note."""
+    if not ties and not tuplet:
+        return
+    notations = ElementTree.SubElement(note, "notations")
+    for kind in ties:
+        ElementTree.SubElement(notations, "tied", type=kind)
+    if tuplet:
+        ElementTree.SubElement(notations, "tuplet", type=tuplet)
