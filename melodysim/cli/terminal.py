@@ -82,7 +82,7 @@ def rendered(show: Callable[[Console], None], output: Path | None, width: int = 
 
 def write_evidence(folder: Path, report: Report, number: int | None = None) -> None:
     """Write the files of a track's matches; of several tracks, each has a numbered folder."""
-    from melodysim.report.evidence import evidence_files
+    from melodysim.report.note_files import evidence_files
 
     place = folder if number is None else folder / f"{number:05d}-{file_stem(report.source)[:80]}"
     make_folder(place)

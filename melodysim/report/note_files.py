@@ -1,10 +1,13 @@
-"""Melodies to MIDI files and CSV."""
+"""Melodies and matches as files for other programs: MIDI, CSV and MusicXML."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
+import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,9 @@ from numpy.typing import NDArray
 
 from melodysim.intervals import semitones
 from melodysim.melody import Melody
+from melodysim.report.notation.musicxml import notation_of
+from melodysim.report.passage import Passage, passage_of
+from melodysim.report.reports import Report
 from melodysim.search.match import Match
 
 _TICKS = 960
@@ -24,6 +30,11 @@ _STEADY = 0.01
 """Quarter notes that an onset may be off a steady tempo."""
 _PROGRAM = 73
 """General MIDI's flute: it makes a line easy to follow by ear."""
+_NO_TIME = (1980, 1, 1, 0, 0, 0)
+"""The same match gives the same bytes."""
+_CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
+<container><rootfiles><rootfile full-path="score.musicxml"/></rootfiles></container>
+"""
 
 
 def midi_bytes(melodies: Sequence[Melody]) -> bytes:
@@ -123,4 +134,63 @@ def passage_melodies(track: Melody, reference: Melody, match: Match) -> list[Mel
             reference.pitch[theirs],
             voice=match.reference.title,
         ),
+    ]
+
+
+@dataclass(frozen=True)
+class EvidenceFiles:
+    """Files of one match.
+
+    Attributes
+    ----------
+    name : str
+        For files, without a suffix: rank and title, of letters, digits, dots and dashes alone.
+    midi : bytes
+        Two tracks: the track's passage and the reference's.
+    musicxml : bytes
+        Both passages on two staves.
+    """
+
+    name: str
+    midi: bytes
+    musicxml: bytes
+
+
+def evidence_of(rank: int, passage: Passage, match: Match) -> EvidenceFiles:
+    """Make the files of one match.
+
+    Parameters
+    ----------
+    rank : int
+        From 1 on.
+    passage : Passage
+    match : Match
+    """
+    title = re.sub(r"[^A-Za-z0-9]+", "-", match.reference.title).strip("-")[:50]
+    return EvidenceFiles(
+        f"{rank:02d}-{title or 'match'}",
+        midi_bytes(passage_melodies(passage.track, passage.reference, match)),
+        notation_of(passage, match, None).musicxml.encode(),
+    )
+
+
+def compressed(evidence: EvidenceFiles) -> bytes:
+    """Pack the MusicXML of a match as a compressed file (``.mxl``), which is a tenth of the size."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (
+            ("META-INF/container.xml", _CONTAINER.encode()),
+            ("score.musicxml", evidence.musicxml),
+        ):
+            archive.writestr(zipfile.ZipInfo(name, _NO_TIME), content, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+def evidence_files(report: Report) -> list[EvidenceFiles]:
+    """Make the files of all matches of a track; none for one that could not be read."""
+    if report.piece is None:
+        return []
+    return [
+        evidence_of(rank, passage_of(report.piece, match), match)
+        for rank, match in enumerate(report.matches, 1)
     ]

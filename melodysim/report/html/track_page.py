@@ -25,12 +25,12 @@ from melodysim.judge.wording import (
     transposed,
 )
 from melodysim.melody import Piece
-from melodysim.report.evidence import compressed, evidence_of
 from melodysim.report.html.page import rendered_page, require_pages
 from melodysim.report.html.pictures import roll_of, strip_svg
 from melodysim.report.html.sound import Sound, sound_of
 from melodysim.report.notation.engraving import engraved
 from melodysim.report.notation.musicxml import notation_of
+from melodysim.report.note_files import compressed, evidence_of
 from melodysim.report.passage import Passage, columns, passage_of
 from melodysim.report.reports import PairReport, Report
 from melodysim.search.match import Match
