@@ -20,6 +20,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import binomtest
+from sklearn.linear_model import LogisticRegression
 
 from melodysim.library import Library
 from melodysim.library.importers import import_builtin
@@ -96,22 +98,15 @@ def made_up(melodies: list[Melody], count: int, rng: np.random.Generator) -> lis
 
 
 def logistic(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Fit a logistic curve by Newton's method, with a little shrinkage."""
-    weights = np.zeros(2)
-    design = np.stack([np.ones_like(x), x], axis=1)
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-design @ weights))
-        hessian = design.T @ (design * (p * (1 - p))[:, None]) + 1e-2 * np.eye(2)
-        weights += np.linalg.solve(hessian, design.T @ (y - p) - 1e-2 * weights)
-    return float(weights[0]), float(weights[1])
+    """Fit a logistic curve, with a little shrinkage; intercept and slope."""
+    fitted = LogisticRegression(C=100.0).fit(x[:, None], y)
+    return float(fitted.intercept_[0]), float(fitted.coef_[0, 0])
 
 
 def interval(count: int, total: int) -> tuple[float, float]:
-    """Give Wilson's 95 % interval of a share."""
-    z, share = 1.96, count / total
-    centre = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z / (1 + z * z / total) * np.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2)
-    return centre - half, centre + half
+    """Return Wilson's 95 % interval of a share."""
+    found = binomtest(count, total).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)
 
 
 def as_promised(e_values: np.ndarray, level: float) -> str:

@@ -32,6 +32,7 @@ import numpy as np
 from builtin import builtin_library
 from render import RATE, mp3_bytes, render
 from rich.progress import track
+from scipy.stats import bootstrap
 
 from melodysim.checking import CHECK_VERSION
 from melodysim.library import Library
@@ -154,8 +155,14 @@ def shares(rows: list[dict], levels: np.ndarray) -> tuple[np.ndarray, np.ndarray
     songs, number = np.unique(song, return_inverse=True)
     counts = np.zeros((len(songs), len(levels) + 1))
     np.add.at(counts, number, np.column_stack([below, np.ones(len(rows))]))
-    drawn = counts[np.random.default_rng(0).integers(len(songs), size=(DRAWN, len(songs)))].sum(axis=1)
-    bounds = np.quantile(drawn[:, :-1] / drawn[:, -1:], [0.025, 0.975], axis=0)
+    bounds = np.zeros((2, len(levels)))
+    for k in np.flatnonzero(below.any(axis=0)):
+        found = bootstrap(
+            (counts[:, k], counts[:, -1]),
+            lambda count, total, axis: count.sum(axis=axis) / total.sum(axis=axis),
+            n_resamples=DRAWN, paired=True, vectorized=True, method="percentile", rng=0,
+        )  # fmt: skip
+        bounds[:, k] = found.confidence_interval
     # Of what never happened the bootstrap knows nothing: then as much as three in these songs may.
     never = ~below.any(axis=0)
     bounds[1, never] = min(3 / len(songs), 1)

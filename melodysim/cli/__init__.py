@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import click
 
-import melodysim
+from melodysim._version import __version__
 from melodysim.errors import MelodysimError
 
 COMMANDS = {
@@ -54,7 +54,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(melodysim.__version__, "-V", "--version", prog_name="melodysim")
+@click.version_option(__version__, "-V", "--version", prog_name="melodysim")
 def cli() -> None:
     """Find out whether a track's melody already belongs to somebody.
 

@@ -16,10 +16,9 @@ COPY, ORIGINAL = "copies-paper-lanterns.mp3", "copies-nothing.flac"
 
 def fixtures_folder() -> Path:
     """Find the fixtures: in the package once it is installed, beside it in a clone."""
-    import melodysim
     from melodysim.errors import MelodysimError
 
-    package = Path(melodysim.__file__).parent
+    package = Path(__file__).parents[2]
     for folder in (package / "fixtures", package.parent / "fixtures"):
         if (folder / SONG).is_file():
             return folder

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-import melodysim
+from melodysim._version import __version__
 from melodysim.cli import options, terminal
 
 _PACKAGES = {
@@ -71,7 +71,7 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
         )
         terminal.deliver(answer, output)
         return
-    lines = [f"melodysim {melodysim.__version__}, Python {platform.python_version()}", ""]
+    lines = [f"melodysim {__version__}, Python {platform.python_version()}", ""]
     for name, facts in packages.items():
         state = f"{facts['version']}" if facts["version"] else "missing"
         lines.append(f"  {name:<13}{state:<12}{facts['for']}")
