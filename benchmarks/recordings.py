@@ -22,10 +22,12 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+import mir_eval
 import numpy as np
 import soundfile
 from builtin import builtin_library
 from calibrate import logistic
+from numpy.typing import NDArray
 from render import RATE, Notes, mp3_bytes, render
 
 import melodysim
@@ -48,6 +50,27 @@ def heard_notes(piece: melodysim.Piece, truth: Notes) -> list[tuple[str, float, 
     return rows
 
 
+def pitch_at(notes: melodysim.Melody | Notes, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fundamental frequencies of a melody in hertz at times in seconds, 0 where it rests."""
+    last = np.searchsorted(notes.onset, times, side="right") - 1
+    sounding = (last >= 0) & (times < (notes.onset + notes.duration)[last])
+    return np.where(sounding, 440 * 2 ** ((np.asarray(notes.pitch, float)[last] - 69) / 12), 0.0)
+
+
+def melody_scores(piece: melodysim.Piece, truth: Notes) -> dict[str, dict[str, float]]:
+    """Return the measures of MIREX audio melody extraction for each line of a transcription.
+
+    Overall accuracy, raw pitch and chroma accuracy, voicing recall and false alarm, in frames of 10 ms
+    (Salamon & Gomez, "Melody extraction from polyphonic music signals", 2012).
+    """
+    times = np.arange(0, piece.duration, 0.01)
+    right = pitch_at(truth, times)
+    return {
+        line.voice: mir_eval.melody.evaluate(times, right, times, pitch_at(line, times))
+        for line in piece.melodies
+    }
+
+
 def rendered_set(args: argparse.Namespace, work: Path) -> dict:
     """Check rendered arrangements."""
     songs = sorted(p for p in args.songs.glob("*.mid") if "-" not in p.stem)[-args.count :]
@@ -60,6 +83,7 @@ def checked_renderings(
 ) -> dict:
     """Render each song, check it, and sum up."""
     inside, flagged, notes, by = [], [], [], defaultdict(list)
+    extraction: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     chances: list[tuple[bool, float]] = []
     for k, song in enumerate(songs):
         rng = np.random.default_rng(args.seed + k)
@@ -71,6 +95,9 @@ def checked_renderings(
         report = melodysim.check(piece, library, top=10, threads=2)
         assert report.verdict is not None
         notes += heard_notes(piece, made.melody)
+        for line, scores in melody_scores(piece, made.melody).items():
+            for measure, value in scores.items():
+                extraction[line][measure].append(value)
         if k % 2 == 0:
             first = Path(report.matches[0].reference.source).stem if report.matches else ""
             ranks = [Path(m.reference.source).stem for m in report.matches]
@@ -94,6 +121,10 @@ def checked_renderings(
         "outside_flagged": float(np.mean([level != "clear" for level in flagged])),
         "outside_likely": float(np.mean([level == "likely" for level in flagged])),
         "top1_by": {name: (float(np.mean(v)), len(v)) for name, v in by.items()},
+        "melody": {
+            line: {measure: round(float(np.mean(v)), 3) for measure, v in scores.items()}
+            for line, scores in extraction.items()
+        },
         "confidence": confidence_table(notes),
         "significance": significance(chances),
         "e_values": [[related, float(f"{e_value:.3g}")] for related, e_value in chances],

@@ -2,6 +2,7 @@ import zlib
 
 import numpy as np
 import pytest
+from scipy.stats import gumbel_r
 
 from melodysim.library.index import sample_references
 from melodysim.search.e_values import (
@@ -30,6 +31,18 @@ def test_parameters_are_recovered():
     assert fit.scale == pytest.approx(2.0, rel=0.05)
     at_50 = fit.mode + fit.per_log_length * np.log(50)
     assert at_50 == pytest.approx(4.0 + 1.5 * np.log(50), abs=0.2)
+
+
+def test_scipy_agrees_about_the_distribution_and_about_its_fit():
+    score = gumbel_r(3.0, 2.0).rvs(20_000, random_state=0)
+    length = np.full(len(score), 20)
+    fit = fit_background(score, length, Background(0.0, 0.0, 1.0), Fitting((0.0, 1.0)))
+    mode, scale = gumbel_r.fit(score)  # by maximum likelihood: another estimator, the same in the limit
+    assert fit.scale == pytest.approx(scale, rel=0.02)
+    assert fit.expected(20) == pytest.approx(mode, abs=0.05)
+    far = np.linspace(-5, 80, 50)
+    chance = gumbel_r.sf(far, fit.expected(20), fit.scale)
+    np.testing.assert_allclose(fit.p_value(far, np.full(50, 20)), chance, rtol=1e-9)
 
 
 def test_what_length_gains_may_bend():

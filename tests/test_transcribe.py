@@ -2,6 +2,7 @@ import importlib.util
 import itertools
 import zipfile
 
+import librosa
 import numpy as np
 import pytest
 from conftest import tune
@@ -32,6 +33,11 @@ def sung(pitches, seconds=0.6, rate=SAMPLE_RATE, depth=0.4):
         out += gain / number * np.sin(number * phase)
     fade = np.clip(np.minimum(within, seconds - within) / 0.03, 0, 1)
     return (0.5 * out / np.abs(out).max() * fade).astype(np.float32)
+
+
+def test_mel_filters_are_librosas():
+    theirs = librosa.filters.mel(sr=fcpe.VOICE_RATE, n_fft=fcpe.WINDOW, n_mels=fcpe.MELS).T
+    np.testing.assert_allclose(fcpe._mel_filters(), theirs, atol=1e-8)
 
 
 def test_mel_filters_cover_the_band_with_slaney_areas():
