@@ -1,8 +1,8 @@
-"""What can go wrong, as exception classes.
+"""Exception classes.
 
-Every error that a user can cause is a `MelodysimError`. It knows what is wrong, what to do about it and
-which file it is about, and makes one line of them; the command line prints that line and exits with
-status 2. Anything else that escapes is a bug.
+Every error that a user can cause is a `MelodysimError`. It holds the reason, the remedy and the file,
+and its text is one line; the command line prints that line and exits with status 2. Any other exception
+that escapes is a bug.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class MelodysimError(Exception):
     ) -> None:
         self.reason, self.remedy = reason, remedy
         self.path = None if path is None else os.fspath(path)
-        super().__init__(reason, remedy, self.path)  # what a copy in another process is made from
+        super().__init__(reason, remedy, self.path)  # pickle rebuilds the error from these
 
     @property
     def why(self) -> str:
@@ -47,11 +47,11 @@ class MelodysimError(Exception):
         return f"{self.reason}; {self.remedy}" if self.remedy else self.reason
 
     def renamed(self, path: str | os.PathLike[str], name: str) -> Self:
-        """Return the same error; where it is about `path`, under the name that its user knows."""
+        """Return the error with `name` in place of `path`, if it is about `path`."""
         return type(self)(self.reason, self.remedy, name) if self.path == os.fspath(path) else self
 
     def __eq__(self, other: object) -> bool:
-        """Compare what is said, so that an error equals its copy from another process."""
+        """Compare class and text, so that an error equals its copy from another process."""
         return type(self) is type(other) and str(self) == str(other)
 
     __hash__ = Exception.__hash__
@@ -66,7 +66,7 @@ class ReadError(MelodysimError):
 
 
 class MissingDependencyError(MelodysimError):
-    """An optional package or a model file is needed for this and is not installed."""
+    """An optional package or a model file is needed and not installed."""
 
 
 class LibraryError(MelodysimError):
@@ -78,11 +78,11 @@ class InvalidNotesError(MelodysimError, ValueError):
 
 
 class RightsError(MelodysimError, ValueError):
-    """Rights handed in make no sense: an unknown status, a year or a date that is none."""
+    """Rights handed in are invalid: an unknown status, an impossible year or date."""
 
 
 class RateError(MelodysimError, ValueError):
-    """Rates of false alarms handed in make no sense."""
+    """False-alarm rates handed in are invalid."""
 
 
 class CancelledError(MelodysimError):

@@ -1,4 +1,4 @@
-"""Key and tempo taken out of a melody: what alignment sees.
+"""Melodies without key and tempo, as alignment compares them.
 
 A melody is the same in another key if its intervals are the same, and at another tempo if the ratios
 of its successive inter-onset intervals are. Rests are folded into the inter-onset interval: where a
@@ -33,7 +33,7 @@ _MAJOR = np.array([5.0, 2.0, 3.5, 2.0, 4.5, 4.0, 2.0, 4.5, 2.0, 3.5, 1.5, 4.0])
 _MINOR = np.array([5.0, 2.0, 3.5, 4.5, 2.0, 4.0, 2.0, 4.5, 3.5, 2.0, 1.5, 4.0])
 _PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 _KEYS = tuple({"D♯": "E♭", "G♯": "A♭", "A♯": "B♭"}.get(name, name) for name in _PITCH_CLASSES)
-"""A key is called after the tonic with fewer accidentals in its signature."""
+"""Names of the twelve tonics; of two spellings, the key with fewer accidentals."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +58,12 @@ class Sequence:
     time: NDArray[np.float64]
 
     def __len__(self) -> int:
-        """Give the number of notes."""
+        """Return the number of notes."""
         return len(self.pitch)
 
 
 def note_name(pitch: int) -> str:
-    """Name a MIDI note number.
+    """Return the name of a MIDI note number.
 
     Examples
     --------
@@ -76,8 +76,7 @@ def note_name(pitch: int) -> str:
 def semitones(pitch: NDArray[np.floating]) -> NDArray[np.int16]:
     """Round pitches to semitones about the tuning that fits them best.
 
-    A recording may be tuned anywhere; the offset is the circular mean of the fractional parts. A
-    melody in whole numbers stays as it is.
+    The tuning is the circular mean of the fractional parts. Whole-number pitches stay as they are.
 
     Parameters
     ----------
@@ -102,7 +101,7 @@ def fold_leaps(interval: NDArray[np.integer]) -> NDArray[np.int16]:
 
 
 def time_ratio(time: NDArray[np.float64]) -> NDArray[np.int8]:
-    """Quantised log2 ratio of successive inter-onset intervals, one a pair of notes.
+    """Return the quantised log2 ratio of successive inter-onset intervals.
 
     Parameters
     ----------
@@ -147,7 +146,7 @@ def normalise(melody: Melody) -> Sequence:
 
 
 def retrograde(sequence: Sequence) -> Sequence:
-    """Give a sequence backwards: the same stock of intervals and rhythms, another tune."""
+    """Reverse a sequence in time: interval sizes and rhythms stay, the tune does not."""
     pitch = sequence.pitch[::-1] - (sequence.pitch[-1] if len(sequence) else 0)
     time = -sequence.time[::-1]
     return Sequence(
@@ -159,7 +158,7 @@ def retrograde(sequence: Sequence) -> Sequence:
 
 
 def estimate_key(melody: Melody) -> str | None:
-    """Name the key that fits a melody best, for people to read; never needed for a match.
+    """Name the key that fits a melody best, for the report; alignment does not use it.
 
     Correlates the time that each pitch class sounds with Temperley's key profiles.
 

@@ -24,7 +24,7 @@ Kind = Literal["audio", "midi", "score", "notes"]
 PITCH_RANGE = (0.0, 127.0)
 """MIDI note numbers that a pitch may have."""
 FEWEST_NOTES = 4
-"""A line of fewer notes is no melody that could be recognised."""
+"""A line of fewer notes is too short to be recognised."""
 
 
 def _frozen(values: ArrayLike, dtype: type) -> NDArray:
@@ -62,7 +62,7 @@ class Melody:
     beat: NDArray[np.float64] | None = None
 
     def __repr__(self) -> str:
-        """Say what it is, and not note by note."""
+        """Describe the melody in one line, without listing its notes."""
         named = f" {self.voice!r}" if self.voice else ""
         first = float(self.onset[0]) if len(self) else 0.0
         return f"<Melody{named}: {counted(len(self), 'note')}, {first:.1f} to {self.end:.1f} s>"
@@ -77,7 +77,7 @@ class Melody:
         voice: str = "",
         beat: ArrayLike | None = None,
     ) -> Melody:
-        """Make a melody from anything array-like, and check it.
+        """Make a melody from array-likes, and check it.
 
         Parameters
         ----------
@@ -199,10 +199,10 @@ def _check_notes(
 
 @dataclass(frozen=True, eq=False)
 class SemitoneSalience:
-    """What was heard of a recording before any note was decided on.
+    """Salience of a recording by semitone, before any note is decided on.
 
-    A reference melody can be aligned straight to this, so that what a melody tracker gets wrong does
-    not hide a match.
+    A reference melody can be aligned directly with it, so that errors of a melody tracker do not hide a
+    match.
 
     Attributes
     ----------
@@ -231,17 +231,17 @@ class Piece:
     kind : {"audio", "midi", "score", "notes"}
         What it was read from.
     melodies : tuple of Melody
-        Candidate melodies, the likeliest to be the tune first; empty if none was heard.
+        Candidate melodies, the likeliest to be the tune first; empty if none was found.
     duration : float
         Length of the whole source in seconds, silence included.
     title, creator : str or None
         As the source names them.
     sha256 : str
         Of the file's bytes, in hexadecimal; empty for notes handed in.
-    heard : Heard or None
+    heard : SemitoneSalience or None
         The salience behind the melodies, for recordings.
     bar : float or None
-        Quarter notes of a bar, for projects of a workstation; all their tracks are `melodies`.
+        Quarter notes in a bar, for workstation projects, whose `melodies` are their tracks.
     """
 
     source: str
@@ -255,7 +255,7 @@ class Piece:
     bar: float | None = None
 
     def __repr__(self) -> str:
-        """Say what it is, without its notes."""
+        """Describe the piece in one line, without its notes."""
         lines = counted(len(self.melodies), "melody", "melodies")
         return f"<Piece {self.source!r}: {self.kind}, {lines}, {self.duration:.1f} s>"
 
@@ -263,7 +263,7 @@ class Piece:
 def without_overlap(
     onset: NDArray[np.float64], duration: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Choose the notes of one voice: in order of onset, one at a time, each until the next begins.
+    """Reduce notes to one voice: in order of onset, each cut off where the next begins.
 
     Parameters
     ----------
@@ -275,7 +275,7 @@ def without_overlap(
     kept : ndarray of intp, shape (m,)
         Notes in order of onset; of those that begin together, the first.
     duration : ndarray of float64, shape (m,)
-        Of the notes kept, cut off where the next begins.
+        Of the kept notes, in the unit of `onset`.
     """
     order = np.argsort(onset, kind="stable")
     kept = order[np.concatenate([[True], np.diff(onset[order]) > 0])[: len(order)]]
@@ -316,7 +316,7 @@ def top_line(
             if onset[i] - onset[last] <= simultaneous:
                 if pitch[i] <= sounding_pitch:
                     continue
-                chosen.pop()  # began a hair earlier, but lower: the same chord
+                chosen.pop()  # began slightly earlier, but lower: the same chord
         if pitch[i] < sounding_pitch and onset[i] < sounding_end - simultaneous:
             continue
         chosen.append(int(i))

@@ -1,6 +1,6 @@
 """Alignment of melodies: where a passage of one follows a passage of another, note by note.
 
-`corpus` lays many references out for the kernels; `scan` scores all of them at once, coarsely;
-`notes` aligns a melody with a reference and gives the path; `listen` aligns a reference with what was
-heard of a recording, before any note was decided on.
+`corpus` lays many references out for the kernels; `prefilter` scores all of them coarsely; `seeds`
+finds candidates in an index of turns; `dtw` aligns a melody with a reference and returns the path;
+`salience_dtw` aligns a reference with the salience of a recording. `surprisal` weighs the notes.
 """

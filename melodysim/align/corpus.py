@@ -28,7 +28,7 @@ from melodysim.intervals import Sequence
 
 @dataclass(frozen=True, eq=False)
 class PackedMelodies:
-    """Melodies end to end, and what of them depends on nothing else.
+    """Melodies end to end, with what can be computed from them alone.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class PackedMelodies:
     interval, ratio : ndarray of int8, shape (notes,)
         As in `Sequence`, with one 0 added at the end of each melody.
     own : ndarray of float32, shape (notes,)
-        Bits that each note says in its own melody (`melodysim.align.surprisal.own_surprisals`).
+        Surprisal of each note in its own melody, in bits (`melodysim.align.surprisal.own_surprisals`).
     median_gap : ndarray of float64, shape (melodies,)
         Median inter-onset interval of each melody; 1 for a single note.
     """
@@ -55,7 +55,7 @@ class PackedMelodies:
     median_gap: NDArray[np.float64]
 
     def __len__(self) -> int:
-        """Give the number of melodies."""
+        """Return the number of melodies."""
         return len(self.start) - 1
 
     @property
@@ -66,24 +66,24 @@ class PackedMelodies:
 
 @dataclass(frozen=True, eq=False)
 class Corpus(PackedMelodies):
-    """Reference melodies for the kernels, under the model of the library that they are of.
+    """Reference melodies for the kernels, with the surprisal model of their library.
 
     Attributes
     ----------
     rarity : Rarity
-        What turns say in that library.
+        Surprisal model of the library.
     """
 
     rarity: Rarity
 
     @cached_property
     def surprisal(self) -> NDArray[np.float32]:
-        """Bits that each note's pitch says: [notes]."""
+        """Surprisal of each note's pitch in bits: [notes]."""
         return surprisal(self.rarity, self.interval, self.start, self.own)
 
     @cached_property
     def timing(self) -> NDArray[np.float32]:
-        """Bits that each note's timing says: [notes]."""
+        """Surprisal of each note's timing in bits: [notes]."""
         return timing_surprisal(self.rarity, self.ratio, self.start)
 
     @cached_property
@@ -100,7 +100,7 @@ class Corpus(PackedMelodies):
 
 
 def log_gaps(time: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Give times between notes a few apart, as logarithms.
+    """Return the log2 time between notes that are 1 to `FURTHEST` notes apart.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def log_gaps(time: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[np.
     out = np.zeros((FURTHEST + 1, len(time)), np.float32)
     for a in range(1, min(FURTHEST + 1, len(time))):
         apart = time[a:] - time[:-a]
-        # From one melody to the next there is no time.
+        # Pairs that cross from one melody into the next get log2(1) = 0.
         for back in range(a):
             inner = start[1:-1] + back - a
             apart[inner[(inner >= 0) & (inner < len(apart))]] = 1.0
@@ -152,7 +152,7 @@ def lay_melodies(sequences: list[Sequence]) -> PackedMelodies:
 
 
 def take_melodies(notes: PackedMelodies, melodies: NDArray[np.int64]) -> PackedMelodies:
-    """Pick melodies out.
+    """Copy some melodies out, in the order asked for.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def take_melodies(notes: PackedMelodies, melodies: NDArray[np.int64]) -> PackedM
 
 
 def join_melodies(parts: list[PackedMelodies]) -> PackedMelodies:
-    """Put melodies one after the other."""
+    """Concatenate sets of packed melodies."""
     if len(parts) == 1:
         return parts[0]
     lengths = np.concatenate([[0], *(part.lengths for part in parts)])
@@ -198,14 +198,14 @@ def join_melodies(parts: list[PackedMelodies]) -> PackedMelodies:
 
 
 def corpus_of(notes: PackedMelodies, rarity: Rarity) -> Corpus:
-    """Put melodies under the model of a library."""
+    """Combine packed melodies with the surprisal model of a library."""
     return Corpus(
         **{name: getattr(notes, name) for name in PackedMelodies.__dataclass_fields__}, rarity=rarity
     )
 
 
 def counts_of(notes: PackedMelodies) -> Counts:
-    """Count the turns of melodies."""
+    """Count the n-grams of packed melodies."""
     return count_turns(notes.interval, notes.ratio, notes.pitch, notes.start)
 
 
@@ -221,7 +221,7 @@ def in_threads(
     Parameters
     ----------
     work : callable
-        Takes melody numbers, gives an array whose first axis goes along with them.
+        Takes melody numbers; returns an array with one row for each.
     melodies : ndarray of int64, shape (n,)
         Melody numbers, in any order.
     threads : int
@@ -244,6 +244,6 @@ def in_threads(
 
 
 def _dealt(count: int, hands: int) -> Iterator[slice]:
-    """Deal indices out in turn, so that long melodies spread evenly."""
+    """Yield every `hands`-th index, from each start in turn, so that long melodies spread evenly."""
     for hand in range(hands):
         yield slice(hand, count, hands)

@@ -6,9 +6,10 @@ the same number of semitones. So one changed note costs one move over two interv
 sum, not two broken intervals; an ornament or a left-out note is a move of two intervals against one.
 Mongeau & Sankoff (1990) call these fragmentation and consolidation.
 
-The score is a sum of bits: what a note says (`melodysim.align.surprisal`; in the reference or in the
-query, whichever is less), less what the move costs. The timing is compared with the tempo ratio that
-the alignment has followed so far, which may drift: a lengthened note breaks one comparison, not two.
+The score is a sum of bits: the surprisal of each note (`melodysim.align.surprisal`; in the reference or
+in the query, whichever is less), less the cost of the move. The timing is compared with the tempo ratio
+that the alignment has followed so far, which may drift: a lengthened note breaks one comparison, not
+two.
 
 Conventions: query note i against reference note j; `path` holds the pairs at which a move ends, and
 the pair at which the alignment begins.
@@ -30,36 +31,36 @@ from melodysim.intervals import Sequence
 
 @dataclass(frozen=True)
 class Costs:
-    """What moves earn and cost, in bits; what is earned is positive.
+    """Gains and costs of the moves in bits; gains are positive.
 
     Attributes
     ----------
     worth : float
-        Share of what a note says (its surprisal) that is earned where it is followed.
+        Share of a note's surprisal that is gained where it is followed.
     match : float
-        The same interval; added to what the note says.
+        The same interval; added to the note's surprisal.
     substituted : float
         Two intervals against two of the same sum: one note changed.
     ornament : float
         Two intervals against one of the same sum: one note more or less.
     repetition : float
-        The same, where the note more is a repeated one: a syllable more or less.
+        As `ornament`, where the extra note repeats its neighbour: a syllable more or less.
     longer : tuple of (float, int, int)
-        Cost, notes of the query, notes of the reference.
+        Longer moves: cost, notes of the query, notes of the reference.
     octave : float
-        The same interval but for an octave.
+        The same interval, an octave larger or smaller.
     mistuned : float
-        A semitone off in the same direction; nothing is earned.
+        A semitone off in the same direction; the note's surprisal is not gained.
     different : float
         Any other interval: the transposition changes.
     timing_share : float
-        Share of the timing's surprisal that is earned where it is as expected.
+        Share of the timing's surprisal that is gained where the tempo ratio is kept.
     timing_slope : float
         Bits lost per octave of deviation from the tempo followed so far.
     timing_loss : float
-        Most bits lost.
+        Most bits that a deviation loses.
     tempo_drift : float
-        Share of a deviation that the tempo ratio follows.
+        Share of a deviation by which the tempo ratio is moved.
     """
 
     worth: float
@@ -88,7 +89,7 @@ class Costs:
 
     @cached_property
     def others(self) -> NDArray[np.float32]:
-        """The others, as the kernels want them."""
+        """Costs that are not in `moves`, in the order that the kernels read."""
         return np.array(
             [
                 self.repetition,
@@ -155,7 +156,7 @@ PITCH_ALONE = Costs(
     tempo_drift=0.3,
 )
 """Pitch, whatever the rhythm, of two works as wholes: more may be changed, and like turns in like order
-count even where they do not follow note by note. For two works, not for thousands."""
+count even where they do not follow note by note. Not for a whole library."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +182,7 @@ def align_scores(
     threads: int = 1,
     costs: Costs = IN_TIME,
 ) -> NDArray[np.float32]:
-    """Score the best passage of a query in each of some references.
+    """Score the best alignment of a query with each of some references.
 
     Parameters
     ----------
@@ -205,7 +206,7 @@ def align_scores(
 
     def work(share: NDArray[np.int64]) -> NDArray[np.float32]:
         out = np.zeros(len(share), np.float32)
-        # Of like length side by side, so that none waits for another.
+        # References of like length side by side, so that no lane waits for another.
         order = np.argsort(corpus.lengths[share], kind="stable")
         found = np.zeros(len(share), np.float32)
         kernels().align_scores(*pair, corpus.start, np.ascontiguousarray(share[order]), found)
@@ -216,7 +217,7 @@ def align_scores(
 
 
 def _prepared(query: Sequence, corpus: Corpus, costs: Costs) -> tuple[NDArray, ...]:
-    """Give what the kernels read of a query and its references, all in C order."""
+    """Return the arrays of a query and its references that the kernels read, in C order."""
     whole = np.array([0, len(query)])
     arrays = (
         query.pitch,
@@ -234,7 +235,7 @@ def _prepared(query: Sequence, corpus: Corpus, costs: Costs) -> tuple[NDArray, .
 
 
 def align_path(query: Sequence, corpus: Corpus, melody: int, costs: Costs = IN_TIME) -> NoteAlignment:
-    """Align a query with one reference and say which note went with which.
+    """Align a query with one reference and return the path.
 
     Parameters
     ----------
@@ -248,7 +249,7 @@ def align_path(query: Sequence, corpus: Corpus, melody: int, costs: Costs = IN_T
     Returns
     -------
     NoteAlignment
-        With the score that `align_scores` gives; an empty path if nothing aligns.
+        With the score that `align_scores` returns; an empty path if nothing aligns.
     """
     low, high = int(corpus.start[melody]), int(corpus.start[melody + 1])
     empty = np.zeros((0, 2), np.int64)

@@ -23,7 +23,7 @@ from melodysim.align.kernels import kernels
 from melodysim.intervals import MAX_INTERVAL, MAX_RATIO, Sequence
 
 LANES = 128
-"""References side by side: two of the widest vectors there are."""
+"""References side by side: as many bytes as two of the widest vectors (512 bits) hold."""
 CEILING = 115
 """Eight bits end at 127, and one match adds at most 6."""
 REPEAT, STEP, LEAP, WIDE_LEAP = 2, 3, 4, 6
@@ -32,7 +32,7 @@ OFF_BY_ONE = 1
 """The same direction, a semitone off: another mode, or a tuning error."""
 DIFFERENT = -3
 RATIO_SCORES = (0, 0, -1, -1, -2)
-"""By distance of the quantised ratios of inter-onset intervals; farther ones like the last."""
+"""Scores by distance of the quantised ratios of inter-onset intervals; the last for all beyond."""
 GAP_OPEN, GAP_EXTEND = 6, 2
 MOVED = 1
 """Cost of one note changed, or one more or less, the transposition kept."""
@@ -43,7 +43,7 @@ _PAD = _INTERVALS
 _NEVER = 126
 """A sum of two intervals that equals none of a reference's."""
 _TABLE = 64
-"""Entries of a table of scores, by symbol of the reference: what four shuffles look up."""
+"""Entries of a table of scores, one a reference symbol: as many as four SIMD shuffles look up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +53,11 @@ class Lanes:
     Attributes
     ----------
     order : ndarray of int64, shape (blocks * LANES,)
-        Which melody is in which lane; -1 in lanes that are left over.
+        Number of the melody in each lane; -1 in unused lanes.
     begin : ndarray of int64, shape (blocks + 1,)
         First row of each block.
     interval, ratio : ndarray of uint8, shape (rows, LANES)
-        Symbols, one row a place in the melodies.
+        Symbols; row k of a block is interval k of its melodies.
     """
 
     order: NDArray[np.int64]
@@ -93,7 +93,7 @@ def lay_in_lanes(notes: PackedMelodies) -> Lanes:
 
 
 def interval_scores() -> NDArray[np.int8]:
-    """Score of each query interval against each reference interval (last column: padding)."""
+    """Return scores of each query interval against each reference interval (last column: padding)."""
     table = np.full((_INTERVALS, _INTERVALS + 1), DIFFERENT, np.int8)
     for a in range(-MAX_INTERVAL, MAX_INTERVAL + 1):
         size = abs(a)
@@ -107,7 +107,7 @@ def interval_scores() -> NDArray[np.int8]:
 
 
 def ratio_scores() -> NDArray[np.int8]:
-    """Score of each query ratio against each reference ratio."""
+    """Return the score of each query ratio against each reference ratio."""
     far = len(RATIO_SCORES) - 1
     distance = np.abs(np.subtract.outer(np.arange(_RATIOS), np.arange(_RATIOS)))
     return np.array(RATIO_SCORES, np.int8)[np.minimum(distance, far)]
@@ -115,14 +115,14 @@ def ratio_scores() -> NDArray[np.int8]:
 
 @dataclass(frozen=True, eq=False)
 class _Query:
-    """A query as the kernel reads it: its symbols numbered, with the scores of each.
+    """A query as the kernel reads it: numbered symbols and the scores of each.
 
     Attributes
     ----------
     pair : ndarray of uint16, shape (n,)
-        Which interval goes with which ratio at each place: a row of the two below.
+        Pair of interval and ratio at each place: an index into the two arrays below.
     pair_interval, pair_ratio : ndarray of uint16, shape (pairs,)
-        Rows of the tables.
+        Rows of the two tables below, for each pair.
     interval_table, ratio_table : ndarray of uint8, shape (k, 64)
         Scores (of int8, as bytes) by symbol of the reference.
     step, step2 : ndarray of int8, shape (n,)
@@ -139,7 +139,7 @@ class _Query:
 
 
 def _prepared(query: Sequence) -> _Query:
-    """Give numbers to the symbols of a query."""
+    """Return the symbols of a query as numbers, and their scores."""
     intervals, interval = np.unique(query.interval.astype(np.int64), return_inverse=True)
     ratios, ratio = np.unique(query.ratio.astype(np.int64), return_inverse=True)
     pairs, pair = np.unique(interval * _TABLE + ratio, return_inverse=True)
@@ -157,7 +157,7 @@ def _prepared(query: Sequence) -> _Query:
 
 
 def _rows(scores: NDArray[np.int8]) -> NDArray[np.uint8]:
-    """Fill rows up to the size of a table."""
+    """Pad rows of scores with zeros to the size of a table, and view them as bytes."""
     table = np.zeros((len(scores), _TABLE), np.int8)
     table[:, : scores.shape[1]] = scores
     return table.view(np.uint8)

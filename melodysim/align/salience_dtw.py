@@ -1,4 +1,4 @@
-"""Alignment of reference notes with what was heard: matching without deciding on one line.
+"""Alignment of reference notes with the salience of a recording, without transcribing it first.
 
 The reference is known exactly, the recording is not. So each reference note in turn takes a stretch
 of the recording, and is scored by how much stronger its pitch class sounds there than it does in the
@@ -9,15 +9,16 @@ idea is that of score-informed alignment (Raphael 2006, "Aligning music audio wi
 using a hybrid graphical model"), made local in both melodies as by Smith & Waterman (1981).
 
 That is done twice, in two spaces: by pitch class for every reference, then by pitch for the best of
-them and for a sample. By pitch class no octave that a network mistakes can do harm, and chords and
-overtones look like the tune; by pitch they do not. Each finds what the other does not
+them and for a sample. By pitch class a network's octave errors do no harm, but chords and overtones
+look like the tune; by pitch they do not. Each space finds matches that the other misses
 (docs/hearing.md).
 
-Conventions ----------- PitchEvidence is in nats per 58 ms, kept as integers (`QUANTUM` per nat): sums
-are exact, and the order of work cannot change a result. The kernel runs over all times and all
-transpositions in its innermost loop, flattened (time major), with `pad` entries before time 0 so that a
-look back in time never leaves the array. Recordings are cut into overlapping blocks, which also keeps
-sums in int16.
+Conventions
+-----------
+Evidence is in nats per 58 ms, kept as integers (`QUANTUM` per nat): sums are exact, and the order of
+work cannot change a result. The kernel's innermost loop runs over all times and all transpositions,
+flattened (time major), with `pad` entries before time 0 so that a look back in time never leaves the
+array. Recordings are cut into overlapping blocks, which also keeps sums in int16.
 """
 
 from __future__ import annotations
@@ -32,17 +33,17 @@ from melodysim.melody import LOWEST_SEMITONE, SemitoneSalience
 
 # Tuned on the first recording of each of 14 pairs, reported on the second (docs/how-it-works.md).
 FLOOR = 0.03
-"""Added to strength before the logarithm: what the model's outputs show of silence."""
+"""Added to strength before the logarithm: the level of the model's outputs in silence."""
 LIMIT = 3.0
-"""PitchEvidence is clipped to ± this many nats."""
+"""Evidence is clipped to ± this many nats."""
 SILENCED = -1.0
-"""Nats where a recording is not to be listened to: alignments end there, and sums stay small."""
+"""Evidence, in nats, of a silenced stretch: alignments end there, and sums stay small."""
 SKIP_COST = 1.0
 """Nats for a reference note that is not heard."""
 SHORTEST, LONGEST = 0.6, 1.6
 """A note may last this share of its nominal length."""
 UNUSUAL_COST = 0.25
-"""Nats for a note at either end of that range: its tempo is off, or it is another note."""
+"""Nats for a note at either end of that range: the tempo is off, or the note is another."""
 MAX_NOTE_SECONDS = 2.3
 """Longer notes and rests count as this long."""
 MEDIAN_NOTES = (0.17, 0.26, 0.39, 0.58)
@@ -55,28 +56,29 @@ REFERENCE_ROW = 0.05775
 """Seconds: evidence of a step counts in proportion to its length over this."""
 QUANTUM = 4.0
 BLOCK_SECONDS, OVERLAP_SECONDS = 60.0, 15.0
-"""Of a recording, aligned on its own. No longer: over two minutes an unrelated song, which shares its
-scale, gathers more than chance is fitted for: E-values of 1 in a million came once in 16 recordings."""
+"""Length of a block, which is aligned on its own, and of its overlap with the next. Over two minutes an
+unrelated song in the same scale scores more than the fit to chance allows for: an E-value of 1 in a
+million came once in 16 recordings."""
 _HIGHEST_SUM = 20000
 CLASSES = 12
 
 
 @dataclass(frozen=True)
 class PitchSpace:
-    """In what pitches of a recording and of references are compared.
+    """How the pitches of a recording and of references are compared: by pitch class or by pitch.
 
     Attributes
     ----------
     register : (int, int)
         MIDI note numbers that may be the tune, the first and the one after the last.
     exponent : float
-        How far the background is that of the single pitch (1) or of the whole recording (0).
+        Background: the mean of each single pitch (1), of the whole recording (0), or between.
     bias : float
-        Nats per 58 ms taken off everywhere, so that unrelated notes lose and alignments stay local.
+        Nats per 58 ms subtracted everywhere, so that unrelated notes lose and alignments stay local.
     rows : int
-        Different pitches of a reference that are told apart.
+        Number of different pitches of a reference.
     lanes : int
-        Transpositions that are tried.
+        Number of transpositions tried.
     lowest : int or None
         MIDI note number of the lowest row at the lowest transposition; None where only the pitch class
         counts.
@@ -90,10 +92,10 @@ class PitchSpace:
     lowest: int | None = None
 
     def rows_of(self, corpus: Corpus) -> NDArray[np.int16]:
-        """Give the row of each note of some references."""
+        """Return the row of each reference note."""
         if self.lowest is None:
             return corpus.pitch % np.int16(CLASSES)
-        # About the median, so that what lies too far off to have a row is little.
+        # Centred on each melody's median, so that few notes fall outside the rows.
         owner = np.repeat(np.arange(len(corpus.start) - 1), np.diff(corpus.start))
         ordered = corpus.pitch[np.lexsort((corpus.pitch, owner))]
         median = ordered[(corpus.start[:-1] + corpus.start[1:]) // 2]
@@ -104,10 +106,10 @@ class PitchSpace:
 
 
 PITCH_CLASSES = PitchSpace((52, 88), 0.3, 0.1, CLASSES, CLASSES)
-"""From E3 up: below it the bass would always be heard."""
+"""By pitch class, from E3 up: below it the bass would always be heard."""
 PITCHES = PitchSpace((40, 88), 0.6, 0.25, 31, 30, lowest=33)
-"""From E2 up, where men sing. The median of a reference may lie at MIDI 48 to 77, its notes up to 15
-semitones from it."""
+"""By pitch, from E2 up, where men sing. The median of a reference may lie at MIDI 48 to 77, its notes
+up to 15 semitones from it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +121,7 @@ class PitchEvidence:
     space : PitchSpace
         Which pitches.
     blocks : tuple of ndarray of int16, shape (rows, pad + (steps + 1) * lanes)
-        For each row of the reference: cumulative evidence at each time, for each transposition.
+        Cumulative evidence by row of the reference, time and transposition.
     starts : tuple of int
         First step of each block.
     step : float
@@ -165,7 +167,7 @@ class SalienceAlignment:
 
 
 def log_odds(strength: NDArray[np.float32], space: PitchSpace) -> NDArray[np.float64]:
-    """PitchEvidence for each pitch at each time against the recording's own background.
+    """Return the log-odds of each pitch at each time against the recording's own background.
 
     Parameters
     ----------
@@ -197,7 +199,7 @@ def prepare_evidence(
     space: PitchSpace = PITCH_CLASSES,
     silenced: NDArray[np.float64] | None = None,
 ) -> PitchEvidence:
-    """Turn what was heard into cumulative evidence.
+    """Turn the salience of a recording into cumulative evidence.
 
     Parameters
     ----------
@@ -205,7 +207,7 @@ def prepare_evidence(
     space : PitchSpace, optional
         Which pitches.
     silenced : ndarray of float64, shape (n, 2), optional
-        Seconds from and to which everything is taken as not heard.
+        Begin and end, in seconds, of stretches to leave out.
 
     Returns
     -------
@@ -233,7 +235,7 @@ def prepare_evidence(
 def _cumulative(odds: NDArray[np.float64], space: PitchSpace, pad: int) -> NDArray[np.int16]:
     """Sum evidence over time, laid out as the kernel reads it."""
     total = np.concatenate([np.zeros((1, odds.shape[1])), np.cumsum(odds, axis=0)])
-    # PitchEvidence averages below 1 nat by construction: sums stay far inside int16 in any music.
+    # Evidence averages below 1 nat by construction: sums stay far inside int16 in any music.
     sums = np.clip(np.rint(total * QUANTUM), -_HIGHEST_SUM, _HIGHEST_SUM).astype(np.int16)
     laid = np.zeros((space.rows, pad + len(total) * space.lanes), np.int16)
     for row in range(space.rows):
@@ -249,7 +251,7 @@ def _cumulative(odds: NDArray[np.float64], space: PitchSpace, pad: int) -> NDArr
 
 
 def _rules() -> tuple[float, float, np.int16, np.int16]:
-    """Give what the kernels go by: a note's shortest and longest share; costs in `QUANTUM` per nat."""
+    """Return the kernels' rules: shortest and longest share of a note; costs in `QUANTUM` per nat."""
     return SHORTEST, LONGEST, np.int16(SKIP_COST * QUANTUM), np.int16(UNUSUAL_COST * QUANTUM)
 
 
@@ -314,7 +316,7 @@ def trace_heard(
     melody: int,
     found: NDArray[np.int32],
 ) -> SalienceAlignment:
-    """Say which reference note was heard when.
+    """Find when each note of a reference was heard in a recording.
 
     Parameters
     ----------
@@ -323,7 +325,7 @@ def trace_heard(
     evidence : PitchEvidence
         Of the recording, by `PITCH_CLASSES`.
     heard : SemitoneSalience
-        The same recording, to tell the octave.
+        The same recording, to find the octave.
     melody : int
         The reference.
     found : ndarray of int32, shape (3,)
@@ -371,10 +373,9 @@ def _octave(
     end: NDArray[np.float64],
     sung: NDArray[np.bool_],
 ) -> int:
-    """Semitones (a multiple of 12) to add to pitches so that they are where the sound is.
+    """Return the multiple of 12 semitones that moves pitches to the octave that sounds the most.
 
-    Pitches are counted from the reference's first note as from a C; the result is a MIDI note number
-    offset.
+    Pitches count from a C; with the offset added they are MIDI note numbers.
     """
     best, offset = -1.0, 60
     for shift in range(0, 121, 12):

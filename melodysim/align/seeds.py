@@ -1,12 +1,12 @@
-"""The seed index: where turns of a few intervals occur, to find candidates in very large libraries.
+"""The seed index: where turns occur in the references, to find candidates in very large libraries.
 
 An inverted index of interval n-grams, and a search in the manner of BLAST (Altschul et al. 1990; for
 melodies Uitdenbogerd & Zobel 1999): turns that a query and a reference have in common, in the same
-order and at the same distance, are chained along their diagonal. A chain earns what the newly covered
-intervals say (`melodysim.align.surprisal`), and loses by every interval that it passes over; the best
-chain of a reference is its score. Turns are indexed, and looked up, a second time with the note in
-their middle left out: so a changed note, or one more or less, is bridged (a spaced seed, Ma, Tromp & Li
-2002).
+order and at the same distance, are chained along their diagonal. A chain gains the surprisal of the
+intervals it newly covers (`melodysim.align.surprisal`) and loses for every interval that it passes
+over; the best chain of a reference is its score. Turns are indexed, and looked up, a second time with
+the note in their middle left out: so a changed note, or one more or less, is bridged (a spaced seed,
+Ma, Tromp & Li 2002).
 
 Conventions: a turn is `SEED` intervals, of which the middle one may be a sum of two; a posting is a
 melody and a note in 32 bits. Slots hold chains while a query is chained: `SLOTS` a melody, by diagonal.
@@ -30,15 +30,15 @@ from melodysim.intervals import MAX_INTERVAL, Sequence, fold_leaps
 SEED = 5
 """Intervals of a turn."""
 PLACE_BITS = 15
-"""Bits of a posting that say at which note; later notes of a melody count as the last."""
+"""Binary digits of a posting for the note; later notes of a melody count as the last."""
 LEAST_BITS = 5.0
-"""Turns that say less are not looked up: repeated notes and scales occur everywhere."""
+"""Turns of less surprisal are not looked up: repeated notes and scales occur everywhere."""
 PASSED_COST = 1.0
 """Bits lost by every interval of the query that a chain passes over."""
 BRIDGED_COST = 6.0
-"""Bits that a turn with a note left out says less."""
+"""Bits taken off a turn with its middle note left out."""
 SLOTS, BAND = 4, 1
-"""Chains kept a melody; diagonals are kept apart by 2 ** `BAND`."""
+"""Chains kept for each melody; 2 ** `BAND` neighbouring diagonals share one."""
 _MIDDLE = SEED // 2
 _SYMBOLS = 2 * MAX_INTERVAL + 1
 
@@ -52,13 +52,13 @@ class Seeds:
     turn : ndarray of uint32, shape (turns,)
         Numbers of the turns that occur, increasing.
     begin : ndarray of uint32, shape (turns + 1,)
-        First posting of each.
+        First posting of each turn.
     bridged : ndarray of uint32, shape (turns,)
-        First posting of each with a note left out; they come last.
+        First posting of each turn with its middle note left out; these come last.
     posting : ndarray of uint32, shape (postings,)
         Melody and first note of every occurrence, in order within a turn.
     melodies : int
-        In how many melodies was looked.
+        Number of melodies indexed.
     """
 
     turn: NDArray[np.uint32]
@@ -69,7 +69,7 @@ class Seeds:
 
 
 def turn_numbers(interval: NDArray[np.integer], *, bridged: bool = False) -> NDArray[np.uint32]:
-    """Give a number to the turn that begins at every interval.
+    """Return the number of the turn that begins at each interval.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def build_seeds(melodies: PackedMelodies) -> Seeds:
     Parameters
     ----------
     melodies : PackedMelodies
-        As many as a posting has bits for: 131,072.
+        At most 131,072, as many as a posting can number.
     """
     lengths = melodies.lengths
     last = (1 << PLACE_BITS) - 1
@@ -157,9 +157,9 @@ class Turns:
     begin, end : ndarray of int32, shape (n,)
         Intervals of the query that each covers.
     cost : ndarray of float32, shape (n,)
-        Bits that it says less than they do.
+        Bits taken off the surprisal of those intervals.
     worth : ndarray of float32, shape (intervals + 1,)
-        What the intervals before each place say together, in bits.
+        Summed surprisal of the intervals before each place, in bits.
     """
 
     number: NDArray[np.uint32]

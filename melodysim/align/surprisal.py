@@ -1,13 +1,13 @@
-"""How much a turn of a melody says: its surprisal under a model of melodies.
+"""Surprisal of the notes of a melody under a model of melodies.
 
-A scale run that thousands of tunes share proves nothing; a leap that none of them has says much. The
+A scale run that thousands of tunes share proves nothing; a leap that none of them has proves much. The
 model is an interpolated n-gram model of intervals (Witten & Bell 1991, "The zero-frequency problem";
 for melodies: Pearce & Wiggins 2004, "Improved methods for statistical modelling of monophonic
 music"), fitted on the reference library itself and started from what folk tunes have in common, so
-that a library of ten tunes is not a law of its own.
+that a library of ten tunes still has a sound model.
 
-What is counted adds up: the counts of a library are the sums of those of its parts, so that a model
-does not depend on how a library is divided, and what a note says is looked up when it is asked for.
+Counts add up: those of a library are the sums of those of its parts, so that a model does not depend
+on how a library is divided. The surprisal of a note is looked up when it is needed.
 
 Conventions: surprisal is in bits; an interval's surprisal is that of arriving at its second note;
 the first note of a melody has none. Melodies lie end to end: melody k is the slice
@@ -27,34 +27,34 @@ from melodysim.intervals import MAX_RATIO, Sequence
 ORDER = 2
 """Intervals of context."""
 MAX_SURPRISAL = 7.0
-"""Bits; what the model has hardly ever seen is not proven to be any rarer."""
+"""Most bits of a note: an interval that the model has hardly seen is not proven to be rarer."""
 _REACH = 12
 _SYMBOLS = 2 * _REACH + 1
 _RATIOS = 2 * MAX_RATIO + 1
 PRIOR_WEIGHT = 1000.0
-"""Notes that the prior counts for against the library's own."""
+"""Weight of the prior, in notes, against the library's own notes."""
 PRIOR = np.array(
     [3, 0, 2, 3, 5, 13, 1, 27, 43, 85, 197, 73, 151, 66, 154, 60, 36, 45, 1, 14, 5, 7, 4, 0, 6],
     dtype=np.float64,
 )
 """Intervals of -12..12 semitones per thousand in 12,764 folk tunes (music21's corpora)."""
 OWN_PRIOR_WEIGHT = 20.0
-"""Notes that the prior counts for against a single melody's own."""
+"""Weight of the prior, in notes, against a single melody's own notes."""
 MAX_TIMING_SURPRISAL = 3.0
 DISPLACEMENT_REACH = 36
 FURTHEST = 3
-"""Notes that a move of the alignment goes at most (`melodysim.align.dtw`)."""
+"""Most notes that a move of the alignment covers (`melodysim.align.dtw`)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """How often turns occur in some melodies.
+    """How often interval and rhythm n-grams occur in some melodies.
 
     Attributes
     ----------
     pitch, timing : tuple of ndarray of int64
-        Occurrences of one interval, of two in a row and of three; of ratios of inter-onset intervals.
-        Flat, the last of a turn varying fastest.
+        Occurrences of n-grams of one to three intervals, and of ratios of inter-onset intervals. Flat,
+        the last symbol varying fastest.
     displacement : ndarray of int64, shape (4, 73)
         Row k, column d + `DISPLACEMENT_REACH`: pairs of notes k apart that are d semitones apart.
     """
@@ -64,7 +64,7 @@ class Counts:
     displacement: NDArray[np.int64]
 
     def __add__(self, other: Counts) -> Counts:
-        """Add the counts of others."""
+        """Add the counts of other melodies."""
         return Counts(
             tuple(a + b for a, b in zip(self.pitch, other.pitch, strict=True)),
             tuple(a + b for a, b in zip(self.timing, other.timing, strict=True)),
@@ -73,7 +73,7 @@ class Counts:
 
 
 def no_counts() -> Counts:
-    """Give the counts of no melodies."""
+    """Return the counts of no melodies: zeros."""
     nothing = np.zeros(0, np.int8)
     return count_turns(nothing, nothing, nothing.astype(np.int16), np.zeros(1, np.int64))
 
@@ -84,7 +84,7 @@ def total_counts(parts: list[Counts]) -> Counts:
 
 
 def _places(start: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Position of every note in its melody, and the notes of its melody."""
+    """Return the position of every note in its melody, and the length of that melody."""
     lengths = np.diff(start)
     return np.arange(start[-1]) - np.repeat(start[:-1], lengths), np.repeat(lengths, lengths)
 
@@ -94,7 +94,7 @@ def _pitch_symbols(interval: NDArray[np.int8]) -> NDArray[np.int64]:
 
 
 def _codes(text: NDArray[np.int64], symbols: int, order: int) -> NDArray[np.int64]:
-    """Give a number to every symbol together with the `order` before it."""
+    """Return a number for every symbol together with the `order` symbols before it."""
     code = np.zeros(len(text), np.int64)
     for back in range(order, -1, -1):
         code = code * symbols + np.roll(text, back)
@@ -107,7 +107,7 @@ def count_turns(
     pitch: NDArray[np.int16],
     start: NDArray[np.int64],
 ) -> Counts:
-    """Count the turns of melodies that lie end to end.
+    """Count the n-grams of melodies that lie end to end.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def count_turns(
 
 @dataclass(frozen=True, eq=False)
 class Rarity:
-    """What every turn says, under the model that a library gives.
+    """Surprisal of every n-gram under the model of a library.
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ class Rarity:
 
 
 def rarity_of(counts: Counts) -> Rarity:
-    """Fit the model of a library.
+    """Fit the surprisal model of a library to its counts.
 
     Parameters
     ----------
@@ -181,9 +181,9 @@ def rarity_of(counts: Counts) -> Rarity:
 def _bits(
     counts: tuple[NDArray[np.int64], ...], prior: NDArray[np.float64], most: float
 ) -> tuple[NDArray[np.float32], ...]:
-    """Surprisal of every turn that occurs, learnt from all its other occurrences.
+    """Return the surprisal of every n-gram, learnt from all its other occurrences.
 
-    The occurrence at hand is left out of the counts: a turn that occurs once must not predict itself.
+    One occurrence is left out of the counts: an n-gram that occurs once must not predict itself.
     """
     symbols = len(prior)
     probability = prior / prior.sum()
@@ -194,7 +194,7 @@ def _bits(
         seen = table.sum(axis=1, keepdims=True) - 1
         kinds = np.count_nonzero(table, axis=1)[:, None] - (others == 0)
         escape = np.maximum(kinds, 1.0) if order else PRIOR_WEIGHT
-        # A row continues what its last `order - 1` symbols begin: those rows repeat in turn.
+        # A row's shorter context is its last `order - 1` symbols: the shorter table repeats.
         shorter = np.tile(probability.reshape(-1, symbols), (symbols if order else 1, 1))
         probability = (others + escape * shorter) / np.maximum(seen + escape, 1.0)
         bits = np.minimum(-np.log2(np.maximum(probability, 1e-12)), most)
@@ -203,7 +203,7 @@ def _bits(
 
 
 def _displacement_bits(counts: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Surprisal of arriving at a pitch some notes later."""
+    """Return the surprisal of each displacement in semitones after k notes."""
     bits = np.zeros(counts.shape, np.float32)
     spread = np.arange(-DISPLACEMENT_REACH, DISPLACEMENT_REACH + 1)
     for k in range(1, len(counts)):
@@ -219,7 +219,7 @@ def _looked_up(
     start: NDArray[np.int64],
     first: int,
 ) -> NDArray[np.float32]:
-    """Bits of every note: those of the symbol that leads to it; 0 for the first ``first + 1``."""
+    """Return the bits of the symbol that leads to each note; 0 for the first ``first + 1`` notes."""
     if not len(text):
         return np.zeros(0, np.float32)
     symbols = len(tables[0])
@@ -238,7 +238,7 @@ def _looked_up(
 def surprisal(
     rarity: Rarity, interval: NDArray[np.int8], start: NDArray[np.int64], own: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Surprisal of every note's pitch.
+    """Return the surprisal of every note's pitch.
 
     Parameters
     ----------
@@ -263,9 +263,9 @@ def surprisal(
 def timing_surprisal(
     rarity: Rarity, ratio: NDArray[np.int8], start: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Surprisal of the timing of every note: of its ratio of inter-onset intervals.
+    """Return the surprisal of every note's timing, its ratio of inter-onset intervals.
 
-    Even notes go on evenly and say next to nothing; a syncopation says something.
+    Even notes have next to no surprisal; a syncopation has some.
 
     Parameters
     ----------
@@ -285,11 +285,11 @@ def timing_surprisal(
 
 
 def own_surprisals(interval: NDArray[np.int8], start: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Surprisal of every note under its own melody's stock of intervals.
+    """Return the surprisal of every note under its own melody's stock of intervals.
 
-    A voice that does little but repeat one note, or rock between two, says little by doing so once
-    more, however rare that is elsewhere: what search for protein sequences calls low complexity
-    (Wootton & Federhen 1993).
+    In a voice that mostly repeats one note, or rocks between two, another repetition is no surprise,
+    however rare it is elsewhere. Protein sequence search calls this low complexity (Wootton & Federhen
+    1993).
 
     Parameters
     ----------
@@ -319,7 +319,7 @@ def own_surprisals(interval: NDArray[np.int8], start: NDArray[np.int64]) -> NDAr
 
 
 def own_surprisal(sequence: Sequence) -> NDArray[np.float32]:
-    """Surprisal of every note of one melody under its own stock of intervals.
+    """Return the surprisal of every note of one melody under its own stock of intervals.
 
     Returns
     -------

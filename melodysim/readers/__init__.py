@@ -1,1 +1,1 @@
-"""From files to notes and samples: one module a kind of file, none knows of melodies or matches."""
+"""Readers of notes and samples from files: one module for each kind of file."""

@@ -4,8 +4,8 @@ Follows the ABC standard 2.1 (abcnotation.com/wiki/abc:standard:v2.1, sections 3
 notes of a melody go: key and metre, accidentals that last to the bar line, ties, tuplets, broken
 rhythm, chords (their top note), several voices, inline fields. Left out, because they do not change
 which notes a melody has: grace notes, decorations, chord names, words, slurs and layout. Repeats are
-read once, as they are written. Some fifty times as fast as music21, which drops notes where it does not
-keep to the standard (a fermata ``H`` takes its note with it).
+read once, as they are written. It is some fifty times as fast as music21, which drops notes where it
+does not keep to the standard (a fermata ``H`` loses its note).
 
 Conventions: onsets and durations are exact fractions of a quarter note until the very end.
 """
@@ -73,7 +73,7 @@ class Tune:
     title, creator : str or None
         The first T: and C: fields.
     melodies : tuple of Melody
-        One a voice that has notes, in the order of the tune.
+        One for each voice that has notes, in the order of the tune.
     """
 
     number: str
@@ -84,13 +84,13 @@ class Tune:
 
 @dataclass
 class _Voice:
-    """What a voice has sounded so far, and what is pending for its next note."""
+    """Notes of a voice so far, and what is pending for its next note."""
 
     now: Fraction = Fraction(0)
     notes: list[list] = field(default_factory=list)  # [onset, duration, pitch]
     bar: dict[str, int] = field(default_factory=dict)  # accidentals in force, in all octaves
     tied: bool = False
-    last: list | None = None  # [onset, duration, is_note] of the last note or rest
+    last: list | None = None  # last note or rest: [its entry in notes or None, its duration]
     broken: Fraction | None = None  # factor for the next note
     tuplet: tuple[Fraction, int] | None = None  # factor, notes left
 
@@ -166,8 +166,8 @@ def tunes(text: str) -> Iterator[Tune]:
     Parameters
     ----------
     text : str
-        Contents of the file. What stands before the first X: field is the file header; its fields
-        hold for all tunes.
+        Contents of the file. The lines before the first X: field are the file header; its L:, M:, Q:
+        and C: fields hold for all tunes.
 
     Yields
     ------
@@ -225,7 +225,7 @@ def _melody(voice: _Voice, tempo: float, name: str) -> Melody:
 
 
 def _apply_field(state: _State, name: str, value: str) -> None:
-    """Let an information field change how the following notes are read."""
+    """Apply an information field to the state in which the following notes are read."""
     if name == "L":
         found = _FRACTION.search(value)
         if found and int(found[2]):
@@ -247,7 +247,7 @@ def _apply_field(state: _State, name: str, value: str) -> None:
 
 
 def _tempo(value: str, state: _State) -> float | None:
-    """Quarter notes a minute from a Q: field, or None if it says nothing usable."""
+    """Return the quarter notes a minute of a Q: field, or None if it is not usable."""
     value = re.sub(r'"[^"]*"', "", value)
     found = re.search(r"(.*?)=\s*(\d+(?:\.\d+)?)", value)
     if found:
@@ -261,7 +261,7 @@ def _tempo(value: str, state: _State) -> float | None:
 
 
 def _key(value: str) -> dict[str, int]:
-    """Accidentals of a key signature, by letter, from a K: field."""
+    """Return the accidentals of a K: field's key signature, by letter."""
     if re.match(r"\s*(none|Hp|HP)\b", value):
         return {"F": 1, "C": 1} if "H" in value else {}
     found = re.match(r"\s*([A-H])([#b]?)\s*([A-Za-z]*)", value)
@@ -279,7 +279,7 @@ def _key(value: str) -> dict[str, int]:
 
 
 def _length(text: str) -> Fraction:
-    """Multiplier of the unit note from a length such as ``3``, ``/``, ``3/2`` or ``//``."""
+    """Return the multiplier of the unit note in a length such as ``3``, ``/``, ``3/2`` or ``//``."""
     top, slashes, bottom = re.fullmatch(r"(\d*)(/*)(\d*)", text).groups()  # type: ignore[union-attr]
     numerator = int(top) if top else 1
     if not slashes:
@@ -289,7 +289,7 @@ def _length(text: str) -> Fraction:
 
 
 def _pitch(accidental: str | None, letter: str, octave: str, state: _State, voice: _Voice) -> int:
-    """MIDI note number of a note, minding the key and the accidentals of the bar."""
+    """Return the MIDI note number of a note under the key and the accidentals of the bar."""
     step = letter.upper()
     height = 60 + (12 if letter.islower() else 0) + 12 * (octave.count("'") - octave.count(","))
     if accidental:
@@ -320,7 +320,7 @@ def _sound(voice: _Voice, duration: Fraction, pitch: int | None) -> None:
 
 
 def _break_rhythm(voice: _Voice, marks: str) -> None:
-    """Lengthen (``>``) or shorten (``<``) the last note, and owe the difference to the next."""
+    """Lengthen (``>``) or shorten (``<``) the last note, and set the factor for the next."""
     if voice.last is None:
         return
     half = Fraction(1, 2 ** len(marks))
@@ -348,7 +348,7 @@ def _music(line: str, state: _State, voices: dict[str, _Voice], current: str) ->
 
 
 def _timed(token: re.Match[str], state: _State, voice: _Voice) -> bool:
-    """Sound what takes time, notes and rests; say whether the token was such."""
+    """Append the note, chord or rest of a token; return False if the token is none of these."""
     if token["note"]:
         pitch = _pitch(token["acc"], token["letter"], token["oct"], state, voice)
         _sound(voice, _length(token["len"]) * state.quarters, pitch)
@@ -368,7 +368,7 @@ def _timed(token: re.Match[str], state: _State, voice: _Voice) -> bool:
 
 
 def _mark(token: re.Match[str], state: _State, voice: _Voice) -> None:
-    """Let what stands between notes change the last one or the next."""
+    """Apply a bar line, tie, broken rhythm or tuplet to the last note or the next."""
     if token["bar"]:
         voice.bar.clear()
     elif token["tie"]:
@@ -380,7 +380,7 @@ def _mark(token: re.Match[str], state: _State, voice: _Voice) -> None:
 
 
 def _tuplet(p: str, q: str | None, r: str | None, state: _State) -> tuple[Fraction, int]:
-    """Factor and number of notes of a tuplet ``(p:q:r``."""
+    """Return the factor and the number of notes of a tuplet ``(p:q:r``."""
     notes = int(p)
     time = int(q) if q else _TUPLET_TIME.get(notes, 3 if state.compound else 2)
     return Fraction(time or 1, notes), int(r) if r and int(r) else notes

@@ -35,8 +35,8 @@ def read_live_set(path: Path, content: bytes) -> Score:
     Returns
     -------
     Score
-        A part for every track that has notes, and for every session clip, which lies nowhere on the
-        time line: from 0 on; and how long a bar is.
+        A part for every track and for every session clip that has notes, and the length of a bar.
+        Session clips have no place on the time line and begin at 0.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def _live_tempo(main: Element | None) -> TempoMap:
         if target is None or pointee != target.get("Id"):
             continue
         events = envelope.findall("Automation/Events/FloatEvent")
-        # The first stands for all that is before the set's beginning.
+        # An event before the set's beginning, where Live keeps the first one, is moved to 0.
         values = [max(number_of(event, "Value", start), 1.0) for event in events]
         places = [max(number_of(event, "Time", 0), 0.0) for event in events]
         if events:
@@ -99,7 +99,7 @@ def _live_tempo(main: Element | None) -> TempoMap:
 
 
 def _arranged_clip(clip: Element) -> list[Note]:
-    """Read a clip where the arrangement has it."""
+    """Read the notes of an arrangement clip at its place on the time line."""
     first, last = _place(clip, "Loop/LoopStart"), _place(clip, "Loop/LoopEnd")
     looped = _value(clip.find("Loop/LoopOn"), "false") == "true"
     play_from = first + (_place(clip, "Loop/StartRelative") if looped else 0)
@@ -109,7 +109,7 @@ def _arranged_clip(clip: Element) -> list[Note]:
 
 
 def _session_clip(clip: Element) -> list[Note]:
-    """Read a clip from 0 on, once."""
+    """Read the notes of a session clip from 0 on, once."""
     first, last = _place(clip, "Loop/LoopStart"), _place(clip, "Loop/LoopEnd")
     looped = _value(clip.find("Loop/LoopOn"), "false") == "true"
     play_from = first + (_place(clip, "Loop/StartRelative") if looped else 0)
@@ -121,7 +121,7 @@ def _place(clip: Element, where: str) -> float:
 
 
 def _clip_notes(clip: Element) -> list[Note]:
-    """Read the notes of a clip in its own time; a clip that is switched off has none."""
+    """Read the notes of a clip in its own time; none if the clip is switched off."""
     if _value(clip.find("Disabled"), "false") == "true":
         return []
     return [

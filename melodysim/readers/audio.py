@@ -34,7 +34,7 @@ SUFFIXES = SNDFILE_SUFFIXES | AV_SUFFIXES
 """File name suffixes of recordings."""
 
 BLOCK_SECONDS = 10.0
-"""Decoded at a time."""
+"""Length of the blocks in which a file is decoded."""
 
 
 def audio_blocks(path: Path, rate: int) -> Iterator[NDArray[np.float32]]:
@@ -57,7 +57,7 @@ def audio_blocks(path: Path, rate: int) -> Iterator[NDArray[np.float32]]:
     ReadError
         If the file cannot be decoded.
     MissingDependencyError
-        If what decodes it is not installed.
+        If the package that decodes it is not installed.
     """
     if path.suffix.lower() in AV_SUFFIXES:
         yield from _av_blocks(path, rate)
@@ -86,7 +86,7 @@ def _sndfile_blocks(path: Path, rate: int) -> Iterator[NDArray[np.float32]]:
                     return
     except (soundfile.SoundFileError, ValueError, OverflowError) as error:
         reason = str(error).strip().rstrip(".").removeprefix(f"Error opening {str(path)!r}: ")
-        if reason.startswith("File does not exist"):  # what libsndfile says of an MP3 that is none
+        if reason.startswith("File does not exist"):  # libsndfile's message for a file that is no MP3
             reason = "it holds no sound that could be found"
         raise ReadError(
             f"cannot be decoded as audio ({reason})", "convert it to wav or flac", path
@@ -117,5 +117,5 @@ def _av_blocks(path: Path, rate: int) -> Iterator[NDArray[np.float32]]:
 
 
 def _samples(frame: Any) -> NDArray[np.float32]:
-    """Give the samples of a decoded mono frame."""
+    """Return the samples of a decoded mono frame, with values that are not finite replaced."""
     return np.nan_to_num(np.asarray(frame.to_ndarray(), dtype=np.float32).reshape(-1))

@@ -1,7 +1,7 @@
-"""Clips of workstations: notes that play as often as their clip does, from where it lies.
+"""Clips of workstation projects, laid on the time line as they play.
 
-What the readers of projects share. Clips are unrolled as they play: from their start mark on, their
-loop as often as it fits, cut off where the clip ends.
+The readers of projects share this module. Clips are unrolled as they play: from their start mark on,
+their loop as often as it fits, cut off where the clip ends.
 
 Conventions: places are in quarter notes until a tempo map turns them into seconds.
 """
@@ -24,7 +24,7 @@ from melodysim.readers.parts import Part, Score
 from melodysim.readers.tempo import TempoMap
 
 LARGEST = 512 << 20
-"""Bytes of XML: more is no project but a trap."""
+"""Most bytes of XML: a larger file is a decompression bomb, not a project."""
 MOST_NOTES = 2_000_000
 
 Note = tuple[float, float, float]
@@ -34,7 +34,7 @@ Element = ElementTree.Element
 
 @contextmanager
 def project_errors(path: Path, kind: str) -> Iterator[None]:
-    """Turn whatever a damaged project makes a parser do into a `ReadError` that names it."""
+    """Turn the exceptions of parsing a damaged project into a `ReadError` that names the file."""
     again = "save the project again"
     try:
         yield
@@ -65,7 +65,7 @@ def unrolled(
     play_from : float
         Place in the clip at which it begins to play.
     loop : (float, float) or None
-        First and last place of what is repeated, if anything is.
+        Begin and end of the loop in the clip, if it has one.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def unrolled(
 
 
 def number_of(element: Element | None, name: str, default: float) -> float:
-    """Read a number of an attribute; one that is none is as good as absent."""
+    """Read a number from an attribute; return the default if there is none, refuse NaN and infinity."""
     said = None if element is None else element.get(name)
     if said is None:
         return default
@@ -127,7 +127,7 @@ def project_score(
         duration = np.maximum(tempo.seconds(beat + length) - onset, SHORTEST_NOTE)
         kept = (pitch >= 0) & (pitch <= 127) & (onset >= 0)
         taken[name] = taken.get(name, 0) + 1
-        if taken[name] > 1:  # a match is named by its track
+        if taken[name] > 1:  # names must differ: a match is reported by its track's name
             name = f"{name} ({taken[name]})"
         parts.append(Part(name, onset[kept], duration[kept], pitch[kept], beat[kept]))
     return Score(tuple(part for part in parts if len(part)), title, creator, bar)

@@ -37,7 +37,7 @@ def read_dawproject(path: Path, content: bytes) -> Score:
     Returns
     -------
     Score
-        A part for every track that has notes, and how long a bar is.
+        A part for every track that has notes, and the length of a bar.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def _tempo_map(project: Element) -> TempoMap:
 def _lanes(
     element: Element, track: str | None, tempo: TempoMap, unit: str
 ) -> Iterator[tuple[str | None, list[Note]]]:
-    """Find clips and notes below lanes, which may say for which track they are."""
+    """Yield the track id and the notes of all clips and notes nested in an element."""
     track, unit = element.get("track") or track, element.get("timeUnit") or unit
     for child in element:
         if child.tag == "Lanes":

@@ -1,4 +1,4 @@
-"""Which part of a symbolic file sings: candidate melodies, the likeliest first.
+"""Choice of the melody among the parts of a symbolic file: candidates, the likeliest first.
 
 Every part is scored on what sets tunes apart from accompaniment (Rizo, Ponce de León, Pérez-Sancho,
 Pertusa & Iñesta 2006, "A pattern recognition approach for melody track selection in MIDI files"):
@@ -46,7 +46,7 @@ def melody_evidence(part: Part, piece_end: float) -> float:
     part : Part
         With at least one note.
     piece_end : float
-        When the piece ends, in seconds.
+        End of the piece in seconds.
     """
     name = int(bool(_SINGS.search(part.name))) or -int(bool(_ACCOMPANIES.search(part.name)))
     ends = np.maximum.accumulate(part.onset + part.duration)
@@ -64,7 +64,7 @@ def melody_evidence(part: Part, piece_end: float) -> float:
 
 
 def _variety(part: Part) -> float:
-    """Share of different four-interval turns, 1 where none occurs more than twice."""
+    """Return twice the share of distinct four-interval n-grams among all, at most 1."""
     melody = part_melody(part)
     interval = np.rint(np.diff(melody.pitch)).astype(np.int64)
     if len(interval) < 4:
@@ -79,9 +79,9 @@ def candidate_melodies(score: Score) -> tuple[Melody, ...]:
     Returns
     -------
     tuple of Melody
-        At most `MAX_MELODIES`, the likeliest first. A polyphonic part gives its top line. Where no
-        part is named as the tune, the top line of all parts together is a candidate too. Empty if
-        nothing has `FEWEST_NOTES` notes.
+        At most `MAX_MELODIES`, the likeliest first. Of a polyphonic part the top line. Where no
+        part's name suggests the tune, the top line of all parts together is a candidate too. Empty
+        if no line has `FEWEST_NOTES` notes.
     """
     end = score.duration
     parts = [part for part in score.parts if len(part) >= FEWEST_NOTES]
@@ -93,7 +93,7 @@ def candidate_melodies(score: Score) -> tuple[Melody, ...]:
 
 
 def track_melodies(score: Score) -> tuple[Melody, ...]:
-    """Give the melody of every part: a project is checked track by track.
+    """Return the melody of every part of a project, which is checked track by track.
 
     Returns
     -------

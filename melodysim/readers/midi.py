@@ -1,8 +1,8 @@
 """Parts from Standard MIDI files, read with symusic.
 
 All tracks and channels are read, drums (channel 10) left out, the tempo map honoured: seconds are
-computed here in double precision from ticks. RIFF-wrapped files are unwrapped. What symusic accepts
-but no musician would (an impossible time division, notes of no length) is refused or mended here.
+computed here in double precision from ticks. RIFF-wrapped files are unwrapped. symusic accepts
+an impossible time division, which is refused here, and notes of no length, which are lengthened here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from melodysim.readers.tempo import TempoMap, constant_tempi
 MAX_SECONDS = 24 * 3600.0
 """A file that claims to last longer is damaged."""
 SHORTEST_NOTE = 0.005
-"""Notes of no length, as some sequencers write them, get this many seconds."""
+"""Seconds to which shorter notes are lengthened; some sequencers write notes of no length."""
 
 
 def read_midi(path: Path, content: bytes) -> Score:
@@ -87,7 +87,7 @@ def _parts(score: Any, path: Path) -> list[Part]:
 
 
 def _tempo_map(score: Any, resolution: int) -> TempoMap:
-    """Read the tempo map, over ticks; 120 quarter notes a minute before its first entry."""
+    """Read the tempo map over ticks; 120 quarter notes a minute before its first entry."""
     tempos = score.tempos.numpy()
     at = np.concatenate([[0], tempos["time"].astype(np.int64)])
     per_tick = np.concatenate([[500_000], tempos["mspq"].astype(np.int64)]) * 1e-6 / resolution

@@ -35,7 +35,7 @@ def read_music21(path: Path) -> Score:
     Returns
     -------
     Score
-        One part a staff; without parts if there are no notes.
+        One part for each staff; without parts if there are no notes.
 
     Raises
     ------

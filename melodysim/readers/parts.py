@@ -1,4 +1,4 @@
-"""What a symbolic file holds: parts, each a set of notes that may sound together."""
+"""Parts of a symbolic file, each a set of notes that may sound together."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Part:
     beat: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        """Take out of the name what would not be shown as a character."""
+        """Remove unprintable characters from the name."""
         object.__setattr__(self, "name", printable(self.name))
 
     def __len__(self) -> int:
-        """Give the number of notes."""
+        """Return the number of notes."""
         return len(self.pitch)
 
 
@@ -53,7 +53,7 @@ class Score:
     title, creator : str or None
         As the file names them.
     bar : float or None
-        Quarter notes of a bar, for projects: people look for a passage by its bars there.
+        Quarter notes in a bar, for projects, where passages are found by bar.
     """
 
     parts: tuple[Part, ...]
@@ -62,7 +62,7 @@ class Score:
     bar: float | None = None
 
     def __post_init__(self) -> None:
-        """Take out of the names what would not be shown as a character."""
+        """Remove unprintable characters from title and creator."""
         for name in ("title", "creator"):
             object.__setattr__(self, name, printable_or_none(getattr(self, name)))
 
@@ -73,14 +73,14 @@ class Score:
 
 
 def part_melody(part: Part) -> Melody:
-    """Give the top line of a part as a melody, clipped where its notes overlap."""
+    """Return the top line of a part as a melody, notes cut off where the next begins."""
     chosen = top_line(part.onset, part.duration, part.pitch)
     onset, duration, pitch = part.onset[chosen], part.duration[chosen], part.pitch[chosen]
     return Melody.from_overlapping(onset, duration, pitch, voice=part.name, beat=part.beat[chosen])
 
 
 def joined(parts: tuple[Part, ...], name: str) -> Part:
-    """Put all parts into one."""
+    """Merge parts into one, in order of onset."""
     columns = [
         np.concatenate([getattr(part, field) for part in parts])
         for field in ("onset", "duration", "pitch", "beat")

@@ -1,7 +1,7 @@
-"""One way in: any file to a `Piece`.
+"""Reading of any file as a `Piece`.
 
-What a file is follows from its suffix; whether it really is that is found out by the reader, which
-says so. This is the only module that knows both the readers and the transcribers.
+The suffix decides the reader; a reader raises `ReadError` if the file is of another kind. This is the
+only module that knows both the readers and the transcribers.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def read(path: str | Path, threads: int = 0, tick: Callable[[str], None] | None 
     threads : int, optional
         Threads for transcribing a recording; 0 takes all cores.
     tick : callable, optional
-        Called while a recording is heard; raises to stop it.
+        Called for each block of a recording; an exception that it raises stops the reading.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def read(path: str | Path, threads: int = 0, tick: Callable[[str], None] | None 
 
 
 def file_bytes(path: Path) -> bytes:
-    """Read a file's bytes; a `ReadError` says why it cannot be read."""
+    """Read a file's bytes; raise a `ReadError` with the reason if that fails."""
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
@@ -88,7 +88,7 @@ def file_bytes(path: Path) -> bytes:
 
 
 def _read_symbolic(path: Path, suffix: str, content: bytes) -> tuple[Kind, Score]:
-    """Read a MIDI file or a score."""
+    """Read a MIDI file, a project or a score."""
     if suffix in MIDI_SUFFIXES:
         return "midi", read_midi(path, content)
     if suffix in PROJECT_READERS:
@@ -110,7 +110,7 @@ def _read_symbolic(path: Path, suffix: str, content: bytes) -> tuple[Kind, Score
 
 
 def _piece(path: Path, digest: str, kind: Kind, score: Score) -> Piece:
-    """Choose the melodies of a symbolic file."""
+    """Make a piece of the candidate melodies of a symbolic file."""
     if not score.parts:
         raise ReadError("holds no notes other than drums", "there is no melody to check", path)
     melodies = candidate_melodies(score) if score.bar is None else track_melodies(score)
@@ -125,8 +125,8 @@ def _piece(path: Path, digest: str, kind: Kind, score: Score) -> Piece:
 
 
 def _read_recording(path: Path, digest: str, threads: int, tick: Callable[[str], None] | None) -> Piece:
-    """Transcribe a recording."""
-    # Where they are needed: what follows a voice takes longer to import than a file of notes to check.
+    """Transcribe a recording and keep the lines that are likely to be melodies."""
+    # Imported here: the transcriber takes longer to import than a file of notes takes to check.
     from melodysim.transcribe.recording import transcribe_recording
     from melodysim.transcribe.salience import SAMPLE_RATE
 

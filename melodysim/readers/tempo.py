@@ -1,4 +1,4 @@
-"""Tempo over the places of a file: where a place lies in seconds, and back.
+"""Tempo maps: from places in a file to seconds, and back.
 
 Places are in whatever unit the format counts in (quarter notes, MIDI ticks). From each place on the
 tempo is constant, or goes to the next in a straight line, as automation in a workstation does.
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 DEFAULT_TEMPO = 120.0
-"""Quarter notes a minute where nothing is said: MIDI's default."""
+"""Quarter notes a minute where the file gives no tempo: MIDI's default."""
 _SLOWEST = 1.0
 _STEADY = 1e-9
 """Change of tempo a unit below which a stretch counts as constant."""
@@ -27,9 +27,9 @@ class TempoMap:
     place : ndarray of float64, shape (n,)
         Where each stretch begins, not decreasing; n is at least 1, the first is at most 0.
     pace : ndarray of float64, shape (n,)
-        Seconds a unit at its beginning.
+        Seconds per unit at its beginning.
     tempo, slope : ndarray of float64, shape (n,)
-        Units a minute at its beginning, and their change a unit; the last stretch is constant.
+        Units a minute at its beginning, and their change per unit; the last stretch is constant.
     elapsed : ndarray of float64, shape (n,)
         Seconds from the first place to its beginning.
     """
@@ -48,7 +48,7 @@ class TempoMap:
         return self.elapsed[k] + self._spent(k, place - self.place[k]) - zero
 
     def places(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the places that lie at some seconds: the inverse of `seconds`."""
+        """Return the places at some times in seconds: the inverse of `seconds`."""
         zero = float(np.interp(0.0, self.place, self.elapsed)) if self.place[0] < 0 else 0.0
         time = np.asarray(seconds, np.float64) + zero
         k = np.clip(np.searchsorted(self.elapsed, time, side="right") - 1, 0, len(self.place) - 1)
@@ -59,7 +59,7 @@ class TempoMap:
         return self.place[k] + np.where(steady, left / self.pace[k], curved)
 
     def _spent(self, k: NDArray[np.intp], inside: NDArray) -> NDArray[np.float64]:
-        """Return the seconds from the beginning of stretch k to so far inside it."""
+        """Return the seconds from the beginning of stretch k to `inside` units after it."""
         slope, tempo = self.slope[k], self.tempo[k]
         straight: NDArray[np.float64] = inside * self.pace[k]
         if not slope.any():

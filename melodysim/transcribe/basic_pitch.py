@@ -38,9 +38,9 @@ EDGE_FRAMES = 15
 """Frames at either end of a window whose receptive field leaves it; they are dropped."""
 FRAMES_KEPT = 172 - 2 * EDGE_FRAMES
 WINDOW_HOP = 36164
-"""Samples from one window to the next, so that what is kept joins up."""
+"""Samples from one window to the next, so that the frames kept are contiguous."""
 LEAD_SAMPLES = 3840
-"""Zeros before the first sample, which put frame 0 after the dropped edge on sample 0."""
+"""Zeros before the first sample, so that the first frame kept is centred on sample 0."""
 FRAME_SECONDS = WINDOW_HOP / FRAMES_KEPT / SAMPLE_RATE
 """11.550 ms. Not the 256 samples of the constant-Q hop: windows overlap by a little more."""
 
@@ -52,7 +52,7 @@ _OUTPUTS = ["StatefulPartitionedCall:1", "StatefulPartitionedCall:2", "StatefulP
 
 
 def model_path() -> Path:
-    """Path of basic-pitch's ONNX model inside the installed wheel.
+    """Return the path of basic-pitch's ONNX model inside the installed wheel.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def model_path() -> Path:
 
 @lru_cache(maxsize=2)
 def _session(threads: int) -> Any:
-    """Return the model, loaded once a process and number of threads (sessions are thread-safe)."""
+    """Return the model, loaded once for each number of threads (sessions are thread-safe)."""
     return inference_session(str(model_path()), threads)
 
 
@@ -86,7 +86,7 @@ def _windows(audio: NDArray[np.float32]) -> NDArray[np.float32]:
 def polyphonic_salience(
     audio: NDArray[np.float32], threads: int = 0
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Run the model over audio that fits in memory.
+    """Return the salience of every note in audio that fits in memory.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 basic-pitch hears every note of a mix alike; a tune is mostly sung. FCPE ("Fast Context-based Pitch
 Estimation", github.com/CNChTu/FCPE) was trained to follow a singing voice, with other music added in
-training, and says for each moment how likely each pitch is to be the voice's. Its weights come inside
+training, and outputs how likely each pitch is to be the voice's at each moment. Its weights come inside
 the `torchfcpe` wheel. The package itself needs PyTorch and is not imported: the weights are read here
 and the network (a stack of convolutional conformer blocks) is put together again for ONNX Runtime.
 
@@ -48,13 +48,13 @@ LAYERS, WIDTH, GROUPS = 6, 512, 4
 
 
 def bin_pitches() -> NDArray[np.float64]:
-    """Give the MIDI note number, with fraction, of each bin."""
+    """Return the MIDI note number of each bin, with its fraction."""
     low, high = (69 + 12 * np.log2(hertz / 440) for hertz in (LOWEST_HERTZ, HIGHEST_HERTZ))
     return np.linspace(low, high, BINS)
 
 
 def weights_path() -> Path:
-    """Path of FCPE's weights inside the installed wheel.
+    """Return the path of FCPE's weights inside the installed wheel.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def weights_path() -> Path:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reads tensors, and nothing that could run code, from a PyTorch checkpoint."""
+    """Unpickler of a PyTorch checkpoint that reads tensors and refuses anything that could run code."""
 
     def __init__(self, file: BinaryIO, archive: zipfile.ZipFile, root: str) -> None:
         super().__init__(file)
@@ -149,7 +149,7 @@ class _Graph:
 
 
 def _model(w: dict[str, NDArray[np.float32]]) -> bytes:
-    """Put the network together: mel spectrogram [1, 128, frames] to salience [1, frames, 360]."""
+    """Build the network: mel spectrogram [1, 128, frames] to salience [1, frames, 360]."""
     g = _Graph()
     x = g.add("Conv", "mel", w["input_stack.0.weight"], w["input_stack.0.bias"], pads=[1, 1])
     # Group normalisation: groups as channels of an instance normalisation.
@@ -188,7 +188,7 @@ def _conformer(g: _Graph, x: str, w: dict[str, NDArray[np.float32]], at: str) ->
 
 @lru_cache(maxsize=2)
 def _session(threads: int) -> Any:
-    """Return the network, put together once a process and number of threads."""
+    """Return the network, built once for each number of threads."""
     try:
         network = _model(read_weights(weights_path()))
     except ImportError as error:
@@ -200,7 +200,7 @@ def _session(threads: int) -> Any:
 
 @lru_cache(maxsize=1)
 def _mel_filters() -> NDArray[np.float32]:
-    """Triangular filters of equal area on Slaney's mel scale, [513, 128]: 0 to 8 kHz."""
+    """Return triangular filters of equal area on Slaney's mel scale, [513, 128]: 0 to 8 kHz."""
 
     def hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
         # Slaney (1998), "Auditory toolbox": linear to 1 kHz, logarithmic above.
@@ -217,7 +217,7 @@ def _mel_filters() -> NDArray[np.float32]:
 
 
 def mel_spectrogram(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logarithmic mel spectrogram as the network was trained on.
+    """Compute the logarithmic mel spectrogram that the network was trained on.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ def mel_spectrogram(audio: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def voice_salience(audio: NDArray[np.float32], threads: int = 0) -> NDArray[np.float32]:
-    """How likely each pitch is to be a voice's, at each moment.
+    """Return how likely each pitch is to be a voice's, at each moment.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from melodysim.errors import MissingDependencyError
 
 
 def packaged_file(package: str, inside: str, missing: str) -> Path:
-    """Path of a file inside an installed wheel, found without importing the package.
+    """Find a file inside an installed package without importing the package.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def packaged_file(package: str, inside: str, missing: str) -> Path:
     inside : str
         Path of the file in the package.
     missing : str
-        What to tell the user if it is not there.
+        Text of the error if the file is not there.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def inference_session(model: str | bytes, threads: int) -> Any:
     Parameters
     ----------
     model : str or bytes
-        Path of an ONNX file, or what such a file holds.
+        Path of an ONNX file, or the bytes of one.
     threads : int
         0 lets it take all cores.
 

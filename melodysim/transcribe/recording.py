@@ -1,7 +1,7 @@
-"""A whole recording: blocks of audio in, melody hypotheses and what was heard out.
+"""Transcription of a whole recording: audio to melody hypotheses and salience by semitone.
 
-Blocks overlap, and of each only the middle is believed, so that an hour needs the memory of a few
-minutes and a note on a border is decided with its surroundings.
+The recording is cut into overlapping blocks, so that an hour needs the memory of a few minutes. Only
+the middle of a block is used, so that a note on a border is decided with its surroundings.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ONSET_WEIGHT, VOICE_WEIGHT = 0.6, 1.0
 """Weight of the salience of onsets and of the voice beside that of notes. Measured on half of 28 real
 recordings: the voice at 0, 0.5, 1, 2 found 0.43, 0.43, 0.50, 0.50 of them first."""
 SEAM_SECONDS = 0.1
-"""Two blocks may place the same onset this far apart, on either side of where they meet."""
+"""Most seconds between the onsets that two neighbouring blocks find for the same note."""
 _TRACKERS = (voice_line, tracked_line, top_line_of_events)
 
 
@@ -44,8 +44,8 @@ def transcribe_recording(
     Returns
     -------
     melodies : tuple of Melody
-        The voice line, the tracked line and the top line, the one first of which most seconds are
-        expected to be right; each may have no notes.
+        The voice line, the tracked line and the top line, by the seconds expected to be right, most
+        first; each may have no notes.
     heard : SemitoneSalience
         Strength of each semitone over time.
     """
@@ -66,7 +66,7 @@ def transcribe_recording(
 
 
 def _expected_seconds(melody: Melody) -> float:
-    """Seconds of a line that are expected to be right."""
+    """Return the seconds of a line that are expected to be right."""
     return float((melody.duration * melody.confidence).sum())
 
 
@@ -82,13 +82,13 @@ def _rows(block: Salience, first_row: int) -> NDArray[np.float32]:
 
 
 def _within(melody: Melody, begin: float, end: float) -> Melody:
-    """Keep the notes that begin in [begin, end), and those that the next block may place so."""
+    """Keep the notes that begin in [begin, end) or up to `SEAM_SECONDS` before."""
     first, last = np.searchsorted(melody.onset, [begin - SEAM_SECONDS, end])
     return melody[first:last]
 
 
 def _joined(blocks: list[Melody]) -> Melody:
-    """Put the notes of consecutive blocks into one melody."""
+    """Join consecutive blocks of a line; drop onsets that the block before has already."""
     new = [np.ones(len(blocks[0]), bool)]
     for before, block in itertools.pairwise(blocks):
         away = np.abs(np.subtract.outer(block.onset, before.onset[-3:]))

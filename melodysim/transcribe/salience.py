@@ -83,7 +83,7 @@ def by_semitone(thirds: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def salience(audio: NDArray[np.float32], start: float = 0.0, threads: int = 0) -> Salience:
-    """Listen to audio that fits in memory.
+    """Compute the salience of audio that fits in memory.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def salience(audio: NDArray[np.float32], start: float = 0.0, threads: int = 0) -
     Raises
     ------
     MissingDependencyError
-        If what runs the networks, or their weights, are not installed.
+        If a package that runs the networks, or their weights, are not installed.
     """
     import soxr
 
@@ -112,7 +112,7 @@ def salience(audio: NDArray[np.float32], start: float = 0.0, threads: int = 0) -
 
 
 def _on_grid(found: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
-    """Bring the voice's salience to the frames and columns of the notes'."""
+    """Resample the voice's salience to the frames and columns of the contours."""
     columns = np.rint((bin_pitches() - LOWEST_PITCH) * BINS_PER_SEMITONE).astype(np.int64)
     thirds = np.zeros((len(found), SEMITONES * BINS_PER_SEMITONE), np.float32)
     for bin_, column in enumerate(columns):
@@ -129,7 +129,7 @@ def _on_grid(found: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
 def salience_blocks(
     audio: Iterable[NDArray[np.float32]], seconds: float, overlap: float, threads: int = 0
 ) -> Iterator[tuple[Salience, float, float]]:
-    """Listen to a stream of audio, in overlapping blocks of bounded size.
+    """Compute the salience of a stream of audio, in overlapping blocks of bounded size.
 
     Parameters
     ----------
@@ -147,13 +147,13 @@ def salience_blocks(
     block : Salience
         Of the block with its context.
     begin, end : float
-        The span, in seconds of the recording, for which this block is to be believed. The last
-        block ends at infinity.
+        The span, in seconds of the recording, for which this block is to be used. The last block ends
+        at infinity.
     """
     hop, context = round(seconds * SAMPLE_RATE), round(overlap * SAMPLE_RATE)
     held = np.zeros(0, np.float32)
     offset = 0  # sample number, in the recording, of held[0]
-    begin = 0  # sample number from which the next block is believed
+    begin = 0  # sample number from which the next block is used
     for chunk in audio:
         held = np.concatenate([held, chunk])
         while offset + len(held) > begin + hop + context:

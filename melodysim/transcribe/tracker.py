@@ -1,6 +1,6 @@
 """Melody lines from salience.
 
-Three hypotheses are made of a recording. The *voice line* is the best path through the voice's
+A recording has three hypotheses. The *voice line* is the best path through the voice's
 salience, the *tracked line* the best through the contours of all notes; both are found by Viterbi's
 algorithm, with costs for gliding, for jumping and for beginning or ending to sing. The *top line* is
 the highest of the notes that the model hears begin and sound; it is exact where the texture is thin.
@@ -34,22 +34,22 @@ from melodysim.transcribe.salience import (
 
 # Tuned on half of 28 real recordings (docs/how-it-works.md); plateaus, not peaks.
 TRACKED_RANGE = (40, 88)
-"""MIDI note numbers between which a sung or played tune is looked for."""
+"""MIDI note numbers between which the tune is searched for."""
 NOTE_WEIGHT = 0.3
 """Share of note salience in the emission; the rest is contour salience."""
 COMPRESSION = 0.5
-"""Exponent of the salience: faint voices count for more than in proportion."""
+"""Exponent of the salience, below 1 so that faint voices weigh more."""
 REGISTER = (64.0, 14.0)
 """Centre and width, in semitones, of a weak preference for the middle register."""
 REGISTER_WEIGHT = 0.3
 VOICING_QUANTILE = 0.2
 """Share of frames in which even the strongest pitch is taken for silence."""
 GLIDE_COST, JUMP_COST, OCTAVE_COST = 0.6, 6.0, 4.5
-"""Per third of a semitone; for a jump of any size; for a jump of exactly an octave."""
+"""Cost per third of a semitone; of a jump of any size; of a jump of exactly an octave."""
 VOICE_COST, UNVOICE_COST = 6.0, 1.0
 
 VOICE_FLOOR, VOICE_SILENCE = 0.01, 0.06
-"""Added to the voice's salience before the logarithm; what counts as as likely as silence."""
+"""Added to the voice's salience before the logarithm; salience that is as likely as silence."""
 VOICE_JUMP, VOICE_ENTRY = 5.0, 2.0
 """Nats for a jump of the voice, and for its entry; gliding, octaves and pauses cost as above."""
 
@@ -59,9 +59,9 @@ class right over half its length). Fitted on half of 100 rendered songs, Brier s
 0.19, 0.19 and 0.18 (docs/hearing.md)."""
 
 SHORTEST_NOTE_FRAMES = 8
-"""92 ms: what is shorter belongs to the glide into its neighbour."""
+"""92 ms: a shorter piece is a glide to or from its neighbour."""
 ONSET_SALIENCE = 0.4
-"""Onset salience above which a held pitch begins anew."""
+"""Onset salience from which a held pitch begins a new note."""
 NOTE_SALIENCE, TOP_LINE_ONSET = 0.35, 0.5
 """Note and onset salience of the events of the top line; the model's published thresholds are 0.3
 and 0.5."""
@@ -73,7 +73,7 @@ TOP_LINE_LOWEST = 48
 def _glides(
     score: NDArray[np.float32], glide: float, following: NDArray[np.float32], back: NDArray[np.int16]
 ) -> None:
-    """Fill in the best way to each pitch by gliding: a distance transform, a sweep up and one down."""
+    """Fill in the best glide to each pitch: a distance transform, one sweep up and one down."""
     bins = len(score) - 1
     best, origin = np.float32(-1e30), 0
     for k in range(bins):
@@ -103,7 +103,7 @@ def _jumps(
     following: NDArray[np.float32],
     back: NDArray[np.int16],
 ) -> None:
-    """Take jumps, octaves and entries from silence where they lead to more than gliding."""
+    """Use jumps, octave jumps and entries from silence where they score more than gliding."""
     bins = len(score) - 1
     for k in range(bins):
         if score[loudest] - jump > following[k]:
@@ -128,7 +128,7 @@ def _viterbi(
     voice: float,
     unvoice: float,
 ) -> NDArray[np.int16]:
-    """Best path through emission [frames, bins] and one silent state; -1 is silent."""
+    """Return the best path through emission [frames, bins] and one silent state, -1."""
     frames, bins = emission.shape
     score = np.empty(bins + 1, np.float32)
     following = np.empty(bins + 1, np.float32)
@@ -161,13 +161,13 @@ def _viterbi(
 
 
 def _tracked_columns() -> tuple[slice, NDArray[np.float64]]:
-    """Columns of thirds of a semitone within `TRACKED_RANGE`, and their pitches."""
+    """Return the columns of thirds of a semitone within `TRACKED_RANGE`, and their pitches."""
     first, last = ((pitch - LOWEST_PITCH) * BINS_PER_SEMITONE for pitch in TRACKED_RANGE)
     return slice(first, last), LOWEST_PITCH + np.arange(first, last) / BINS_PER_SEMITONE
 
 
 def _emission(heard: Salience) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """How well each pitch explains each frame, against silence; and the pitches."""
+    """Return how well each pitch explains each frame against silence, and the pitches."""
     columns, pitch = _tracked_columns()
     note = np.repeat(heard.note, BINS_PER_SEMITONE, axis=1)[:, columns]
     mixed = (1 - NOTE_WEIGHT) * heard.contour[:, columns] + NOTE_WEIGHT * note
@@ -197,7 +197,7 @@ def track_pitch(heard: Salience) -> NDArray[np.float64]:
 
 
 def track_voice(heard: Salience) -> NDArray[np.float64]:
-    """Follow the voice.
+    """Follow the voice through its salience.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def track_voice(heard: Salience) -> NDArray[np.float64]:
 def _path(
     emission: NDArray[np.float32], pitch: NDArray[np.float64], jump: float, entry: float
 ) -> NDArray[np.float64]:
-    """Give the pitch along the best path, NaN where it is silent."""
+    """Return the pitch along the best path, NaN where it is silent."""
     octave = 12 * BINS_PER_SEMITONE
     path = _viterbi(emission, GLIDE_COST, jump, OCTAVE_COST, octave, entry, UNVOICE_COST)
     return np.where(path >= 0, pitch[path], np.nan)
@@ -233,7 +233,8 @@ def _settle(pitch: NDArray[np.float64]) -> list[list[int]]:
     """Cut a voiced stretch into [begin, end, semitone]; a vibrato stays one note.
 
     A new note begins where the pitch leaves the present one by more than 0.7 semitones: rounding
-    with hysteresis. What is shorter than a note is a glide and goes to the note before it.
+    with hysteresis. A piece shorter than `SHORTEST_NOTE_FRAMES` is a glide and is
+    added to the note before it.
     """
     width = min(11, len(pitch))
     padded = np.pad(pitch, (width // 2, (width - 1) // 2), mode="edge")
@@ -260,7 +261,7 @@ def _settle(pitch: NDArray[np.float64]) -> list[list[int]]:
 
 
 def _reattacks(onset: NDArray[np.float32]) -> list[int]:
-    """Frames within a held pitch at which it is struck or sung again."""
+    """Return the frames within a held pitch at which it is struck or sung again."""
     frames: list[int] = []
     for k in range(SHORTEST_NOTE_FRAMES, len(onset) - SHORTEST_NOTE_FRAMES):
         peak = onset[max(0, k - 4) : k + 5].max()
@@ -281,8 +282,8 @@ def tracked_line(heard: Salience) -> Melody:
     Returns
     -------
     Melody
-        Voice "tracked line"; times in seconds of the recording; confidence is how often a note of
-        this salience is right.
+        Voice "tracked line"; times in seconds of the recording; confidence is the share of notes of
+        this salience that are right.
     """
     return _transcribed(heard, track_pitch(heard), heard.note, "tracked line")
 

@@ -1,9 +1,8 @@
-"""Which kernels run: those compiled in C, or the same ones in numba.
+"""Choice of the kernels: those compiled in C, or the same functions in numba.
 
-`_native` is compiled when the package is built, for the instruction sets that `instruction_set` knows;
-where there is none, for want of a C compiler or on another processor, `fallback` has the same functions
-in numba. Both take the same arrays and give the same results to the bit; the tests hold them against
-each other.
+`_native` is compiled when the package is built, for the instruction sets that `instruction_set` knows.
+Where it is missing, for want of a C compiler or on another processor, `fallback` has the same functions
+in numba. Both take the same arrays and return the same results to the bit; the tests compare them.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from importlib import import_module
 from types import ModuleType
 
 CHOICE = "MELODYSIM_KERNELS"
-"""Environment variable: ``numba`` leaves the compiled kernels unused."""
+"""Environment variable: set to ``numba`` to run the numba kernels."""
 
 
 @cache
 def kernels() -> ModuleType:
-    """Find the kernels to use.
+    """Return the module of kernels to use.
 
     Returns
     -------
@@ -44,7 +43,7 @@ def _native() -> ModuleType | None:
 
 
 def description() -> str:
-    """Say in a word or two which kernels are in use."""
+    """Describe the kernels in use in a few words."""
     used = kernels()
     if used.__name__.endswith("_native"):
         return f"compiled, {used.instruction_set()}"

@@ -1,4 +1,4 @@
-"""The kernels in numba, where there are no compiled ones: the same functions, the same results.
+"""The kernels in numba, used where the compiled ones are missing: same functions, same results.
 
 `melodysim.align.prefilter` and `melodysim.align.dtw` explain the methods; the functions here take and
 fill the arrays that those of `melodysim.align._native` do (docstrings: ``help(_native)``).
@@ -12,8 +12,8 @@ from numba import njit
 from melodysim.align.surprisal import DISPLACEMENT_REACH, FURTHEST
 
 _CEILING = 115
-"""int8 wraps at 127: scores stop here while they grow, in the compiled kernels at 127. What reaches
-this much is the same to the callers."""
+"""Scores saturate here, because int8 wraps at 127; the compiled kernels saturate at 127. The caller
+cuts both to `melodysim.align.prefilter.CEILING`."""
 _FLOOR = -100
 _NOWHERE = 127
 """A sum of two intervals that equals none of the query's."""
@@ -22,7 +22,7 @@ _WIDTH = 2 * DISPLACEMENT_REACH + 1
 
 
 def instruction_set(name: str | None = None) -> str | None:
-    """None: what LLVM makes of these loops is its own affair."""
+    """Return None: LLVM chooses the instructions."""
     return None
 
 
@@ -44,11 +44,11 @@ def _scan_block(  # pragma: no cover
     middle,
     best,
 ):
-    """Best local score of the query in each lane of one block.
+    """Fill `best` with the best local score of the query in each lane of one block.
 
-    Scores of the present row of the reference and of the two before it, in turn; two rows of zeros
-    before the query's first note. Every intermediate is cast back to int8, or LLVM widens the loop and
-    loses its speed.
+    `score` holds the current row of the reference and the two before it, in turn, with two rows of
+    zeros before the query's first note. Every intermediate is cast back to int8, or LLVM widens the
+    loop and loses its speed.
     """
     notes, lanes = pair.shape[0], interval.shape[1]
     zero, ceiling = np.int8(0), np.int8(_CEILING)
@@ -62,7 +62,7 @@ def _scan_block(  # pragma: no cover
         for k in range(profile.shape[0]):
             by_interval, by_ratio = interval_table[pair_interval[k]], ratio_table[pair_ratio[k]]
             for lane in range(lanes):
-                here = by_interval[interval[row, lane] & 63]  # a table has 64 entries, whatever comes
+                here = by_interval[interval[row, lane] & 63]  # never past the table's 64 entries
                 profile[k, lane] = here + by_ratio[ratio[row, lane] & 63]
         now, before, earlier = score[row % 3], score[(row + 2) % 3], score[(row + 1) % 3]
         for lane in range(lanes):
@@ -108,7 +108,7 @@ def scan(
     lanes,
     costs,
 ) -> None:
-    """First pass over blocks of references side by side; fills `best`."""
+    """Run the first pass over blocks of references side by side; fill `best`."""
     gap_open, gap_extend, moved, padding, middle = costs
     for row, block in enumerate(blocks):
         rows = slice(begin[block], begin[block + 1])
@@ -133,7 +133,7 @@ def scan(
 
 @njit(nogil=True, cache=True)
 def _steps(reference, step, repeats):  # pragma: no cover
-    """Fill in the semitones to note j from note j - a, at [a, j], and whether it repeats a note."""
+    """Fill `step` [a, j] with semitones from note j - a to note j, `repeats` with repeated notes."""
     for j in range(reference.shape[0]):
         for a in range(1, FURTHEST + 1):
             step[a, j] = reference[j] - reference[j - a] if j >= a else _NEVER
@@ -144,13 +144,13 @@ def _steps(reference, step, repeats):  # pragma: no cover
 
 @njit(inline="always")
 def _reach(step):  # pragma: no cover
-    """Column of `Corpus.displacement` for a step of so many semitones."""
+    """Return the column of `Rarity.displacement` for a step in semitones."""
     return min(max(step + DISPLACEMENT_REACH, 0), _WIDTH - 1)
 
 
 @njit(inline="always")
 def _followed(before, tempo, earned, gain, lag, rules):  # pragma: no cover
-    """Score and tempo after a move from a pair of notes that belongs to an alignment."""
+    """Return score and tempo after a move from an aligned pair of notes."""
     slope, loss, drift = rules
     one = np.float32(1)
     away = lag - tempo
@@ -160,7 +160,7 @@ def _followed(before, tempo, earned, gain, lag, rules):  # pragma: no cover
 
 @njit(inline="always")
 def _take(found, move, before, tempo, earned, gain, lag, rules):  # pragma: no cover
-    """Give the better of what was found so far and a move from an aligned pair."""
+    """Return the better of `found` and a move from an aligned pair of notes."""
     if before > 0 and before + earned + gain > found[0]:
         total, follows = _followed(before, tempo, earned, gain, lag, rules)
         if total > found[0]:
@@ -185,12 +185,12 @@ def _align(  # noqa: C901 - as functions of their own the moves take up to 27 ti
     move,
     rows,
 ):
-    """Fill score, tempo (and move); give the best score and where it is.
+    """Fill `score`, `tempo` and `move`; return the best score and its pair of notes.
 
     Row i of `score` and `tempo` is at ``i & rows``: -1 keeps them all, 3 only as many as a move reaches
-    back. Column j is at j + 3, behind three of nothing, so that no index is ever below 0; unsigned
-    indices tell the compiler so. The nine moves are written out, since a loop over them takes twice the
-    time; the one over one interval of each melody stands first: it is the only one that may begin an
+    back. Column j is at j + 3, behind three columns of zeros, so that no index is below 0; unsigned
+    indices let the compiler rely on it. The nine moves are written out, since a loop over them takes
+    twice the time. The move over one interval of each melody comes first: only it may begin an
     alignment or change the transposition. `move` is filled if it has a row for each note.
     """
     repetition, octave, mistuned, different = costs[0], costs[1], costs[2], costs[3]
@@ -346,7 +346,7 @@ def _align_many(  # pragma: no cover
 
 
 def align_scores(*arrays) -> None:
-    """Second pass: the score of the best passage in each of some references; fills the last array."""
+    """Run the second pass: fill the last array with the best score in each of some references."""
     _align_many(*arrays)
 
 
@@ -365,7 +365,7 @@ def align_path(
     high,
     move,
 ) -> tuple[float, int, int]:
-    """Second pass against the reference at low:high; fills `move`."""
+    """Run the second pass on the reference at low:high; fill `move`, return score and last pair."""
     rows = (len(query), high - low + 3)
     best, i, j = _align(
         query,

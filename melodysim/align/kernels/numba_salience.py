@@ -1,6 +1,7 @@
 """The kernels of `melodysim.align.salience_dtw`, which explains the method.
 
-Apart, because numba takes longer to import than a check of notes takes: only recordings need them.
+In a module of their own, because importing numba takes longer than a check of notes, and only
+recordings need them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _OUTSIDE = -10000
 
 @njit(nogil=True, cache=True)
 def _lengths(nominal, shortest, longest):  # pragma: no cover
-    """Four lengths, in steps, that a note may take, and the nominal one."""
+    """Return four lengths in steps that a note may take, and the nominal length."""
     first = max(1, int(np.floor(nominal * shortest + 0.5)))
     last = max(first, int(np.floor(nominal * longest + 0.5)))
     usual = min(max(1, int(np.floor(nominal + 0.5)), first), last)
@@ -23,10 +24,10 @@ def _lengths(nominal, shortest, longest):  # pragma: no cover
 
 @njit(nogil=True, cache=True)
 def _advance(e0, e1, e2, e3, total, before, skip, unusual, next_total, out, free):  # pragma: no cover
-    """One reference note, all times and transpositions; gives the best score.
+    """Advance by one reference note at all times and transpositions; return the best score.
 
-    `free` is the score with the next note's evidence so far taken off, so that adding the evidence
-    at a later time gives what lies between.
+    `free` is the score less the next note's cumulative evidence, so that adding its cumulative
+    evidence at a later time leaves the evidence in between.
     """
     best = np.int16(0)
     for x in range(out.shape[0]):
@@ -43,12 +44,12 @@ def _advance(e0, e1, e2, e3, total, before, skip, unusual, next_total, out, free
 
 @njit(nogil=True, cache=True)
 def listen(block, pad, lanes, row, nominal, rules, score, free, locate):  # pragma: no cover
-    """Best local alignment of one reference at one tempo: score, last note, place in the block.
+    """Return score, last note and place of the best local alignment of one reference at one tempo.
 
     `block` holds a row of cumulative evidence for each pitch of a reference, `lanes` transpositions at
-    each time; `row` says which row each note is of. The last two results only where they are asked for:
-    looking for the place of every new best score takes longer than all the rest. `score` and `free` are
-    [2, entries]: before and after the note at hand, in turn.
+    each time; `row` is the row of each note. The place is found only with `locate`: searching for it at
+    every new best score takes longer than all the rest. `score` and `free` are [2, entries]: before and
+    after the current note, in turn.
     """
     shortest, longest, skip, unusual = rules
     size = score.shape[1] - pad
@@ -101,7 +102,7 @@ def listen_many(  # pragma: no cover
     rules,
     out,
 ):
-    """Fill out [melodies, 2] with score and tempo of the best alignment."""
+    """Fill `out` [melodies, 2] with the score and tempo index of each best alignment."""
     size = block.shape[1]
     score = np.empty((2, size), np.int16)
     free = np.empty((2, size), np.int16)
@@ -117,7 +118,7 @@ def listen_many(  # pragma: no cover
 
 @njit(nogil=True, cache=True)
 def trace(block, pad, lanes, row, nominal, rules, steps, lane, last):  # pragma: no cover
-    """Give moves [notes + 1, steps + 1] of one transposition: 0 none, +d heard, -d passed over."""
+    """Return moves [notes + 1, steps + 1] of one transposition: 0 none, +d heard, -d passed over."""
     shortest, longest, skip, unusual = rules
     notes = last + 1
     score = np.zeros((notes + 1, steps + 1), np.int32)

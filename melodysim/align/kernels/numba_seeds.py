@@ -1,4 +1,4 @@
-"""The kernel of `melodysim.align.seeds`, which explains the method: chains of shared turns."""
+"""The kernel of `melodysim.align.seeds`, which explains the method of chaining shared turns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _follow(first, last, begin, end, cost, worth, posting, rules, slots, best): 
         earned = worth[there] - worth[here] - cost[s]
         for p in range(first[s], last[s]):
             melody = posting[p] >> place_bits
-            if melody >= best.shape[0]:  # a damaged file must not write where nothing is
+            if melody >= best.shape[0]:  # a damaged file must not write out of bounds
                 continue
             band = (np.int32(posting[p] & note) - here) >> band_bits
             slot = slots[melody, band & most]
