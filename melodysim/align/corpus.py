@@ -244,6 +244,6 @@ def in_threads(
 
 
 def _dealt(count: int, hands: int) -> Iterator[slice]:
-    """Yield every `hands`-th index, from each start in turn, so that long melodies spread evenly."""
+    """Yield slices that deal indices out in turn, so that long melodies spread evenly."""
     for hand in range(hands):
         yield slice(hand, count, hands)

@@ -117,5 +117,5 @@ def _av_blocks(path: Path, rate: int) -> Iterator[NDArray[np.float32]]:
 
 
 def _samples(frame: Any) -> NDArray[np.float32]:
-    """Return the samples of a decoded mono frame, with values that are not finite replaced."""
+    """Return the samples of a decoded mono frame; NaN becomes 0."""
     return np.nan_to_num(np.asarray(frame.to_ndarray(), dtype=np.float32).reshape(-1))

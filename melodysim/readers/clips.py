@@ -1,7 +1,7 @@
 """Clips of workstation projects, laid on the time line as they play.
 
-The readers of projects share this module. Clips are unrolled as they play: from their start mark on,
-their loop as often as it fits, cut off where the clip ends.
+The readers of projects share this module. A clip plays from its start mark on;
+its loop repeats as often as it fits and is cut off where the clip ends.
 
 Conventions: places are in quarter notes until a tempo map turns them into seconds.
 """
@@ -99,7 +99,7 @@ def unrolled(
 
 
 def number_of(element: Element | None, name: str, default: float) -> float:
-    """Read a number from an attribute; return the default if there is none, refuse NaN and infinity."""
+    """Read a number from an attribute, or the default if it is absent; refuse NaN and infinity."""
     said = None if element is None else element.get(name)
     if said is None:
         return default

@@ -31,7 +31,7 @@ _ACCOMPANIES = re.compile(
     re.IGNORECASE,
 )
 # Weights of the evidence, each feature in 0..1 (a name: -1, 0 or 1). A named melody outweighs the
-# rest; the order of the others follows the information gain reported by Rizo et al.
+# rest; the order of the other weights follows the information gain reported by Rizo et al.
 _NAME_WEIGHT, _MONOPHONY_WEIGHT, _REGISTER_WEIGHT = 3.0, 1.5, 1.0
 _SHARE_WEIGHT, _VARIETY_WEIGHT = 1.0, 1.0
 _SUNG_REGISTER = 67.0

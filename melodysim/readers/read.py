@@ -1,7 +1,7 @@
 """Reading of any file as a `Piece`.
 
-The suffix decides the reader; a reader raises `ReadError` if the file is of another kind. This is the
-only module that knows both the readers and the transcribers.
+The suffix decides the reader; the reader raises `ReadError` if the file is of another kind. Only this
+module imports both the readers and the transcribers.
 """
 
 from __future__ import annotations
