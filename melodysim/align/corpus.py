@@ -6,7 +6,7 @@ read-only and shared between threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,6 +62,10 @@ class PackedMelodies:
     def lengths(self) -> NDArray[np.int64]:
         """Number of notes of each melody."""
         return np.diff(self.start)
+
+
+_NOTE_FIELDS = ("pitch", "time", "interval", "ratio", "own")
+"""The fields of `PackedMelodies` with an entry a note."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,31 +174,18 @@ def take_melodies(notes: PackedMelodies, melodies: NDArray[np.int64]) -> PackedM
     lengths = notes.start[melodies + 1] - notes.start[melodies]
     start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     where = np.arange(start[-1]) + np.repeat(notes.start[melodies] - start[:-1], lengths)
-    return PackedMelodies(
-        start,
-        notes.pitch[where],
-        notes.time[where],
-        notes.interval[where],
-        notes.ratio[where],
-        notes.own[where],
-        notes.median_gap[melodies],
-    )
+    fields = {name: getattr(notes, name)[where] for name in _NOTE_FIELDS}
+    return PackedMelodies(start=start, **fields, median_gap=notes.median_gap[melodies])
 
 
 def join_melodies(parts: list[PackedMelodies]) -> PackedMelodies:
     """Concatenate sets of packed melodies."""
     if len(parts) == 1:
         return parts[0]
-    lengths = np.concatenate([[0], *(part.lengths for part in parts)])
-    return PackedMelodies(
-        np.cumsum(lengths).astype(np.int64),
-        np.concatenate([part.pitch for part in parts]),
-        np.concatenate([part.time for part in parts]),
-        np.concatenate([part.interval for part in parts]),
-        np.concatenate([part.ratio for part in parts]),
-        np.concatenate([part.own for part in parts]),
-        np.concatenate([part.median_gap for part in parts]),
-    )
+    start = np.cumsum(np.concatenate([[0], *(part.lengths for part in parts)])).astype(np.int64)
+    names = (*_NOTE_FIELDS, "median_gap")
+    fields = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return PackedMelodies(start=start, **fields)
 
 
 def corpus_of(notes: PackedMelodies, rarity: Rarity) -> Corpus:
@@ -234,16 +225,11 @@ def in_threads(
     """
     if threads <= 1 or len(melodies) < 64:
         return work(melodies)
-    shares = list(_dealt(len(melodies), threads))
+    # Dealt out in turn, so that long melodies spread evenly.
+    shares = [slice(hand, len(melodies), threads) for hand in range(threads)]
     with ThreadPoolExecutor(threads) as pool:
         results = list(pool.map(lambda share: work(melodies[share]), shares))
     whole = np.empty((len(melodies), *results[0].shape[1:]), results[0].dtype)
     for share, result in zip(shares, results, strict=True):
         whole[share] = result
     return whole
-
-
-def _dealt(count: int, hands: int) -> Iterator[slice]:
-    """Yield slices that deal indices out in turn, so that long melodies spread evenly."""
-    for hand in range(hands):
-        yield slice(hand, count, hands)

@@ -90,19 +90,9 @@ class Costs:
     @cached_property
     def others(self) -> NDArray[np.float32]:
         """Costs that are not in `moves`, in the order that the kernels read."""
-        return np.array(
-            [
-                self.repetition,
-                self.octave,
-                self.mistuned,
-                self.different,
-                self.timing_share,
-                self.timing_slope,
-                self.timing_loss,
-                self.tempo_drift,
-            ],
-            np.float32,
-        )
+        pitch = (self.repetition, self.octave, self.mistuned, self.different)
+        timing = (self.timing_share, self.timing_slope, self.timing_loss, self.tempo_drift)
+        return np.array([*pitch, *timing], np.float32)
 
 
 # Learnt by coordinate ascent from passages hidden in other songs, 30 % of their notes changed, against
@@ -205,10 +195,9 @@ def align_scores(
     pair = _prepared(query, corpus, costs)
 
     def work(share: NDArray[np.int64]) -> NDArray[np.float32]:
-        out = np.zeros(len(share), np.float32)
         # References of like length side by side, so that no lane waits for another.
         order = np.argsort(corpus.lengths[share], kind="stable")
-        found = np.zeros(len(share), np.float32)
+        out, found = np.zeros((2, len(share)), np.float32)
         kernels().align_scores(*pair, corpus.start, np.ascontiguousarray(share[order]), found)
         out[order] = found
         return out
@@ -252,9 +241,8 @@ def align_path(query: Sequence, corpus: Corpus, melody: int, costs: Costs = IN_T
         With the score that `align_scores` returns; an empty path if nothing aligns.
     """
     low, high = int(corpus.start[melody]), int(corpus.start[melody + 1])
-    empty = np.zeros((0, 2), np.int64)
     if min(len(query), high - low) < 2:
-        return NoteAlignment(0.0, empty)
+        return NoteAlignment(0.0, np.zeros((0, 2), np.int64))
     move = np.zeros((len(query), high - low), np.int8)
     best, i, j = kernels().align_path(*_prepared(query, corpus, costs), low, high, move)
     pairs = []
@@ -262,7 +250,6 @@ def align_path(query: Sequence, corpus: Corpus, melody: int, costs: Costs = IN_T
         pairs.append((i, j))
         step = int(move[i, j])
         i, j = i - step // 4, j - step % 4
-    if not pairs:
-        return NoteAlignment(0.0, empty)
-    pairs.append((i, j))
-    return NoteAlignment(float(best), np.array(pairs[::-1], np.int64))
+    if pairs:
+        pairs.append((i, j))
+    return NoteAlignment(float(best), np.array(pairs[::-1], np.int64).reshape(-1, 2))

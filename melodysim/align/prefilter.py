@@ -113,39 +113,19 @@ def ratio_scores() -> NDArray[np.int8]:
     return np.array(RATIO_SCORES, np.int8)[np.minimum(distance, far)]
 
 
-@dataclass(frozen=True, eq=False)
-class _Query:
-    """A query as the kernel reads it: numbered symbols and the scores of each.
+def _prepared(query: Sequence) -> tuple[NDArray, ...]:
+    """Return a query as the kernel reads it: numbered symbols and the scores of each.
 
-    Attributes
-    ----------
-    pair : ndarray of uint16, shape (n,)
-        Pair of interval and ratio at each place: an index into the two arrays below.
-    pair_interval, pair_ratio : ndarray of uint16, shape (pairs,)
-        Rows of the two tables below, for each pair.
-    interval_table, ratio_table : ndarray of uint8, shape (k, 64)
-        Scores (of int8, as bytes) by symbol of the reference.
-    step, step2 : ndarray of int8, shape (n,)
-        Intervals, and their sums with the one before.
+    In order: the pair of interval and ratio at each place, uint16 [n]; of each pair the row in either
+    table of scores, uint16 [pairs] twice; the tables of intervals and of ratios by symbol of the
+    reference, int8 as bytes [k, 64]; intervals, and their sums with the one before, int8 [n].
     """
-
-    pair: NDArray[np.uint16]
-    pair_interval: NDArray[np.uint16]
-    pair_ratio: NDArray[np.uint16]
-    interval_table: NDArray[np.uint8]
-    ratio_table: NDArray[np.uint8]
-    step: NDArray[np.int8]
-    step2: NDArray[np.int8]
-
-
-def _prepared(query: Sequence) -> _Query:
-    """Return the symbols of a query as numbers, and their scores."""
     intervals, interval = np.unique(query.interval.astype(np.int64), return_inverse=True)
     ratios, ratio = np.unique(query.ratio.astype(np.int64), return_inverse=True)
     pairs, pair = np.unique(interval * _TABLE + ratio, return_inverse=True)
     step2 = np.full(len(query.interval), _NEVER, np.int8)
     step2[1:] = query.interval[1:] + query.interval[:-1]
-    return _Query(
+    return (
         pair.astype(np.uint16),
         (pairs // _TABLE).astype(np.uint16),
         (pairs % _TABLE).astype(np.uint16),
@@ -189,22 +169,8 @@ def scan(query: Sequence, lanes: Lanes, melodies: int, threads: int = 1) -> NDAr
 
     def work(blocks: NDArray[np.int64]) -> NDArray[np.uint8]:
         best = np.zeros((len(blocks), LANES), np.uint8)
-        kernels().scan(
-            prepared.pair,
-            prepared.pair_interval,
-            prepared.pair_ratio,
-            prepared.interval_table,
-            prepared.ratio_table,
-            prepared.step,
-            prepared.step2,
-            lanes.interval,
-            lanes.ratio,
-            lanes.begin,
-            np.ascontiguousarray(blocks),
-            best,
-            LANES,
-            costs,
-        )
+        places = (lanes.interval, lanes.ratio, lanes.begin, np.ascontiguousarray(blocks))
+        kernels().scan(*prepared, *places, best, LANES, costs)
         return best
 
     found = in_threads(work, np.arange(len(lanes.begin) - 1), threads).reshape(-1)

@@ -64,7 +64,7 @@ class Holdings:
         where = "anywhere" if self.territory == "anywhere" else f"in “{self.territory}”"
         return [
             f"The library “{self.name}” holds {self.melodies:,} melodies: {self.protected:,} protected "
-            f"or of unknown status, {free:,} free to use (for a release {where}).",
+            f"or of unknown status, {free:,} free to use (for a release {where})."
         ]
 
 

@@ -34,13 +34,7 @@ _TONIC_FIFTHS = {"C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5, "F": -1, "H": 5
 _MODE_FIFTHS = {"ion": 0, "maj": 0, "mix": -1, "dor": -2, "aeo": -3, "min": -3, "m": -3}
 _MODE_FIFTHS |= {"phr": -4, "loc": -5, "lyd": 1}
 _ACCIDENTALS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
-_TUPLET_TIME = {
-    2: 3,
-    3: 2,
-    4: 3,
-    6: 2,
-    8: 3,
-}  # the standard's default q for (p; else 2, or 3 in 6/8
+_TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # the standard's default q for (p; else 2, or 3 in 6/8
 
 _TOKEN = re.compile(
     r"""
@@ -205,12 +199,7 @@ def _tune(lines: list[str]) -> Tune:
             if any(v.now > MAX_TUNE_QUARTERS for v in voices.values()):
                 break
     melodies = tuple(_melody(voice, state.tempo, name) for name, voice in voices.items() if voice.notes)
-    return Tune(
-        texts.get("X", ""),
-        texts.get("T") or None,
-        texts.get("C") or None,
-        melodies,
-    )
+    return Tune(texts.get("X", ""), texts.get("T") or None, texts.get("C") or None, melodies)
 
 
 def _melody(voice: _Voice, tempo: float, name: str) -> Melody:

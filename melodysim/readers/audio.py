@@ -17,18 +17,7 @@ from numpy.typing import NDArray
 
 from melodysim.errors import MissingDependencyError, ReadError
 
-SNDFILE_SUFFIXES = {
-    ".wav",
-    ".aif",
-    ".aiff",
-    ".flac",
-    ".ogg",
-    ".oga",
-    ".opus",
-    ".mp3",
-    ".au",
-    ".w64",
-}
+SNDFILE_SUFFIXES = {".wav", ".aif", ".aiff", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".au", ".w64"}
 AV_SUFFIXES = {".m4a", ".aac", ".mp4", ".webm", ".mka", ".wma"}
 SUFFIXES = SNDFILE_SUFFIXES | AV_SUFFIXES
 """File name suffixes of recordings."""

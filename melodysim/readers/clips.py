@@ -48,11 +48,7 @@ def project_errors(path: Path, kind: str) -> Iterator[None]:
 
 
 def unrolled(
-    notes: list[Note],
-    start: float,
-    length: float,
-    play_from: float,
-    loop: tuple[float, float] | None,
+    notes: list[Note], start: float, length: float, play_from: float, loop: tuple[float, float] | None
 ) -> list[Note]:
     """Lay the notes of a clip on the time line as they play.
 

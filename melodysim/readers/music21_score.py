@@ -15,12 +15,7 @@ from melodysim.errors import MissingDependencyError, ReadError
 from melodysim.readers.parts import Part, Score
 from melodysim.readers.tempo import DEFAULT_TEMPO, TempoMap, constant_tempi
 
-MUSIC21_FORMATS = {
-    ".musicxml": "musicxml",
-    ".xml": "musicxml",
-    ".mxl": "musicxml",
-    ".krn": "humdrum",
-}
+MUSIC21_FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".krn": "humdrum"}
 """File name suffixes that music21 reads here, and its names for the formats."""
 
 
@@ -54,10 +49,7 @@ def read_music21(path: Path) -> Score:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             stream = converter.parse(
-                path,
-                format=MUSIC21_FORMATS[path.suffix.lower()],
-                forceSource=True,
-                storePickle=False,
+                path, format=MUSIC21_FORMATS[path.suffix.lower()], forceSource=True, storePickle=False
             )
             return _score(stream)
     except Exception as error:  # music21's readers raise anything, from KeyError to ParseError

@@ -59,10 +59,7 @@ def print_checks(console: Console, reports: list[Report], seeded: int = 0) -> No
 
 
 def print_scan(
-    console: Console,
-    answer: dict[str, Any],
-    rows: list[tuple[str, str, dict[str, Any]]],
-    folder: Path,
+    console: Console, answer: dict[str, Any], rows: list[tuple[str, str, dict[str, Any]]], folder: Path
 ) -> None:
     """Print what came of many tracks: the ones to look at, then the counts."""
     if rows:

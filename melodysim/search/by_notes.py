@@ -300,12 +300,7 @@ def measured_by_passage(
 
 
 def _log_e_of_passage(
-    sequence: Sequence,
-    reading: Hypothesis,
-    place: int,
-    library: Shelf,
-    kind: int,
-    threads: int,
+    sequence: Sequence, reading: Hypothesis, place: int, library: Shelf, kind: int, threads: int
 ) -> float | None:
     """Give the logarithm of the E-value of a reference by its passage alone; None if it has none."""
     reference = int(reading.references[place])
@@ -329,12 +324,7 @@ def _log_e_of_passage(
 
 
 def match_notes(
-    piece: Piece,
-    library: Shelf,
-    sequence: Sequence,
-    reading: Hypothesis,
-    place: int,
-    whole: Reference,
+    piece: Piece, library: Shelf, sequence: Sequence, reading: Hypothesis, place: int, whole: Reference
 ) -> Match | None:
     """Trace a match of notes with notes.
 

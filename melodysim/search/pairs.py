@@ -45,11 +45,7 @@ SMALLEST_P = 1e-300
 
 
 def p_value_of_likeness(
-    one: Piece,
-    other: Piece,
-    best: tuple[float, float],
-    background: list[Melody],
-    threads: int = 1,
+    one: Piece, other: Piece, best: tuple[float, float], background: list[Melody], threads: int = 1
 ) -> float:
     """Say how probable it is that unrelated recordings are so much alike.
 

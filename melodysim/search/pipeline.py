@@ -103,11 +103,7 @@ class _Ranked:
 
 
 def find_matches(
-    piece: Piece,
-    library: Shelf,
-    top: int,
-    threads: int = 1,
-    tick: Callable[[str], None] | None = None,
+    piece: Piece, library: Shelf, top: int, threads: int = 1, tick: Callable[[str], None] | None = None
 ) -> list[Match]:
     """Match a piece against a library.
 

@@ -32,11 +32,7 @@ def _passage(reference: Melody, notes: tuple[int, int], rarity: Rarity) -> Corpu
 
 
 def places_in_melody(
-    melody: Melody,
-    reference: Melody,
-    notes: tuple[int, int],
-    rarity: Rarity,
-    costs: Costs = IN_TIME,
+    melody: Melody, reference: Melody, notes: tuple[int, int], rarity: Rarity, costs: Costs = IN_TIME
 ) -> list[tuple[int, int]]:
     """Find every place of a melody that follows a passage.
 

@@ -27,13 +27,7 @@ from melodysim.transcribe.basic_pitch import (
     SEMITONES,
     polyphonic_salience,
 )
-from melodysim.transcribe.fcpe import (
-    FRAME_OFFSET,
-    VOICE_FRAME,
-    VOICE_RATE,
-    bin_pitches,
-    voice_salience,
-)
+from melodysim.transcribe.fcpe import FRAME_OFFSET, VOICE_FRAME, VOICE_RATE, bin_pitches, voice_salience
 
 
 @dataclass(frozen=True)

@@ -179,45 +179,10 @@ def _emission(heard: Salience) -> tuple[NDArray[np.float32], NDArray[np.float64]
     return (emission - silence).astype(np.float32), pitch
 
 
-def track_pitch(heard: Salience) -> NDArray[np.float64]:
-    """Follow one melody line through the contours of all notes.
-
-    Parameters
-    ----------
-    heard : Salience
-        Of one block, with at least one frame.
-
-    Returns
-    -------
-    ndarray of float64, shape (frames,)
-        MIDI note number in each frame, NaN where nothing sings.
-    """
-    emission, pitch = _emission(heard)
-    return _path(emission, pitch, JUMP_COST, VOICE_COST)
-
-
-def track_voice(heard: Salience) -> NDArray[np.float64]:
-    """Follow the voice through its salience.
-
-    Parameters
-    ----------
-    heard : Salience
-        Of one block, with at least one frame.
-
-    Returns
-    -------
-    ndarray of float64, shape (frames,)
-        MIDI note number in each frame, NaN where no voice is heard.
-    """
-    columns, pitch = _tracked_columns()
-    emission = np.log((heard.voice[:, columns] + VOICE_FLOOR) / (VOICE_SILENCE + VOICE_FLOOR))
-    return _path(emission, pitch, VOICE_JUMP, VOICE_ENTRY)
-
-
 def _path(
     emission: NDArray[np.float32], pitch: NDArray[np.float64], jump: float, entry: float
 ) -> NDArray[np.float64]:
-    """Return the pitch along the best path, NaN where it is silent."""
+    """Return the MIDI note number in each frame along the best path, NaN where nothing sings."""
     octave = 12 * BINS_PER_SEMITONE
     path = _viterbi(emission, GLIDE_COST, jump, OCTAVE_COST, octave, entry, UNVOICE_COST)
     return np.where(path >= 0, pitch[path], np.nan)
@@ -285,7 +250,8 @@ def tracked_line(heard: Salience) -> Melody:
         Voice "tracked line"; times in seconds of the recording; confidence is the share of notes of
         this salience that are right.
     """
-    return _transcribed(heard, track_pitch(heard), heard.note, "tracked line")
+    pitch = _path(*_emission(heard), JUMP_COST, VOICE_COST)
+    return _transcribed(heard, pitch, heard.note, "tracked line")
 
 
 def voice_line(heard: Salience) -> Melody:
@@ -301,7 +267,10 @@ def voice_line(heard: Salience) -> Melody:
     Melody
         Voice "voice line"; else as `tracked_line`.
     """
-    return _transcribed(heard, track_voice(heard), by_semitone(heard.voice), "voice line")
+    columns, at = _tracked_columns()
+    emission = np.log((heard.voice[:, columns] + VOICE_FLOOR) / (VOICE_SILENCE + VOICE_FLOOR))
+    pitch = _path(emission, at, VOICE_JUMP, VOICE_ENTRY)
+    return _transcribed(heard, pitch, by_semitone(heard.voice), "voice line")
 
 
 def _transcribed(
@@ -353,12 +322,9 @@ def top_line_of_events(heard: Salience) -> Melody:
                 if b - a >= SHORTEST_NOTE_FRAMES:
                     sure = float(heard.note[begin + a : begin + b, column].mean())
                     rows.append((begin + a, begin + b, float(LOWEST_PITCH + column), sure))
-    if not rows:
-        return _notes([], heard.start, "top line")
-    table = np.array(rows)
-    chosen = top_line(
-        table[:, 0] * FRAME_SECONDS, (table[:, 1] - table[:, 0]) * FRAME_SECONDS, table[:, 2]
-    )
+    table = np.array(rows, np.float64).reshape(-1, 4)
+    starts, lengths = table[:, 0] * FRAME_SECONDS, (table[:, 1] - table[:, 0]) * FRAME_SECONDS
+    chosen = top_line(starts, lengths, table[:, 2])
     return _notes([rows[i] for i in chosen], heard.start, "top line")
 
 
@@ -372,9 +338,5 @@ def _notes(rows: list[tuple[int, int, float, float]], start: float, voice: str) 
     intercept, slope = CONFIDENCE[voice]
     sure = 1 / (1 + np.exp(-(intercept + slope * np.log(salience / (1 - salience)))))
     return Melody.from_notes(
-        start + begin[kept] * FRAME_SECONDS,
-        frames * FRAME_SECONDS,
-        pitch[kept],
-        sure,
-        voice,
+        start + begin[kept] * FRAME_SECONDS, frames * FRAME_SECONDS, pitch[kept], sure, voice
     )

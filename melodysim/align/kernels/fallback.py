@@ -21,11 +21,6 @@ _NEVER = 9999
 _WIDTH = 2 * DISPLACEMENT_REACH + 1
 
 
-def instruction_set(name: str | None = None) -> str | None:
-    """Return None: LLVM chooses the instructions."""
-    return None
-
-
 @njit(nogil=True, cache=True)
 def _scan_block(  # pragma: no cover
     pair,
@@ -92,43 +87,16 @@ def _scan_block(  # pragma: no cover
                 best[lane] = max(best[lane], value)
 
 
-def scan(
-    pair,
-    pair_interval,
-    pair_ratio,
-    interval_table,
-    ratio_table,
-    step,
-    step2,
-    interval,
-    ratio,
-    begin,
-    blocks,
-    best,
-    lanes,
-    costs,
-) -> None:
+def scan(*arrays) -> None:
     """Run the first pass over blocks of references side by side; fill `best`."""
-    gap_open, gap_extend, moved, padding, middle = costs
+    *query, interval, ratio, begin, blocks, best, _, costs = arrays
+    pair, pair_interval, pair_ratio, interval_table, ratio_table, step, step2 = query
+    tables = (interval_table.view(np.int8), ratio_table.view(np.int8))
+    rules = (*(np.int8(cost) for cost in costs[:3]), *costs[3:])
     for row, block in enumerate(blocks):
         rows = slice(begin[block], begin[block + 1])
-        _scan_block(
-            pair,
-            pair_interval,
-            pair_ratio,
-            interval_table.view(np.int8),
-            ratio_table.view(np.int8),
-            step,
-            step2,
-            interval[rows],
-            ratio[rows],
-            np.int8(gap_open),
-            np.int8(gap_extend),
-            np.int8(moved),
-            padding,
-            middle,
-            best[row].view(np.int8),
-        )
+        places = (step, step2, interval[rows], ratio[rows], *rules, best[row].view(np.int8))
+        _scan_block(*(pair, pair_interval, pair_ratio, *tables, *places))
 
 
 @njit(nogil=True, cache=True)
@@ -304,7 +272,7 @@ def _align(  # noqa: C901 - as functions of their own the moves take up to 27 ti
 
 
 @njit(nogil=True, cache=True)
-def _align_many(  # pragma: no cover
+def align_scores(  # pragma: no cover
     query,
     query_gap,
     query_bits,
@@ -319,6 +287,7 @@ def _align_many(  # pragma: no cover
     melodies,
     out,
 ):
+    """Run the second pass on some references; fill `out` with their best scores."""
     longest = 0
     for k in melodies:
         longest = max(longest, start[k + 1] - start[k])
@@ -345,42 +314,11 @@ def _align_many(  # pragma: no cover
         )[0]
 
 
-def align_scores(*arrays) -> None:
-    """Run the second pass: fill the last array with the best score in each of some references."""
-    _align_many(*arrays)
-
-
-def align_path(
-    query,
-    query_gap,
-    query_bits,
-    pitch,
-    gap,
-    surprisal,
-    timing,
-    displacement,
-    moves,
-    costs,
-    low,
-    high,
-    move,
-) -> tuple[float, int, int]:
+def align_path(*arrays) -> tuple[float, int, int]:
     """Run the second pass on the reference at low:high; fill `move`, return score and last pair."""
-    rows = (len(query), high - low + 3)
-    best, i, j = _align(
-        query,
-        query_gap,
-        query_bits,
-        pitch[low:high],
-        gap[:, low:high],
-        surprisal[low:high],
-        timing[low:high],
-        displacement,
-        moves,
-        costs,
-        np.zeros(rows, np.float32),
-        np.zeros(rows, np.float32),
-        move,
-        -1,
-    )
+    *query, pitch, gap, surprisal, timing, displacement, moves, costs, low, high, move = arrays
+    here = slice(low, high)
+    reference = (pitch[here], gap[:, here], surprisal[here], timing[here])
+    rows = np.zeros((2, len(query[0]), high - low + 3), np.float32)
+    best, i, j = _align(*(*query, *reference, displacement, moves, costs, *rows, move, -1))
     return float(best), int(i), int(j)

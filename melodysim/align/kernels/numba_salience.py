@@ -89,18 +89,7 @@ def listen(block, pad, lanes, row, nominal, rules, score, free, locate):  # prag
 
 @njit(nogil=True, cache=True)
 def listen_many(  # pragma: no cover
-    block,
-    pad,
-    lanes,
-    row,
-    gap,
-    start,
-    melodies,
-    median,
-    tempi,
-    cap,
-    rules,
-    out,
+    block, pad, lanes, row, gap, start, melodies, median, tempi, cap, rules, out
 ):
     """Fill `out` [melodies, 2] with the score and tempo index of each best alignment."""
     size = block.shape[1]

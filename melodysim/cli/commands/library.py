@@ -83,10 +83,7 @@ def init(
 
     path = options.library_path_or_default(library_path)
     builtin_folder()  # before there is a library that would stay empty
-    with (
-        terminal.progress("reading tune books", quiet) as update,
-        Store(path, create=True) as store,
-    ):
+    with terminal.progress("reading tune books", quiet) as update, Store(path, create=True) as store:
         result = import_builtin(store, update)
     _finish(ctx, result, path, form, output)
 
@@ -162,14 +159,7 @@ def import_(
         raise ReadError("no such file or folder", path=missing[0])
     terms = check_rights(Rights(rights, holder=holder, published=published, died=died))
     with terminal.progress("importing", quiet) as update, Store(path, create=True) as store:
-        result = import_paths(
-            store,
-            paths,
-            terms,
-            title,
-            creator,
-            update,
-        )
+        result = import_paths(store, paths, terms, title, creator, update)
     _finish(ctx, result, path, form, output)
 
 
@@ -179,12 +169,7 @@ def import_(
 @options.library_option
 @options.output_options("text", "json")
 def list_(
-    text: str | None,
-    limit: int,
-    library_path: Path | None,
-    form: str,
-    output: Path | None,
-    quiet: bool,
+    text: str | None, limit: int, library_path: Path | None, form: str, output: Path | None, quiet: bool
 ) -> None:
     """List melodies, or those with TEXT in their id, title or creator."""
     from melodysim.library.store import Store

@@ -99,8 +99,7 @@ def index_html(rows: list[TrackRow], holdings: Holdings, heading: str, when: dat
     counts = Counter(row.level for row in rows)
     read = [row for row in rows if row.level in LEVELS]
     histogram = histogram_svg(
-        [row.level for row in read],
-        [_NO_MATCH if row.e_value is None else row.e_value for row in read],
+        [row.level for row in read], [_NO_MATCH if row.e_value is None else row.e_value for row in read]
     )
     ordered = sorted(
         rows, key=lambda row: (_ORDER[row.level], _NO_MATCH if row.e_value is None else row.e_value)

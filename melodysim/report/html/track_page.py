@@ -213,13 +213,7 @@ def _notes(melody: Any, pitch: Any) -> list[list[float]]:
 
 
 def _match(
-    rank: int,
-    piece: Piece,
-    match: Match,
-    passage: Passage,
-    sound: Sound,
-    rates: Rates,
-    unrelated: str,
+    rank: int, piece: Piece, match: Match, passage: Passage, sound: Sound, rates: Rates, unrelated: str
 ) -> dict[str, Any]:
     """Everything that the page shows of a match."""
     from markupsafe import Markup
