@@ -1,7 +1,7 @@
-"""For scripts, inside a DAW or out of it: notes in, matches out, at once and silent.
+"""Functions for scripts, in a DAW or outside: they take notes, return reports and print nothing.
 
-What scripts have beside the verbs of `melodysim.checking`: melodies made of loose notes and of MIDI
-data. docs/scripting.md has worked examples.
+Beside the functions of `melodysim.checking`, these make melodies of loose notes and of MIDI data.
+docs/scripting.md has worked examples.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def melody_of_midi(content: bytes) -> Melody:
 
 
 def melody_of(onsets: ArrayLike, durations: ArrayLike, pitches: ArrayLike) -> Melody:
-    """Make a melody of notes in any order, which may sound together: then of their highest voice.
+    """Make a melody of notes in any order; of notes that sound together, take the highest voice.
 
     Parameters
     ----------

@@ -27,8 +27,8 @@ from melodysim.util.plain_text import counted
 
 DEFAULT_TOP = 10
 CHECK_VERSION = 8
-"""Raised whenever a check may come out otherwise than before, words included: results that were kept
-are stale. What a recording is heard as has a version of its own in `melodysim.transcribe`."""
+"""Raised whenever a check may have another result than before, wording included: stored results are
+then stale. What is heard in a recording has a version of its own in `melodysim.transcribe`."""
 
 TrackLike = Melody | Piece | str | Path
 """What can be checked: notes, what was read before, or a file."""
@@ -69,7 +69,7 @@ def check(
     ReadError
         If a file cannot be read, or there is no melody: silence is not "clear".
     LibraryError
-        If the library is empty: no track is clear of nothing.
+        If the library is empty: there is nothing to be clear of.
     InvalidNotesError
         If the track is nothing of the kind.
     MissingDependencyError
@@ -101,7 +101,7 @@ def check(
 
 
 def piece_of(track: TrackLike, threads: int = 1, tick: StageCallback | None = None) -> Piece:
-    """Turn whatever was given as a track into a piece.
+    """Return a track as a piece, reading it if it is a file.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def compare(
         there, back = (m.standardised if m else -np.inf for m in (match, turned))
         passages = [m for m in (match, turned) if m]
         if passages:  # without any passage in common there is nothing to be alike
-            # The passage shows where. How much it says is what all ways of listening say together.
+            # The passage says where; all ways of listening together say how surely.
             p_value = p_value_of_likeness(new, earlier, (there, back), background, threads)
             p_value = max(p_value, min(p_value_of_notes(m, background) for m in passages))
             score = standardised_of(p_value)
@@ -220,9 +220,9 @@ def compare(
 
 
 def _turned(match: Match, new: Piece, earlier: Piece) -> Match:
-    """Give a match of the earlier recording with the new one as one of the new with the earlier.
+    """Swap the works in a match of the earlier recording with the new one.
 
-    It was the earlier one that was listened to, so what was heard there are its notes: its own lines
+    The earlier recording was listened to, so its notes are those that were heard: its transcribed lines
     may have none in that place.
     """
     heard = match.listening
@@ -252,7 +252,7 @@ def _turned(match: Match, new: Piece, earlier: Piece) -> Match:
 
 
 def _entry(work: Piece, melody: int) -> Entry:
-    """Describe a melody of a work that is in no library."""
+    """Make a library entry for a melody of a work that is in no library."""
     title = work.title or Path(work.source).name
     voice = work.melodies[melody].voice
     return Entry(f"{melody}", title, work.creator, work.source, Rights("unknown"), voice)

@@ -1,6 +1,7 @@
-"""Many tracks: found, checked side by side, and taken up again where a scan was stopped.
+"""Scans of many tracks: found, checked in parallel, and resumed where a scan was stopped.
 
-`tracks` finds files, `ledger` remembers what is done, `cache` keeps transcriptions, `work` is what a
-worker process does with one track, `pools` are the places where workers run, `groups` finds takes of
-one melody among the tracks, `outcome` writes the results, `scan` is the loop over it all.
+`settings` holds the options of a scan, `tracks` finds files, `ledger` stores results,
+`transcription_cache` keeps transcriptions, `worker` is what a worker process does with one track,
+`executors` are where workers run, `runner` is the loop over the tracks, `takes` finds takes of one
+melody among them, `result_files` writes the results, `session` is a scan from beginning to end.
 """

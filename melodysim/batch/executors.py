@@ -16,11 +16,11 @@ from melodysim.util.worker_processes import IN_FLIGHT
 
 
 class Pool(Protocol):
-    """Runs functions in workers."""
+    """A pool of workers that run functions."""
 
     @property
     def in_flight(self) -> int:
-        """How many tasks to hand over at a time."""
+        """Most tasks to hand over at a time."""
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
         """Run a function of a module with plain arguments."""
@@ -62,7 +62,7 @@ class ClusterPool:
 
     @property
     def in_flight(self) -> int:
-        """Follows the cluster as it grows and shrinks."""
+        """Most tasks to hand over at a time; follows the cluster as it grows and shrinks."""
         try:
             threads = sum(self._client.nthreads().values())
         except (OSError, TimeoutError) as error:
@@ -77,6 +77,6 @@ class ClusterPool:
         return future
 
     def stop(self) -> None:
-        """Let go of the cluster."""
+        """Disconnect from the cluster."""
         self._executor.shutdown(wait=False)  # cancels what has not begun
         self._client.close(timeout=5)

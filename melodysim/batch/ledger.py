@@ -1,9 +1,9 @@
-"""What a scan has done, in one SQLite file: the truth that results are written from.
+"""The results of a scan in one SQLite file, from which all result files are written.
 
 Each result is stored in a transaction of its own before it counts as done, so that a scan killed at any
 moment loses at most the tracks that were being checked. A result belongs to a track's content and a
 fingerprint of everything else that it depends on (the library, the options, the parts of the program
-that change results): moving a file costs nothing, and what has changed is done again.
+that change results): moving a file costs nothing, and what has changed is checked again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a track.
+    """The result of a track.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Known:
-    """That a track is done.
+    """A track that has a result.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class Ledger:
     Raises
     ------
     MelodysimError
-        If it cannot be opened, or another scan is at it.
+        If it cannot be opened, or another scan is using it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -118,7 +118,7 @@ class Ledger:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn SQLite's errors into one line."""
+        """Turn SQLite's errors into a `MelodysimError` that says what to do."""
         try:
             yield
         except sqlite3.Error as error:
@@ -137,13 +137,13 @@ class Ledger:
         self._db.close()
 
     def digests(self) -> dict[str, tuple[int, str, str]]:
-        """Give size, stamp and checksum of every file seen before, by absolute path."""
+        """Return size, stamp and checksum of every file seen before, by absolute path."""
         with self._explained():
             rows = self._db.execute("SELECT path, size, stamp, sha256 FROM file")
             return {path: (size, stamp, digest) for path, size, stamp, digest in rows}
 
     def keep_digests(self, files: Iterable[tuple[Found, str]]) -> None:
-        """Remember checksums."""
+        """Store the checksums of files."""
         with self._explained():
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
@@ -153,7 +153,7 @@ class Ledger:
             self._db.execute("COMMIT")
 
     def done(self, fingerprint: str) -> dict[str, Known]:
-        """Give what is done under a fingerprint, by checksum."""
+        """Return the tracks that have a result under a fingerprint, by `Track.key`."""
         with self._explained():
             rows = self._db.execute(
                 "SELECT sha256, level, page FROM result WHERE fingerprint = ?", (fingerprint,)
@@ -161,7 +161,7 @@ class Ledger:
             return {d: Known(level != "error", page) for d, level, page in rows}
 
     def forget_all_but(self, fingerprint: str) -> None:
-        """Drop results of other libraries and options, but for the two used before this one."""
+        """Delete all results but those of this fingerprint and of the two used before it."""
         used = self.recall("fingerprints", "") or []
         used = [fingerprint, *(f for f in used if f != fingerprint)][:3]
         self.remember("fingerprints", "", used)
@@ -170,7 +170,7 @@ class Ledger:
             self._db.execute(f"DELETE FROM result WHERE fingerprint NOT IN ({marks})", used)
 
     def recall(self, name: str, version: str) -> Any | None:
-        """Give what was kept under a name, if it is of this version."""
+        """Return the content stored under a name; None if it is of another version."""
         with self._explained():
             row = self._db.execute(
                 "SELECT content FROM kept WHERE name = ? AND version = ?", (name, version)
@@ -178,13 +178,13 @@ class Ledger:
         return None if row is None else json.loads(row[0])
 
     def remember(self, name: str, version: str, content: Any) -> None:
-        """Keep something that is worked out from all results, in place of another version."""
+        """Store content under a name, in place of another version."""
         with self._explained():
             values = (name, version, json.dumps(content))
             self._db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", values)
 
     def keep(self, digest: str, fingerprint: str, done: Done) -> None:
-        """Store a result; once this returns, it is done."""
+        """Store the result of a track; once this returns, the track is done."""
         entry = done.entry | ({"why": done.why} if done.why else {})
         values = (
             digest, fingerprint, done.path, json.dumps(entry, ensure_ascii=False, allow_nan=False),
@@ -195,7 +195,7 @@ class Ledger:
             self._db.execute("INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def result(self, digest: str, fingerprint: str) -> Done | None:
-        """Look a result up."""
+        """Return the result of a track, if there is one."""
         with self._explained():
             row = self._db.execute(
                 "SELECT path, entry, level, closest, page, failed, melody FROM result "

@@ -1,4 +1,4 @@
-"""The files that a scan leaves: results.jsonl, summary.csv, summary.json, and an index of pages.
+"""The files that a scan writes: results.jsonl, summary.csv, summary.json, and an index of pages.
 
 `results.jsonl` grows while the scan goes on, a whole line at a time, in the order of the tracks; the
 rest is written when it is finished, each under a temporary name first. None of them holds a time, so
@@ -33,7 +33,7 @@ class Lines:
     Parameters
     ----------
     path : Path
-        Is begun anew.
+        Overwritten if it exists.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,7 +44,7 @@ class Lines:
         )
 
     def write(self, done: Iterable[Done]) -> int:
-        """Append results, each in one go, and say how many."""
+        """Append results, each in one write, and return how many."""
         count = 0
         for result in done:
             os.write(self._file, line(result).encode())
@@ -52,18 +52,18 @@ class Lines:
         return count
 
     def close(self) -> None:
-        """Make sure that everything is on disk."""
+        """Flush the file to disk, and close it."""
         os.fsync(self._file)
         os.close(self._file)
 
 
 def line(done: Done) -> str:
-    """Give a result as a line of JSON: the entry of a track as ``check --format json`` has it."""
+    """Return a result as a line of JSON: the entry of a track as ``check --format json`` has it."""
     return json.dumps(done.entry, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def table(results: Iterable[Done], group_of: dict[str, int]) -> str:
-    """Give one line a track, for spreadsheets."""
+    """Return the results as CSV, with one line for each track."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -89,5 +89,5 @@ def table(results: Iterable[Done], group_of: dict[str, int]) -> str:
 
 
 def write_json(path: Path, answer: dict[str, Any]) -> None:
-    """Write an answer whole."""
+    """Write a JSON document to a file, atomically."""
     write_whole(path, json_text(answer).encode())

@@ -1,4 +1,4 @@
-"""The loop over the tracks: what is done is left alone, the rest goes to the workers.
+"""The loop over the tracks: those with a result are skipped, the rest go to the workers.
 
 Results are kept in the ledger the moment they come; lines are written in the order of the tracks, so
 that neither the number of workers nor their speed shows in them.
@@ -52,20 +52,20 @@ class Track:
 
     @property
     def key(self) -> str:
-        """What its result is kept under: the same bytes are another track as another kind of file."""
+        """Key of its result: checksum and suffix, since the suffix decides how the bytes are read."""
         return f"{self.sha256}{Path(self.path).suffix.lower()}" if self.sha256 else ""
 
 
 @dataclass
 class ScanProgress:
-    """How far a scan is; changed by the loop, read by whoever shows it.
+    """Progress of a scan; the loop changes it.
 
     Attributes
     ----------
     stage : str
         What is being done.
     tracks, done, before : int
-        In all; finished; finished by earlier runs.
+        Number of tracks in all; finished; finished by earlier runs.
     counts : Counter
         Finished tracks by verdict.
     running : dict of str to float
@@ -86,7 +86,7 @@ class ScanProgress:
 def identified(
     found: list[Found], ledger: Ledger, threads: int, tick: Callable[[int, int], None]
 ) -> list[Track]:
-    """Give each file its checksum, hashing only what is new or has changed.
+    """Return files as tracks with checksums, hashing only what is new or has changed.
 
     Parameters
     ----------
@@ -94,9 +94,9 @@ def identified(
     ledger : Ledger
         Remembers checksums.
     threads : int
-        That hash at a time.
+        Files to hash at a time.
     tick : callable
-        Told how many files are hashed, of how many.
+        Called with how many files are hashed, of how many.
 
     Returns
     -------
@@ -125,14 +125,14 @@ def identified(
 def left_to_do(
     tracks: list[Track], ledger: Ledger, fingerprint: str, pages: Path | None, again: bool
 ) -> list[Track]:
-    """Choose what has to be checked: one track of each content that has no result.
+    """Choose the tracks to check: one of each content that has no result.
 
     Parameters
     ----------
     tracks : list of Track
     ledger : Ledger
     fingerprint : str
-        See `melodysim.batch.worker.fingerprint_of`.
+        See `melodysim.batch.settings.fingerprint_of`.
     pages : Path or None
         Folder in which each track that could be checked needs a page.
     again : bool
@@ -141,7 +141,7 @@ def left_to_do(
     Returns
     -------
     list of Track
-        What could not be read is among them: it may be readable now.
+        Tracks that could not be read are among them: they may be readable now.
     """
     done = ledger.done(fingerprint)
     present = {path.name for path in pages.glob("*.html")} if pages is not None else set()
@@ -166,7 +166,7 @@ def left_to_do(
 def checked(
     pool: Pool, plan: Plan, tracks: Iterable[Track], retries: int, progress: ScanProgress
 ) -> Iterator[tuple[Track, Done] | None]:
-    """Have tracks checked by workers.
+    """Check tracks by workers, and yield each result as it comes.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def checked(
     retries : int
         How often a track is tried again whose worker died.
     progress : ScanProgress
-        Its `running` is kept.
+        Its `running` is updated.
 
     Yields
     ------
@@ -221,7 +221,7 @@ def checked(
 
 
 def _outcome(future: Future[Any], track: Track) -> tuple[Done, bool]:
-    """Give the result of a task, and whether its worker died of it."""
+    """Return the result of a task, and whether its worker died of it."""
     try:
         return future.result(), False
     except (MissingDependencyError, LibraryError):
@@ -240,7 +240,7 @@ def _outcome(future: Future[Any], track: Track) -> tuple[Done, bool]:
 def compared(
     pool: Pool, melodies: Path, tasks: Iterable[Task], tick: Callable[[], None]
 ) -> Iterator[list[Alike]]:
-    """Have tracks compared with each other by workers.
+    """Compare tracks with each other by workers, and yield the result of each task.
 
     Parameters
     ----------
@@ -254,9 +254,9 @@ def compared(
     Yields
     ------
     list of Alike
-        What came of a task, as they come. What a worker failed at (it died, it was given up) is done
-        here instead: there is no track to blame for it. So is all that is left once the workers are out
-        of memory or gone.
+        Result of a task, as they come. A task that a worker failed at (it died, it was given up) is run
+        in this process instead, since no one track is to blame. So are all remaining tasks once the
+        workers are out of memory or gone.
     """
     waiting = iter(tasks)
     running: dict[Future[Any], Task] = {}
@@ -290,7 +290,7 @@ def compared(
 def results(
     tracks: Iterable[Track], ledger: Ledger, fingerprint: str, unread: dict[str, Done]
 ) -> Iterator[Done]:
-    """Give the result of each track in order, as long as there is one.
+    """Yield the result of each track in order, up to the first track that has none.
 
     Parameters
     ----------
@@ -298,12 +298,12 @@ def results(
     ledger : Ledger
     fingerprint : str
     unread : dict of str to Done
-        By path, of files that have no checksum, or whose result will not last.
+        Results, by path, of files that have no checksum, or whose result will not last.
 
     Yields
     ------
     Done
-        Under the track's own path; ends at the first track that has none.
+        Under the track's own path.
     """
     for track in tracks:
         done = unread.get(track.path)
@@ -315,7 +315,7 @@ def results(
 
 
 def keep(ledger: Ledger, fingerprint: str, track: Track, done: Done, unread: dict[str, Done]) -> None:
-    """Store a result; what may be otherwise the next time is only remembered for this run."""
+    """Store a track's result in the ledger, or in `unread` if it may differ the next time."""
     if track.sha256 and done.lasting:
         ledger.keep(track.key, fingerprint, done)
     else:

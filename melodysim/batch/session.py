@@ -1,6 +1,6 @@
-"""A scan from the first look at its folders to the results.
+"""A scan, from the search for its tracks to the result files.
 
-A session can be run again and again, for what arrives; what it needs to go on lies in its output
+A session can be run again and again, for tracks that arrive; what it needs to go on lies in its output
 folder.
 """
 
@@ -54,10 +54,10 @@ LEDGER = "scan.db"
 SWEEP_EVERY = 200
 """Tracks between looks at the size of the cache."""
 WORTH_WORKERS = 50
-"""Tracks to be compared with each other from which on workers are started for that alone."""
+"""Fewest tracks for which workers are started only to compare them with each other."""
 HELD_PART = 0.5
-"""Share of a worker's memory that the melodies of all tracks may take; if it is not enough, tracks are
-compared by this process alone, which has no bound."""
+"""Share of a worker's memory that the melodies of all tracks may take; if they need more, tracks
+are compared by this process alone, whose memory is not limited."""
 LINE_SECONDS = 1.0
 """Between additions to the growing file of results."""
 WATCH_SECONDS = 5.0
@@ -66,14 +66,14 @@ WATCH_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class ScanOutcome:
-    """What came of a scan.
+    """The result of a scan.
 
     Attributes
     ----------
     answer : dict
         As in ``summary.json``.
     flagged : list of Done
-        Tracks to review or likely, in order.
+        Results with the verdict "likely" or "review", in the order of the tracks.
     """
 
     answer: dict[str, Any]
@@ -103,7 +103,7 @@ class Session:
         self._cache = Cache(default_cache_folder(), settings.cache_bytes)
         self._open_library()
         make_folder(settings.output)
-        self._ledger = Ledger(settings.output / LEDGER)  # held from here on: nobody else is at it
+        self._ledger = Ledger(settings.output / LEDGER)  # locked from here on: no other scan can use it
         for torn in settings.output.glob(".*"):
             torn.unlink(missing_ok=True)
         if self._pages is not None:
@@ -139,7 +139,7 @@ class Session:
         self._ledger.close()
 
     def found(self) -> list[Found]:
-        """Look what there is.
+        """Find the tracks of the scan.
 
         Raises
         ------
@@ -150,7 +150,7 @@ class Session:
         return find_tracks(s.places, s.include, s.exclude, s.listed, s.output)
 
     def run(self, found: list[Found]) -> ScanOutcome:
-        """Check what there is to check, write the results, and give them."""
+        """Check the tracks that need it, write the result files, and return the outcome."""
         s, progress = self.settings, ScanProgress(stage="hashing")
 
         def hashed(done: int, of: int) -> None:
@@ -166,7 +166,7 @@ class Session:
         return self._finish(tracks, unread)
 
     def _workers(self) -> Pool:
-        """Start the workers when there is something to do."""
+        """Return the pool of workers, which the first call starts."""
         s = self.settings
         if self._pool is None:
             if s.scheduler:
@@ -178,7 +178,7 @@ class Session:
     def _check(
         self, tracks: list[Track], todo: list[Track], unread: dict[str, Done], progress: ScanProgress
     ) -> None:
-        """Have the workers check what is left, writing lines as far as results go without a gap."""
+        """Check the tracks of `todo` by workers, and append results up to the first one missing."""
         lines, written = result_files.Lines(self.settings.output / result_files.RESULTS), 0
         last = time.monotonic()
         for step in checked(self._workers(), self._plan, todo, self.settings.retries, progress):
@@ -199,7 +199,7 @@ class Session:
         return results(tracks, self._ledger, self._fingerprint, unread)
 
     def _finish(self, tracks: list[Track], unread: dict[str, Done]) -> ScanOutcome:
-        """Write the results, from the ledger."""
+        """Write the result files from the ledger, and return the outcome."""
         place = self.settings.output
         counts: Counter[str] = Counter()
         errors: list[dict[str, str]] = []
@@ -286,7 +286,7 @@ class Session:
             place.unlink(missing_ok=True)
 
     def _write_index(self, library: Library, found: Iterator[Done]) -> None:
-        """Write the page over all tracks, and throw pages away that it does not name."""
+        """Write the index page of all tracks, and delete the pages that it does not link to."""
         from melodysim.report.html.page_folder import write_index
 
         rows, linked = [], set()
@@ -299,7 +299,7 @@ class Session:
                 old.unlink(missing_ok=True)
 
     def arriving(self) -> Iterator[list[Found]]:
-        """Look again and again, and give what has come to rest whenever that has changed."""
+        """Search again and again, and yield the files that have stopped changing, if they differ."""
         before: dict[str, Found] = {}
         given: list[Found] | None = None
         while True:
@@ -317,13 +317,13 @@ class Session:
 
 
 def _shared_passage(pair: Alike, paths: list[str]) -> dict[str, Any]:
-    """Name two tracks that share a passage."""
+    """Return the JSON object for two tracks that share a passage."""
     names, seconds = (paths[pair.one], paths[pair.other]), (pair.seconds, pair.other_seconds)
     return alike_dict(names, pair.e_value, pair.notes, pair.share, seconds)
 
 
 def _row(done: Done) -> TrackRow:
-    """Sum a result up in a row of the page over all tracks."""
+    """Return the row of a result in the index page."""
     closest = done.closest or {}
     seconds = closest.get("seconds")
     return TrackRow(

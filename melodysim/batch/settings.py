@@ -1,4 +1,4 @@
-"""What is to be scanned, and how: one object from the command line to the worker."""
+"""The settings of a scan, and the plan that is sent to its workers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from melodysim.transcribe import TRANSCRIPTION_VERSION
 
 @dataclass(frozen=True)
 class ScanSettings:
-    """What is to be scanned, and how.
+    """The settings of a scan.
 
     Attributes
     ----------
@@ -35,25 +35,25 @@ class ScanSettings:
     groups : bool
         Whether to find takes of one melody.
     workers : int
-        Processes.
+        Number of worker processes.
     exhaustive : bool
         Whether tracks are compared with every melody of the library, however many there are.
     scheduler : str or None
-        Of a Dask cluster, to use instead.
+        Address of a Dask cluster's scheduler; it is used instead of local processes.
     spread : bool
         Whether the parts of the library are spread over the workers of the cluster.
     seconds : float
-        After which a track is given up.
+        Time after which a track is given up.
     megabytes : int
-        That a worker may take.
+        Memory that a worker may take.
     retries : int
-        For tracks whose worker died.
+        How often a track is tried again whose worker died.
     retry_failed : bool
-        Whether to try tracks again that failed so in an earlier run.
+        Whether to try tracks again that could not be checked in an earlier run.
     cache_bytes : int
-        Of transcriptions kept.
+        Most bytes of transcriptions to keep; 0 for no cache.
     threads : int
-        For what this process itself does.
+        Threads of this process itself.
     """
 
     places: tuple[Path, ...]
@@ -81,16 +81,16 @@ class ScanSettings:
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings, and what they were found to mean when the scan began; travels with every track.
+    """The settings of a scan and the state of its library; sent to a worker with every track.
 
     Attributes
     ----------
     settings : ScanSettings
         With absolute paths, and without the tracks: workers may have another folder to work in.
     version : str
-        Of the library's content: a worker must not use another.
+        Version of the library's content; a worker must not use another.
     mark : str
-        Distinguishes pages of other libraries and options.
+        Part of a page's name that differs between libraries and options.
     cache : Path
         Folder of transcriptions.
     """
@@ -102,13 +102,14 @@ class Plan:
 
 
 def fingerprint_of(plan: Plan, protected: bytes) -> str:
-    """Name everything besides a track's content that its result depends on.
+    """Return a fingerprint of everything besides a track's content that its result depends on.
 
     Parameters
     ----------
     plan : Plan
     protected : bytes
-        Which of its melodies are protected today: licences run out, and terms end with a year.
+        Which references of the library are protected today: licences run out, and terms end with a
+        year.
 
     Returns
     -------

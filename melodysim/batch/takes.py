@@ -27,29 +27,29 @@ from melodysim.melody import Melody, Piece
 from melodysim.search.pipeline import matches_below
 
 TAKES_VERSION = 4
-"""Raised whenever other groups may be found than before: what was remembered is stale."""
+"""Raised whenever other groups may be found than before: remembered pairs are stale then."""
 TAKES_E_VALUE = 1e-4
-"""Takes of one melody are alike as unrelated tracks would be in one of ten thousand."""
+"""E-value below which two tracks may be takes of one melody."""
 TAKES_SHARE = 0.3
 """Share of the shorter melody's notes that takes have in common at least."""
 TURN_INTERVALS = 5
-"""Intervals in a row that make a turn, as in `melodysim.search`."""
+"""Intervals of a turn, as in `melodysim.align.seeds`."""
 SHARED_TURNS, SHARED_PART = 2, 0.04
 """Turns, and share of those of the track that has fewer, that two tracks must have in common to be
 compared. Of 100 pairs of versions of pop songs the least had 37 % in common, of 200 pairs of different
 songs one in ten had more than 4 %; a recording's transcribed line keeps fewer than a file of notes."""
 BACKGROUND = 150
-"""Tracks that chance is measured on."""
+"""Most tracks in the background."""
 NEIGHBOURS = 12
-"""Of the tracks that share a turn, those next in order that are paired: a turn that hundreds share
-links them in a chain, which is enough to group them."""
+"""Of the tracks that share a turn, each is paired with so many of the next in order: a turn that
+hundreds share links them in a chain, which is enough to group them."""
 MOST_ALIKE = 50
-"""Other tracks that a track is compared with."""
+"""Most tracks that a track is compared with."""
 AT_A_TIME = 8
 """Tracks of a task: half a second of work."""
 BYTES_PER_NOTE = 160
-"""Memory that comparing takes at most, measured on 20,000 melodies of 300 notes: whoever compares holds
-them all."""
+"""Memory that comparing takes at most, measured on 20,000 melodies of 300 notes: each process
+that compares holds them all."""
 
 
 def packed_melody(melody: Melody) -> bytes:
@@ -58,13 +58,13 @@ def packed_melody(melody: Melody) -> bytes:
 
 
 def _content(melody: Melody) -> bytes:
-    """Give the notes of a melody as bytes, the same on every machine."""
+    """Return the notes of a melody as bytes, the same on every machine."""
     arrays = (melody.onset.astype("<f8"), melody.duration.astype("<f4"), melody.pitch.astype("<f4"))
     return b"".join(array.tobytes() for array in arrays)
 
 
 def unpacked_melody(packed: bytes) -> Melody:
-    """Give the melody of `packed_melody`."""
+    """Return the melody that `packed_melody` packed."""
     count = struct.unpack("<I", packed[:4])[0]
     content = zlib.decompress(packed[4:])
     onset = np.frombuffer(content, "<f8", count)
@@ -74,12 +74,12 @@ def unpacked_melody(packed: bytes) -> Melody:
 
 
 def packed_melodies(packed: list[bytes]) -> bytes:
-    """Put packed melodies into one file, for workers to read."""
+    """Join packed melodies into the content of one file, for workers to read."""
     return b"".join(struct.pack("<I", len(melody)) + melody for melody in packed)
 
 
 def unpacked_melodies(content: bytes) -> list[Melody]:
-    """Give the melodies of `packed_melodies`."""
+    """Return the melodies that `packed_melodies` joined."""
     melodies, at = [], 0
     while at < len(content):
         end = at + 4 + struct.unpack_from("<I", content, at)[0]
@@ -95,15 +95,15 @@ class Alike:
     Attributes
     ----------
     one, other : int
-        Which tracks; `one` is the earlier in the list.
+        Positions of the two tracks; `one` is the earlier.
     e_value : float
-        Unrelated tracks of this collection that would be as alike.
+        Expected number of unrelated tracks of this collection that are as alike by chance.
     notes : int
-        That are aligned.
+        Number of aligned notes.
     share : float
-        Of the shorter melody's notes.
+        Share of the shorter melody's notes that are aligned.
     seconds, other_seconds : (float, float)
-        Where.
+        Begin and end of the passage in each track.
     """
 
     one: int
@@ -117,7 +117,7 @@ class Alike:
 
 @dataclass(frozen=True)
 class Task:
-    """A part of the comparing.
+    """Pairs of melodies for one worker to compare.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class Task:
 
 
 class Collection:
-    """Tracks' melodies as a library of their own.
+    """The melodies of all tracks, as references for each other.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ class Collection:
 
     def __init__(self, melodies: list[Melody]) -> None:
         self._melodies = melodies
-        # By what they hold, not by where they stand: the order of the tracks must not matter.
+        # Chosen by content, not by position: the order of the tracks must not matter.
         contents = [zlib.crc32(_content(melody)) for melody in melodies]
         sample = np.sort(np.argsort(contents, kind="stable")[:BACKGROUND]).astype(np.int64)
         self._shelf = Shelf(
@@ -160,12 +160,12 @@ class Collection:
         }
 
     def _without(self, related: NDArray[np.int64]) -> Shelf:
-        """Leave tracks out of the background: a family is no measure of chance."""
+        """Return the shelf without related tracks in its background, which measures chance."""
         background = NOTHING, np.setdiff1d(self._shelf.backgrounds[1], related)
         return replace(self._shelf, backgrounds=background)
 
     def alike(self, task: Task, threads: int = 1) -> list[Alike]:
-        """Compare melodies of the collection with others of it.
+        """Compare pairs of melodies of the collection, and return those that are alike.
 
         Parameters
         ----------
@@ -207,13 +207,13 @@ def find_alike(
     melodies : list of Melody
         Each with at least two notes.
     e_value : float
-        Pairs below it are given.
+        Pairs below it are returned.
     threads : int, optional
         Threads to use; the result does not depend on it.
     progress : callable, optional
         Called with how many melodies are done, of how many.
     spread : callable, optional
-        Has each task done elsewhere, by `Collection.alike`, and gives what came of them in any order.
+        Runs each task elsewhere, by `Collection.alike`, and yields the results in any order.
 
     Returns
     -------
@@ -235,7 +235,7 @@ def find_alike(
         if progress is not None:
             progress(min(number * AT_A_TIME, len(others)), len(others))
     best: dict[tuple[int, int], Alike] = {}
-    # The better one, whoever found it first.
+    # The better of a pair's two results, whichever came first.
     for pair in sorted(found, key=_order):
         best.setdefault((pair.one, pair.other), pair)
     return list(best.values())
@@ -259,7 +259,7 @@ def _copies(melodies: list[Melody]) -> list[Alike]:
 
 
 def promising_pairs(melodies: list[Melody]) -> dict[int, NDArray[np.int64]]:
-    """Find melodies that share turns.
+    """Find, for each melody, the others that share enough turns with it.
 
     Returns
     -------
@@ -295,7 +295,7 @@ def promising_pairs(melodies: list[Melody]) -> dict[int, NDArray[np.int64]]:
 
 
 def _turns(melody: Melody) -> NDArray[np.int64]:
-    """Give each turn of a melody a number, once; those of one or two pitches say nothing."""
+    """Return the distinct turns of a melody as numbers, without those that mostly repeat a note."""
     interval = normalise(melody).interval.astype(np.int64)
     if len(interval) < TURN_INTERVALS:
         return np.zeros(0, np.int64)
@@ -317,7 +317,7 @@ def takes(pairs: list[Alike], tracks: int) -> list[list[int]]:
     Returns
     -------
     list of list of int
-        Groups of at least two, in order; whoever is a take of a member is a member.
+        Groups of at least two, in order; a take of a member is a member.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

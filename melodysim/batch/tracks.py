@@ -1,6 +1,6 @@
-"""Finding tracks: in folders, in lists, in playlists; and what each is known by.
+"""Search for tracks in folders, lists and playlists, and their checksums.
 
-A track is known by the SHA-256 of its bytes. Hashing a file again is spared where path, size and time
+A track is identified by the SHA-256 of its bytes. A file is not hashed again where path, size and time
 of change are those of the last scan.
 """
 
@@ -32,7 +32,7 @@ class Found:
     size : int
         Bytes; -1 where it cannot be read.
     stamp : str
-        Differs when the file may have changed: times of change and of its entry, and its number.
+        Differs when the file may have changed: modification time, status-change time, inode number.
     why : str
         Why it cannot be a track, where that is known already.
     """
@@ -50,7 +50,7 @@ def find_tracks(
     listed: Iterable[Path] = (),
     output: Path | None = None,
 ) -> list[Found]:
-    """Find the tracks that are meant.
+    """Find the tracks in folders, playlists and lists.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def find_tracks(
     Returns
     -------
     list of Found
-        By path, each once, by whatever name it was reached; also what could not be looked into.
+        Sorted by path, each file once; folders that cannot be read are among them.
 
     Raises
     ------
@@ -96,14 +96,14 @@ def find_tracks(
 
 
 def require_places(places: Iterable[Path]) -> None:
-    """Raise `ReadError` if a place does not exist; a link that leads nowhere does."""
+    """Raise `ReadError` if a place does not exist; a broken link counts as existing."""
     for place in places:
         if not place.exists() and not place.is_symlink():
             raise ReadError("no such file or folder", path=place)
 
 
 def _named(file: Found) -> Found:
-    """Give a file with a name that can be written: one that is not Unicode is an error of its own."""
+    """Return a file, or in its place one with an error if its name is not Unicode."""
     try:
         file.path.encode()
     except UnicodeEncodeError:
@@ -115,7 +115,7 @@ def _named(file: Found) -> Found:
 def _below(
     folder: Path, include: tuple[str, ...], exclude: tuple[str, ...], skipped: str | None
 ) -> Iterator[Found]:
-    """Walk a folder."""
+    """Yield the tracks in a folder and in those below it."""
     top = str(folder)
     closed: list[OSError] = []
     for place, folders, names in os.walk(top, onerror=closed.append):
@@ -153,7 +153,7 @@ def _wanted(inside: str, name: str, include: tuple[str, ...], exclude: tuple[str
 
 
 def _playlist(path: Path) -> Iterator[Path]:
-    """Files of an M3U playlist, relative to where it lies; in UTF-8, or the Latin-1 of old ones."""
+    """Yield the files of an M3U playlist, relative to its folder; UTF-8, or else Windows-1252."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -169,12 +169,12 @@ def _playlist(path: Path) -> Iterator[Path]:
 
 
 def _stat(path: Path) -> Found:
-    """Describe a file that was named."""
+    """Describe the file at a path."""
     return _described(str(path))
 
 
 def _described(path: str) -> Found:
-    """Describe a file; what is none (a pipe, a device) has no content to be known by."""
+    """Describe a file by size and stamp; a pipe or a device has no content and is refused."""
     try:
         state = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError) as error:
@@ -185,7 +185,7 @@ def _described(path: str) -> Found:
 
 
 def sha256_of(path: str) -> str:
-    """Give a file's checksum; empty where it cannot be read."""
+    """Return a file's checksum; empty where it cannot be read."""
     digest = hashlib.sha256()
     try:
         with Path(path).open("rb", buffering=0) as file:

@@ -1,8 +1,8 @@
-"""Transcriptions on disk, so that a scan against another library need not listen again.
+"""Transcriptions on disk, so that a scan against another library need not transcribe again.
 
-One compressed file a recording, named by its content and by the version of what transcribes; written
-under a temporary name and renamed, so that processes may share the folder. What was used least lately
-is thrown away when the folder has grown too large. A file that cannot be read counts as not there.
+One compressed file for each recording, named by its checksum and the version of the transcription;
+written under a temporary name and renamed, so that processes may share the folder. The least recently
+used files are deleted when the folder has grown too large. An unreadable file counts as missing.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Cache:
         return self.folder / sha256[:2] / f"{sha256}-{TRANSCRIPTION_VERSION}.npz"
 
     def get(self, sha256: str, source: str) -> Piece | None:
-        """Give the piece with this content, as if it had been read from `source`; None if not here."""
+        """Return the piece with this checksum, as if read from `source`; None if it is not stored."""
         if not self.limit:
             return None
         place = self._place(sha256)
@@ -66,7 +66,7 @@ class Cache:
         return replace(piece, source=source)
 
     def put(self, piece: Piece) -> None:
-        """Keep a recording's transcription; where that is not possible, it is not kept."""
+        """Store a recording's transcription, if the folder can be written to."""
         if not self.limit or piece.kind != "audio" or not piece.sha256:
             return
         arrays: dict[str, np.ndarray] = {"duration": np.array(piece.duration)}
@@ -88,9 +88,9 @@ class Cache:
             return  # a full disk or a read-only folder costs time, not results
 
     def sweep(self) -> None:
-        """Throw away what was used least lately, if there is too much."""
+        """Delete the least recently used transcriptions if the folder exceeds its limit."""
         if not self.limit:
-            return  # no cache for this scan is no reason to take it from others
+            return  # a scan without a cache must not delete the files of other scans
         try:
             files = [(f.stat().st_mtime, f.stat().st_size, f) for f in self.folder.glob("*/*.npz")]
         except OSError:
@@ -107,7 +107,7 @@ class Cache:
 
 
 def default_cache_folder() -> Path:
-    """Folder of the user's transcriptions."""
+    """Return the folder of the user's transcriptions."""
     from platformdirs import user_cache_path
 
     return user_cache_path("melodysim", appauthor=False) / "transcriptions"

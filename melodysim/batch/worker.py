@@ -1,7 +1,7 @@
-"""What a worker does: one track in, what came of it out.
+"""The functions that workers run: check one track, or compare tracks with each other.
 
-A worker opens the library once and keeps it. What goes in and out is plain and small, so that it can
-go to another process or another machine; a track is always read from its path.
+A worker opens the library once and keeps it. Arguments and results are plain and small, so that they
+can go to another process or another machine; a track is always read from its path.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from melodysim.report.reports import Report
 from melodysim.util.atomic_files import file_stem
 
 _LONGEST_NAME = 120
-"""Bytes of a track's own name in that of its page."""
+"""Most bytes of a track's own name that its page's name repeats."""
 
 
 def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) -> Done:
@@ -75,20 +75,20 @@ def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) ->
 
 
 def compare_tracks(melodies: str, task: Task) -> list[Alike]:
-    """Do a part of the comparing of tracks with each other.
+    """Compare the pairs of tracks of a task.
 
     Parameters
     ----------
     melodies : str
         Path of a file of their melodies (`melodysim.batch.takes.packed_melodies`), whose name is
-        used for no others.
+        never used for other melodies.
     task : Task
     """
     return _collection(melodies).alike(task)
 
 
 def forget_melodies() -> None:
-    """Let go of the melodies of `compare_tracks`."""
+    """Free the melodies that `compare_tracks` keeps in memory."""
     _collection.cache_clear()
 
 
@@ -119,7 +119,7 @@ def _read(plan: Plan, path: str, sha256: str) -> Piece:
 
 @contextmanager
 def _asked(plan: Plan) -> Iterator[Library]:
-    """Open the library, on this worker or on all of them."""
+    """Yield the library, on this worker or spread over all of them."""
     s = plan.settings
     assert s.library is not None
     library = _library(s.library, s.territory, plan.version, s.exhaustive)
@@ -146,7 +146,7 @@ def _collection(melodies: str) -> Collection:
 
 
 def _done(plan: Plan, path: str, report: Report, where: str) -> Done:
-    """Sum up a report, and write its page."""
+    """Return the result of a report, and write its page."""
     assert report.piece is not None
     melody = packed_melody(report.piece.melodies[0])
     if report.verdict is None:
@@ -162,6 +162,6 @@ def _done(plan: Plan, path: str, report: Report, where: str) -> Done:
 
 
 def page_name(path: str, sha256: str, mark: str) -> str:
-    """Name a track's page: its own name, and enough of its checksum and of what it was checked with."""
+    """Return the name of a track's page: its own name, part of its checksum, and the plan's mark."""
     stem = file_stem(path).encode()[:_LONGEST_NAME].decode(errors="ignore")
     return re.sub(r"\.+", ".", f"{stem}-{sha256[:12]}-{mark}.html")

@@ -26,13 +26,13 @@ LIKELY_RATE = 0.0001
 REVIEW_RATE = 0.005
 """Share of unrelated tracks that may reach a level: its largest E-value."""
 LOGISTIC = (-3.25, 2.2)
-"""Intercept, and slope per decade of the E-value, of the probability that notes copy, where as many
-tracks do as do not: fitted on pop songs, with and without a copied passage (docs/calibration.md)."""
+"""Intercept, and slope per decade of the E-value, of the probability that notes copy, if half of all
+tracks do: fitted on pop songs, with and without a copied passage (docs/calibration.md)."""
 LOGISTIC_HEARD = (-2.08, 1.73)
 """The same for recordings, fitted on rendered and real ones (`benchmarks/recordings.py`). There
 E-values of 1 and more all say the same: that nothing was heard is no proof that nothing is there."""
 SUREST = 0.999
-"""No probability above it, nor one below a thousandth: only hundreds of cases were measured."""
+"""Largest probability; the smallest is a thousandth. Only hundreds of cases were measured."""
 FEW_NOTES = 12
 """Of exact copies of 4 to 6 notes, none in twenty was found among 150 protected songs; of 8, 10 and 12
 notes 2, 6 and 8 in ten."""
@@ -41,7 +41,7 @@ _WORDS_IN_TEXT = 3
 
 @dataclass(frozen=True)
 class Rates:
-    """How many unrelated tracks may be called so by chance.
+    """Rates of false alarms: shares of unrelated tracks that may reach a level by chance.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Rates:
     review: float = REVIEW_RATE
 
     def __post_init__(self) -> None:
-        """Check them: what is likely is for review at least."""
+        """Raise `RateError` unless both are shares, of which `likely` is no larger than `review`."""
         if not 0 <= self.likely <= self.review <= 1:
             raise RateError(
                 f"rates of false alarms: likely {self.likely:g}, review {self.review:g}",
@@ -63,7 +63,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is to be made of a track.
+    """Verdict on a track: its level, probability and reasons.
 
     Attributes
     ----------
@@ -193,14 +193,14 @@ def judge_pair(new: Piece, match: Match | None, rates: Rates) -> Verdict:
 
 
 def level_of(e_value: float, rates: Rates) -> Level:
-    """Give the level that an E-value against a protected work stands for."""
+    """Return the level of an E-value against a protected work."""
     if e_value < rates.likely:
         return "likely"
     return "review" if e_value < rates.review else "clear"
 
 
 def probability_of(match: Match) -> float:
-    """Probability that a passage follows the reference and not chance."""
+    """Return the probability that a passage follows the reference and not chance."""
     decades = -np.log10(max(match.e_value, 1e-300))
     if match.evidence == "notes":
         intercept, slope = LOGISTIC
@@ -212,6 +212,6 @@ def probability_of(match: Match) -> float:
 
 
 def _note_words(match: Match) -> str:
-    """Say what is noted of the rights, such as why a work is free or a licence no longer counts."""
+    """Quote the note on the rights, such as why a work is free or a licence no longer counts."""
     note = match.reference.rights.note
     return f" (Rights: {note}.)" if note else ""

@@ -25,7 +25,7 @@ HEARD_ENOUGH = 0.4
 
 
 def describe(match: Match, unrelated: str = "tracks", explained: bool = False) -> str:
-    """Say in a sentence what follows what, where, and how surely.
+    """Describe a match in words: the reference, the place, and how often chance does as much.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def describe(match: Match, unrelated: str = "tracks", explained: bool = False) -
 
 
 def likeness_words(match: Match) -> str:
-    """Say whether most of the melody follows, or a passage of it; nothing of what chance explains."""
+    """Say whether most of the melody follows, or a passage of it; empty where chance explains it."""
     if match.explained_by_chance:
         return ""
     kind = "the same tune" if match.likeness == "tune" else "a passage"
@@ -57,7 +57,7 @@ def likeness_words(match: Match) -> str:
 
 
 def recurrence_words(match: Match) -> str:
-    """Say when else the passage comes; nothing where it comes once."""
+    """Say when else the passage occurs; empty where it occurs once."""
     others = [clock(begin) for begin, _ in match.places if begin != match.query.seconds[0]]
     if not others:
         return ""
@@ -68,7 +68,7 @@ def recurrence_words(match: Match) -> str:
 
 
 def place_words(match: Match, bar: float | None) -> str:
-    """Say in which track and bars of a project a passage lies; nothing of other tracks."""
+    """Say in which track and bars of a project a passage lies; empty for other files."""
     if bar is None or match.query.beats is None:
         return ""
     first, last = (int(beat // bar) + 1 for beat in match.query.beats)
@@ -87,7 +87,7 @@ def rarity_words(match: Match) -> str:
 
 
 def what_was_heard(piece: Piece) -> str:
-    """Say how much of the track had a melody in it, and so what a verdict speaks of."""
+    """Say how much of the track has a melody, and so what was checked."""
     melody = piece.melodies[0]
     name = melody.voice or "melody"
     if piece.kind == "audio":
@@ -107,7 +107,7 @@ def what_was_heard(piece: Piece) -> str:
 
 
 def melody_share(piece: Piece) -> float:
-    """Share of a recording in which its likeliest line is more likely right than not, 0..1."""
+    """Return the share of a recording, 0..1, that sure notes of its likeliest line cover."""
     melody = piece.melodies[0]
     sure = melody.confidence >= SURE
     return min(1.0, float(melody.duration[sure].sum()) / max(piece.duration, 1e-9))
@@ -120,7 +120,7 @@ def free_words(match: Match) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Time as minutes and seconds: ``1:05``.
+    """Write a time as minutes and seconds: ``1:05``.
 
     Examples
     --------
@@ -147,7 +147,7 @@ def transposed(semitones: int) -> str:
 
 
 def chance(e_value: float, unrelated: str = "tracks") -> str:
-    """Say an E-value in words.
+    """Return a clause that says how often chance reaches an E-value.
 
     Examples
     --------
@@ -158,7 +158,7 @@ def chance(e_value: float, unrelated: str = "tracks") -> str:
 
 
 def how_often(e_value: float, unrelated: str = "tracks") -> str:
-    """Say how often chance does what has this E-value.
+    """Say how often chance reaches an E-value.
 
     Examples
     --------
@@ -185,7 +185,7 @@ def _rounded(value: float) -> int:
 
 
 def odds(e_value: float, unrelated: str = "tracks") -> str:
-    """Give an E-value in the width of a table cell."""
+    """Write an E-value short enough for a table cell."""
     if e_value >= 0.5 and unrelated != "tracks":
         return "most pairs"
     if e_value >= 1000:

@@ -1,7 +1,7 @@
-"""The reference library: what melodies are compared with, and who owns them.
+"""The reference library: the melodies that queries are compared with, and their rights.
 
-`store` keeps melodies and rights in one SQLite file, `rights` says what they mean; `index` and its
-parts are what a search reads; `library` opens it all. `importers` fill a library.
+`store` keeps melodies and rights in one SQLite file; `rights` works out what a status means; `index`
+and its parts are what a search reads; `library` opens it all. `importers` fill a library.
 """
 
 from melodysim.library.entries import Entry, Reference

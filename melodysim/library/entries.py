@@ -1,4 +1,4 @@
-"""What a library says of a reference: an entry, and the entry with its notes."""
+"""Records of a library: an entry without notes, and a reference with them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from melodysim.melody import Melody
 
 @dataclass(frozen=True)
 class Entry:
-    """What the library says of a reference, without its notes.
+    """The record of a reference, without its notes.
 
     Attributes
     ----------
@@ -26,9 +26,9 @@ class Entry:
     rights : Rights
         In the composition.
     voice : str
-        Part of the source that the melody is.
+        Name of the melody's part in the source.
     notes : int
-        Length.
+        Number of notes.
     """
 
     id: str
@@ -49,6 +49,6 @@ class Reference:
 
 
 def file_of(source: str) -> Path:
-    """Give the file of a source; a set's parts are ``file#number``."""
+    """Return the file of a source; a part of a set has the source ``file#number``."""
     path = Path(source)
     return path if "#" not in source or path.exists() else Path(source.rsplit("#", 1)[0])

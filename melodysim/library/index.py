@@ -1,7 +1,7 @@
-"""All references of a library as matching sees them: its parts, numbered through.
+"""The index of a library: the references of all its parts, under one numbering.
 
-References are numbered in the order of their ids, whatever part each is in and whenever it came, and
-what melodies say is counted over all parts. So a score, an E-value or a rank does not depend on how a
+References are numbered in the order of their ids, whatever part holds them and whenever they were
+added, and turns are counted over all parts. So a score, an E-value or a rank does not depend on how a
 library is divided.
 """
 
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from melodysim.library.remote_shards import RemoteShard
 
 EXHAUSTIVE = 200_000
-"""References up to which the first pass leaves none out; above, seeds choose whom it scores. One core
-takes 0.1 s for so many with AVX-512, half as fast without; what seeds lose stands in
-docs/performance.md."""
+"""Up to so many references, the first pass scores all; above, it scores those that seeds choose. One
+core takes 0.1 s for so many with AVX-512, twice as long without; docs/performance.md says what seeds
+lose."""
 SEEDED = 10_000
-"""References that seeds hand to the first pass, of all and again of the protected ones."""
+"""References that seeds choose for the first pass: so many of all, so many of the protected ones."""
 SAMPLE = 300
-"""References whose scores make the background of a melody."""
+"""Most references in each background of a query."""
 
 Answer = TypeVar("Answer")
 Number = TypeVar("Number", np.int8, np.float32)
@@ -50,18 +50,18 @@ Number = TypeVar("Number", np.int8, np.float32)
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """Where the references are.
+    """The numbering of a library's references, and where each is stored.
 
     Attributes
     ----------
     shard, local : ndarray of int32, shape (references,)
-        Part, and melody in it, of each reference.
+        Part that holds each reference, and its position among that part's melodies.
     length : ndarray of int32, shape (references,)
-        Notes of each reference.
+        Number of notes of each reference.
     key : ndarray of uint32, shape (references,)
         CRC of the id: a random order that is the same everywhere.
     rarity : Rarity
-        The model of the library.
+        Surprisal of turns under the library's model.
     """
 
     shard: NDArray[np.int32]
@@ -72,13 +72,13 @@ class Order:
 
 
 def order_shards(shards: Sequence[Shard], live: NDArray[np.int64] | None = None) -> Order:
-    """Give numbers to the references of some parts.
+    """Assign numbers to the references of some parts, in the order of their ids.
 
     Parameters
     ----------
     shards : sequence of Shard
     live : ndarray of int64, optional
-        Serials of the melodies that still count, increasing; by default all.
+        Serial numbers of the melodies still in the library, increasing; by default all.
     """
     found: list[tuple[str, int, int]] = []
     counts = []
@@ -108,11 +108,12 @@ class Index:
     ----------
     parts : sequence of Shard or RemoteShard
     order : Order
-        Of their references.
+        Numbering of their references.
     exhaustive : int, optional
-        References up to which the first pass leaves none out.
+        Up to so many references, the first pass scores all.
     at_once : int, optional
-        Parts that are asked at the same time: where they are on other machines, all of them.
+        Parts that are called at the same time: all of them where they are on other machines. 0 for as
+        many as a call has threads.
     """
 
     def __init__(
@@ -128,26 +129,26 @@ class Index:
         self._at_once = at_once
 
     def __len__(self) -> int:
-        """Give the number of references."""
+        """Return the number of references."""
         return len(self.order.shard)
 
     @property
     def lengths(self) -> NDArray[np.int32]:
-        """Notes of each reference."""
+        """Number of notes of each reference."""
         return self.order.length
 
     @property
     def rarity(self) -> Rarity:
-        """What turns say in this library."""
+        """Surprisal of turns under the library's model."""
         return self.order.rarity
 
     @property
     def seeded(self) -> bool:
-        """Whether seeds choose whom the first pass scores."""
+        """Whether seeds choose the references that the first pass scores."""
         return len(self) > self.exhaustive
 
     def name(self, reference: int) -> str:
-        """Give the id of a reference."""
+        """Return the id of a reference."""
         return self.parts[self.order.shard[reference]].name(int(self.order.local[reference]))
 
     @cached_property
@@ -164,13 +165,13 @@ class Index:
         return serials
 
     def first_pitch(self, reference: int) -> float:
-        """Give the MIDI note number of a reference's first note."""
+        """Return the MIDI note number of a reference's first note."""
         part = self.parts[self.order.shard[reference]]
         return part.pitch_of_first(int(self.order.local[reference]))
 
     @cached_property
     def _numbers(self) -> list[NDArray[np.int32]]:
-        """Reference of each melody of each part; -1 for those that no longer count."""
+        """For each part, the reference number of each melody; -1 where it has been removed."""
         numbers = [np.full(len(part), -1, np.int32) for part in self.parts]
         for number, reference in enumerate(numbers):
             mine = np.flatnonzero(self.order.shard == number)
@@ -178,7 +179,7 @@ class Index:
         return numbers
 
     def _ask(self, question: Callable[[Shard | RemoteShard], Answer], threads: int) -> list[Answer]:
-        """Ask every part."""
+        """Call a function with every part, and return the results in the order of the parts."""
         at_once = min(self._at_once or threads, len(self.parts))
         if at_once <= 1:
             return [question(part) for part in self.parts]
@@ -186,7 +187,7 @@ class Index:
             return list(pool.map(question, self.parts))
 
     def _gathered(self, answers: list[NDArray[Number]], dtype: type[Number]) -> NDArray[Number]:
-        """Bring what parts say of their melodies into the order of the references."""
+        """Put the values that parts returned for their melodies into the order of the references."""
         whole = np.zeros(len(self), dtype)
         for number, answer in zip(self._numbers, answers, strict=True):
             whole[number[number >= 0]] = answer[number >= 0]
@@ -219,13 +220,13 @@ class Index:
     def scan(
         self, query: NoteSequence, protected: NDArray[np.bool_], threads: int = 1
     ) -> NDArray[np.int8]:
-        """Score a query against the references, coarsely (first pass).
+        """Score every reference against a query, coarsely (first pass).
 
         Parameters
         ----------
         query : Sequence
         protected : ndarray of bool, shape (references,)
-            Which references must not be crowded out by the others where seeds choose.
+            Which references seeds choose from once more, so that free ones do not crowd them out.
         threads : int, optional
             Threads to use; the result does not depend on it.
 
@@ -242,7 +243,7 @@ class Index:
             scores = np.zeros(len(self), np.int8)
             scores[chosen] = scan(query, lay_in_lanes(notes), len(notes), threads)
             return scores
-        # A part takes all threads: one after the other, unless they are elsewhere.
+        # Scanning a part uses all threads: one part after the other, unless they are on other machines.
         return self._gathered(self._ask(lambda part: part.scan(query, threads), 1), np.int8)
 
     def _chosen(
@@ -268,7 +269,7 @@ def _no_melodies() -> PackedMelodies:
 
 
 def _highest(bits: NDArray[np.float32], wanted: int) -> NDArray[np.int64]:
-    """Find the highest values above 0; of equal ones the first."""
+    """Return the positions of the highest values above 0; of equal ones, the first."""
     if len(bits) > wanted:
         least = np.partition(bits, len(bits) - wanted)[len(bits) - wanted]
         above = np.flatnonzero(bits > least)
@@ -278,7 +279,7 @@ def _highest(bits: NDArray[np.float32], wanted: int) -> NDArray[np.int64]:
 
 
 def packed_index(melodies: Iterable[tuple[str, Melody]]) -> Index:
-    """Pack melodies, each with its id, in memory."""
+    """Build an index in memory of melodies, each with its id."""
     shard = pack_shard((serial, *melody) for serial, melody in enumerate(melodies))
     return Index([shard], order_shards([shard]))
 
@@ -286,12 +287,12 @@ def packed_index(melodies: Iterable[tuple[str, Melody]]) -> Index:
 def sample_references(
     keys: NDArray[np.uint32], among: NDArray[np.bool_], size: int = SAMPLE
 ) -> NDArray[np.int64]:
-    """Choose references for a background: the same ones whatever their order or the time.
+    """Choose references for a background, the same ones in whatever order they come.
 
     Parameters
     ----------
     keys : ndarray of uint32, shape (references,)
-        Of all references: a random order of theirs.
+        Random but fixed key of each reference (`Order.key`).
     among : ndarray of bool, shape (references,)
         Which of them to choose from.
     size : int, optional
@@ -304,7 +305,7 @@ def sample_references(
     """
     eligible = np.flatnonzero(among)
     if len(eligible) > size:
-        # Equal keys are rare; of those at the border the first count.
+        # Equal keys are rare; of those at the border, the first are taken.
         border = np.partition(keys[eligible], size - 1)[size - 1]
         near = eligible[keys[eligible] <= border]
         eligible = near[np.argsort(keys[near], kind="stable")[:size]]

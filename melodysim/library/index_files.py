@@ -1,11 +1,11 @@
 """The packed parts of a library on disk: made from the database, kept, and brought up to date.
 
-They are a cache. A folder beside the library holds a file a part, one that numbers the references
-through, and a manifest that names them and the content of the database that they were made of. Melodies
-that came later go into a new part; what was taken out is left out of the numbering; small parts are put
-together as more come in. Files are written to a temporary name and renamed, and never changed; the
-manifest comes last. Where the library's folder is not writable, the user's cache folder is used, and if
-that fails too the parts live in memory only.
+They are a cache. A folder beside the library holds a file for each part, a file with the numbering of
+the references, and a manifest that names these files and the version of the database content that they
+were made from. Melodies added later go into a new part; removed ones are left out of the numbering;
+small parts are merged as melodies are added. Files are written to a temporary name and renamed, and
+never changed; the manifest is written last. Where the library's folder is not writable, the user's
+cache folder is used; if that fails too, the parts live in memory only.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from melodysim.util.atomic_files import write_whole
 FORMAT = 6
 """Raised whenever the arrays, or how they are worked out, change."""
 SMALL = 5_000
-"""Melodies below which a part is made anew together with those that came since."""
+"""A part of fewer melodies is packed anew, together with those added since."""
 DEAD = 0.25
-"""Share of a part's melodies that were taken out, from which on it is made anew."""
+"""A part is packed anew once this share of its melodies has been removed."""
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)
-"""What a file that is torn, foreign or not there gives rise to."""
+"""Errors that reading a torn, foreign or missing file raises."""
 _STALE_SECONDS = 86_400.0
 _ORDER = ("shard", "local", "length", "key")
 
 
 @dataclass(frozen=True)
 class _Manifest:
-    """Which files there are, and of what content."""
+    """The files of an index, and the version of the database content that they were made from."""
 
     format: int
     content: str
@@ -77,17 +77,17 @@ def load_index(store: Store) -> Index:
 
 
 def compact(store: Store) -> tuple[int, int]:
-    """Make the packed parts anew, as few as can be.
+    """Pack a library's melodies anew, into as few parts as possible.
 
     Returns
     -------
     (int, int)
-        Parts before and after.
+        Number of parts before and after.
 
     Raises
     ------
     MelodysimError
-        If they can be written nowhere.
+        If they cannot be written to any folder.
     """
     failed: Exception | None = None
     for folder in _folders(store.path):
@@ -102,7 +102,7 @@ def compact(store: Store) -> tuple[int, int]:
 
 
 def _folders(path: Path) -> Iterator[Path]:
-    """Where the parts may be, the best place first."""
+    """Yield the folders that may hold the packed parts, the best one first."""
     yield path.with_name(path.name + ".index")
     from platformdirs import user_cache_path
 
@@ -113,7 +113,7 @@ def _folders(path: Path) -> Iterator[Path]:
 
 
 def _manifest(folder: Path) -> _Manifest | None:
-    """Read the manifest, if there is one."""
+    """Read a folder's manifest; None where it is missing or damaged."""
     try:
         said: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())
         return _Manifest(said["format"], said["content"], tuple(said["parts"]), said["order"])
@@ -122,12 +122,12 @@ def _manifest(folder: Path) -> _Manifest | None:
 
 
 def _write_manifest(folder: Path, manifest: _Manifest) -> None:
-    """Say what there is; from here on it counts."""
+    """Write a folder's manifest, which puts the files that it names into use."""
     write_whole(folder / "manifest.json", json.dumps(asdict(manifest)).encode())
 
 
 def _open(folder: Path, content: str) -> Index | None:
-    """Map the parts, if they are there, whole and of this content."""
+    """Open the index in a folder; None unless it is whole and was made from this content."""
     manifest = _manifest(folder)
     if manifest is None or (manifest.format, manifest.content) != (FORMAT, content):
         return None
@@ -155,14 +155,14 @@ def _write_order(path: Path, order: Order) -> None:
 
 
 def _refresh(folder: Path, store: Store, content: str, *, afresh: bool = False) -> Index:
-    """Bring the parts up to date, and open them."""
+    """Bring the packed parts in a folder up to date, and open them."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.with_name(folder.name + ".npz").unlink(missing_ok=True)  # of versions before 0.1
     manifest = _manifest(folder)
     live = store.serials()
     known = None if manifest is None or afresh else _known(folder, manifest)
     if manifest is not None and known is not None and np.array_equal(known, live):
-        # The notes are as they were; it is rights or titles that changed.
+        # Only rights or titles have changed, not the notes.
         _write_manifest(folder, replace(manifest, content=content))
         index = _open(folder, content)
         if index is not None:
@@ -183,13 +183,13 @@ def _refresh(folder: Path, store: Store, content: str, *, afresh: bool = False) 
 
 
 def _known(folder: Path, manifest: _Manifest) -> NDArray[np.int64] | None:
-    """Find the serials of the references that a manifest's files hold, increasing."""
+    """Return the serial numbers, increasing, that a manifest's files hold; None if they are damaged."""
     index = _open(folder, manifest.content)
     return None if index is None else np.sort(index.serials)
 
 
 def _kept(folder: Path, manifest: _Manifest, live: NDArray[np.int64]) -> Iterator[tuple[str, Shard]]:
-    """Open the parts that may stay as they are."""
+    """Yield the parts that need not be packed anew, each with its file's name."""
     if manifest.format != FORMAT:
         return
     for name in manifest.parts:
@@ -203,14 +203,14 @@ def _kept(folder: Path, manifest: _Manifest, live: NDArray[np.int64]) -> Iterato
 
 
 def _packed(store: Store, serials: NDArray[np.int64]) -> Iterator[Shard]:
-    """Pack melodies of the store into parts of at most `MOST`."""
+    """Pack melodies of the store into parts of at most `MOST` melodies."""
     parts = -(-len(serials) // MOST)
     for part in np.array_split(serials, parts) if parts else ():
         yield pack_shard(store.melodies_of(part))
 
 
 def _sweep(folder: Path, before: _Manifest | None, used: set[str]) -> None:
-    """Remove files that nothing names any more: those of the manifest before, and old leftovers."""
+    """Remove unused files: those of the former manifest, and leftovers older than a day."""
     replaced = set() if before is None else {*before.parts, before.order}
     now = time.time()
     for path in folder.iterdir():
@@ -226,7 +226,7 @@ def _sweep(folder: Path, before: _Manifest | None, used: set[str]) -> None:
 def protection(
     store: Store, index: Index, territory: Territory
 ) -> tuple[NDArray[np.bool_], tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Find which references are protected, and which of either kind are the background of a query.
+    """Find the protected references of an index, and the background of each kind.
 
     Parameters
     ----------
@@ -241,7 +241,7 @@ def protection(
     ndarray of bool, shape (references,)
         Whether each is in copyright, or not known to be free, today.
     (ndarray of int64, ndarray of int64)
-        References that stand for the free ones and for the protected ones.
+        Background among the free references, and among the protected ones.
     """
     content, today = store.version(), date.today().isoformat()
     name = f"rights-{territory}.bin"

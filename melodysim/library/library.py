@@ -41,16 +41,16 @@ def default_library_path() -> Path:
 
 @dataclass(frozen=True)
 class Holdings:
-    """What a library holds, in numbers.
+    """Number of melodies in a library, for reports.
 
     Attributes
     ----------
     name : str
-        Of the library's file.
+        Name of the library's file.
     melodies, protected : int
-        In all; and in copyright or of unknown status.
+        Number of all melodies; of those in copyright or of unknown status.
     territory : str
-        Whose terms of protection count.
+        Territory whose terms of protection apply.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Holdings:
     territory: str = "anywhere"
 
     def sentences(self) -> list[str]:
-        """Word the holdings for a report."""
+        """Return the holdings in words, for a report."""
         free = self.melodies - self.protected
         where = "anywhere" if self.territory == "anywhere" else f"in “{self.territory}”"
         return [
@@ -78,17 +78,17 @@ class Library:
     territory : {"anywhere", "us", "eu", "uk", "life+50"}, optional
         Where tracks are to be released: which terms of protection count.
     exhaustive : bool, optional
-        Compare with every reference, however many there are: slower, and nothing is lost.
+        Whether to compare with every reference, however many there are: slower, but none is missed.
 
     Attributes
     ----------
     path : Path
     territory : str
     version : str
-        Of its content when it was opened.
+        Version of its content when it was opened or last added to.
     shelf : Shelf
-        Its references as they were then. Adding a melody puts a new shelf here; whoever holds the old
-        one goes on with that.
+        Its references as they were then. Adding a melody puts a new shelf here; a check that
+        has begun goes on with the old one.
 
     Raises
     ------
@@ -132,7 +132,7 @@ class Library:
         return cls(path, territory)
 
     def _load(self) -> None:
-        """Read what the file holds now."""
+        """Load the index and the rights that the file holds now."""
         with Store(self.path) as store, store.reading():
             index = load_index(store)
             self.version = store.version()
@@ -164,7 +164,7 @@ class Library:
 
     @property
     def holdings(self) -> Holdings:
-        """What the library holds, for reports."""
+        """Number of the library's melodies, for reports."""
         return Holdings(self.path.name, len(self), self.shelf.comparisons[1], self.territory)
 
     def melody(self, identity: str) -> Melody:
@@ -173,7 +173,7 @@ class Library:
             return store.melody(identity)
 
     def background_melodies(self) -> list[Melody]:
-        """Load the references that stand for the rest of the world when two works are compared."""
+        """Load the melodies of the background, against which two works are compared."""
         shelf = self.shelf
         with Store(self.path) as store:
             return [store.melody(shelf.index.name(k)) for some in shelf.backgrounds for k in some]
@@ -184,12 +184,12 @@ class Library:
         Parameters
         ----------
         client : distributed.Client
-            Whose workers see the library under the same path.
+            Client of a cluster whose workers see the library under the same path.
 
         Returns
         -------
         Library
-            Which gives the same results, for as long as the client lives.
+            It gives the same results, for as long as the client is open.
 
         Raises
         ------
@@ -237,7 +237,7 @@ class Library:
         rights: Rights | Status = "unknown",
         identity: str | None = None,
     ) -> str:
-        """Add a melody; checks that begin from now on know it.
+        """Add a melody to the library, for all checks that begin afterwards.
 
         Parameters
         ----------
@@ -250,8 +250,8 @@ class Library:
         rights : Rights or str, optional
             In the composition: "in-copyright", "public-domain", "licensed", "own" or "unknown".
         identity : str, optional
-            Id; by default the title. Adding another melody under an id that is taken gives it another
-            (``title~2``); the same melody again changes nothing.
+            Id; by default the title. A melody whose id is taken by another gets a new one
+            (``title~2``); adding the same melody again changes nothing.
 
         Returns
         -------
@@ -263,7 +263,7 @@ class Library:
         InvalidNotesError
             If there are too few notes.
         RightsError
-            If the rights make no sense.
+            If the rights are not valid.
         LibraryError
             If the library cannot be written to.
         """
@@ -293,7 +293,7 @@ class Library:
 
 
 def _references(path: Path, territory: Territory, ids: list[str]) -> dict[str, Reference]:
-    """Load some references: rights as they stand today, and notes."""
+    """Load references by their ids, with notes and with rights as they stand today."""
     with Store(path) as store:
         return {
             identity: Reference(

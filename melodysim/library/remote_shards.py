@@ -1,9 +1,9 @@
-"""A library that is larger than a machine: its parts on the workers of a cluster.
+"""Parts of a library on the workers of a Dask cluster, for libraries larger than one machine.
 
-Every part is asked on a worker of its own, which maps its file and keeps it: so the parts share the
-memory of all machines. Questions are small and so are answers: a score a melody, or the notes of those
-that are candidates. Numbers, frequencies of turns, backgrounds and E-values are those of the one
-library, at the worker that asks: a result does not depend on where the parts are, to the bit.
+Every part is assigned to one worker, which maps its file and keeps it open: so the parts share the
+memory of all machines. Calls and results are small: a score for each melody, or the notes of the
+candidates. Numbering, frequencies of turns, backgrounds and E-values are those of the whole library,
+worked out by the worker that calls: a result does not depend, to the bit, on where the parts are.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _KEPT = 64
 """Parts that a worker keeps open; mapped, not read."""
 _RETRIES = 3
 _FIRST = 10
-"""Priority of questions before new tracks, which would only ask more."""
+"""Priority of calls to parts over checks of new tracks, which would only make more calls."""
 
 
 @lru_cache(_KEPT)
@@ -42,20 +42,20 @@ def _opened(path: str) -> Shard:
 
 
 def answer(path: str, question: str, *given: Any) -> Any:
-    """Answer for a part, on the worker that has it."""
+    """Call a part's method by name, on the worker that holds the part."""
     return getattr(_opened(path), question)(*given)
 
 
 class RemoteShard:
-    """A part of a library on a worker (`melodysim.library.shard.Shard`).
+    """A part of a library on a worker, with the methods of `melodysim.library.shard.Shard`.
 
     Parameters
     ----------
     client : distributed.Client
     path : Path
-        Of the part; the same on every worker.
+        File of the part; the same on every worker.
     number : int
-        Which part it is: it says on which worker it is.
+        Number of the part, which decides the worker that is called.
     size : int
         Number of melodies.
     """
@@ -67,7 +67,7 @@ class RemoteShard:
         workers = sorted(self._client.nthreads())
         if not workers:
             raise LibraryError("no worker of the cluster is left to ask", path=self._path)
-        # Where it is best asked; another may answer if that worker has died.
+        # The worker that keeps the part open; another may answer if that one has died.
         home = workers[self._number % len(workers)]
         return self._client.submit(
             answer,
@@ -82,11 +82,11 @@ class RemoteShard:
         ).result()
 
     def __len__(self) -> int:
-        """Give the number of melodies."""
+        """Return the number of melodies."""
         return self._size
 
     def scan(self, query: Sequence, threads: int) -> NDArray[np.int8]:
-        """Score every melody, coarsely; with one thread, since workers have their own."""
+        """Score every melody against a query, coarsely; in one thread, as workers run in parallel."""
         return self._ask("scan", query, 1)
 
     def seed_scores(self, turns: Turns) -> NDArray[np.float32]:
@@ -98,17 +98,17 @@ class RemoteShard:
         return self._ask("melodies_with", interval)
 
     def take(self, melodies: NDArray[np.int64]) -> PackedMelodies:
-        """Give the notes of some melodies."""
+        """Return the notes of some melodies, in the order given."""
         return self._ask("take", melodies)
 
     def name(self, melody: int) -> str:
-        """Give the id of a melody."""
+        """Return the id of a melody."""
         return self._ask("name", melody)
 
     def serials(self) -> NDArray[np.int64]:
-        """Give the serial number of every melody."""
+        """Return the serial number of every melody."""
         return self._ask("serials")
 
     def pitch_of_first(self, melody: int) -> float:
-        """Give the MIDI note number of a melody's first note."""
+        """Return the MIDI note number of a melody's first note."""
         return self._ask("pitch_of_first", melody)

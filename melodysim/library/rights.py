@@ -18,7 +18,7 @@ STATUSES: tuple[str, ...] = get_args(Status)
 
 Territory = Literal["anywhere", "us", "eu", "uk", "life+50"]
 TERRITORIES: tuple[str, ...] = get_args(Territory)
-"""Where the track is to be released; "anywhere" asks for the strictest of the others."""
+"""Where the track is to be released; "anywhere" applies the strictest of the other four."""
 
 _PLACES: tuple[Territory, ...] = ("us", "eu", "uk", "life+50")
 US_YEARS_FROM_PUBLICATION = 95
@@ -40,14 +40,14 @@ _MEANING = {
 
 @dataclass(frozen=True)
 class Rights:
-    """Who may use a composition.
+    """Rights in a composition.
 
     Attributes
     ----------
     status : {"in-copyright", "public-domain", "licensed", "own", "unknown"}
         What is known of the composition.
     holder, iswc, note : str or None
-        Who holds the rights; the work's international code; anything else.
+        Holder of the rights; International Standard Musical Work Code; any remark.
     published : int or None
         Year of first publication.
     died : int or None
@@ -76,12 +76,12 @@ class Rights:
 
 
 def check_rights(rights: Rights) -> Rights:
-    """Give rights back if they make sense.
+    """Return rights unchanged, after checking that they are valid.
 
     Raises
     ------
     RightsError
-        If the status is none, a year is no year, or a date is no date.
+        If the status, a year or the date is not valid.
     """
     if rights.status not in STATUSES:
         raise RightsError(f"{rights.status!r} is no status", f"choose one of {', '.join(STATUSES)}")
@@ -98,7 +98,7 @@ def check_rights(rights: Rights) -> Rights:
 
 
 def free_since(rights: Rights, territory: Territory) -> int | None:
-    """Year in which a composition enters, or entered, the public domain.
+    """Return the year in which a composition enters, or entered, the public domain.
 
     Parameters
     ----------
@@ -109,9 +109,9 @@ def free_since(rights: Rights, territory: Territory) -> int | None:
     Returns
     -------
     int or None
-        None where what is known does not tell; so too for works published after their authors' deaths,
-        which have terms of their own, but for those published before 1978 in the US, where publication
-        alone counts.
+        None where the known years do not decide. None also for works published after their authors'
+        deaths, which have terms of their own; except, in the US, for those published before 1978, whose
+        term depends on publication alone.
 
     Examples
     --------
@@ -136,17 +136,17 @@ def free_since(rights: Rights, territory: Territory) -> int | None:
 
 
 def _known_years(rights: Rights) -> list[int]:
-    """Years in which a composition becomes free, of the places for which that can be told."""
+    """List the years in which a composition becomes free, of the territories where they are known."""
     years = (free_since(rights, place) for place in _PLACES)
     return [year for year in years if year is not None]
 
 
 def effective(rights: Rights, territory: Territory = "anywhere", today: date | None = None) -> Rights:
-    """Rights as they stand in a place on a day.
+    """Return rights as they stand in a territory on a day.
 
-    What is one's own or licensed is left as it is, but for a licence that has run out. For the rest the
-    dates decide where they tell, against the status too: a tune that is free in one country may be
-    protected in another. Where they do not tell, the status stands.
+    "own" and "licensed" are kept, except for a licence that has run out. Otherwise the years decide
+    where they are known, even against the status: a tune that is free in one country may be protected
+    in another. Where they are not known, the status stands.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def effective(rights: Rights, territory: Territory = "anywhere", today: date | N
         rights = replace(rights, status="in-copyright", note=_noted(rights.note, why))
     since = free_since(rights, territory)
     if since is None and territory == "anywhere":
-        # Free everywhere has to be known of every place; protected, of one.
+        # "Free" must be known of every territory; "protected", of one.
         since = max((year for year in _known_years(rights) if year > day.year), default=None)
     if since is None:
         return rights

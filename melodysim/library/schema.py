@@ -1,8 +1,8 @@
-"""The file of a reference library: its tables, its migrations, and opening it.
+"""The SQLite file of a reference library: its tables and migrations, and how it is opened.
 
 Write-ahead logging lets checks read while an import writes. Conventions: `user_version` is the schema's
-version; `content` in `meta` is a random mark that every transaction changes, so that what is derived
-from the library knows when it is stale, in copies too.
+version; `content` in `meta` is a random mark that every transaction changes, so that data
+derived from the library, or from a copy of it, can be recognised as stale.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ SCHEMA = len(MIGRATIONS)
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into one line that says what to do."""
+    """Turn SQLite's errors into a `LibraryError` that says what to do."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -75,7 +75,7 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def _migrate(db: sqlite3.Connection, version: int) -> None:
-    """Apply the migrations that a library has not had."""
+    """Apply the migrations that follow a library's schema version."""
     for number in range(version, SCHEMA):
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -120,7 +120,7 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
 
 
 def _connect(path: Path, writable: bool) -> sqlite3.Connection:
-    """Connect to a file, in a way that its medium allows."""
+    """Connect to a library's file; for reading, also on a read-only medium."""
     name = path.absolute().as_uri()
     modes = ["mode=rwc"] if writable else ["mode=ro", "immutable=1"]
     for mode in modes:
@@ -140,7 +140,7 @@ def _connect(path: Path, writable: bool) -> sqlite3.Connection:
 
 
 def _prepare(path: Path, db: sqlite3.Connection, writable: bool) -> None:
-    """See that a file is a library of this schema, after bringing it up to date."""
+    """Check that a file is a library, and bring it up to this schema."""
     version = db.execute("PRAGMA user_version").fetchone()[0]
     tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
     if version > SCHEMA:

@@ -1,8 +1,8 @@
-"""A part of a library, packed for the kernels: melodies in the order in which they came in.
+"""A part of a library, packed for the kernels: melodies in the order of their serial numbers.
 
-Parts hold at most `MOST` melodies, so that what a search touches at random stays in a processor's
-cache, and so that several processes or machines can share a library. What a part holds does not depend
-on the others: what melodies say is counted in each and added up.
+A part holds at most `MOST` melodies, so that the memory that a search accesses at random stays in a
+processor's cache, and so that several processes or machines can share a library. A part does not depend
+on other parts: turns are counted in each part, and the counts are added up.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from melodysim.melody import Melody
 from melodysim.util.array_files import map_arrays, write_arrays
 
 MOST = 100_000
-"""Melodies of a part; at most what `melodysim.align.seeds` has bits for."""
+"""Most melodies of a part; no more than `melodysim.align.seeds` has bits for."""
 _SEEDS = ("turn", "begin", "bridged", "posting")
 
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """Packed melodies.
+    """A part of a library: its packed melodies.
 
     Attributes
     ----------
     notes : PackedMelodies
         The melodies.
     serial : ndarray of int64, shape (melodies,)
-        Which entries of the store they are, increasing.
+        Serial number of each melody in the store, increasing.
     first_pitch : ndarray of float32, shape (melodies,)
         MIDI note number of each melody's first note.
     names, name_start : ndarray of uint8, shape (bytes,); ndarray of int64, shape (melodies + 1,)
         Ids in UTF-8, end to end, and where each begins.
     stored : mapping of str to ndarray
-        What was worked out before, if it was.
+        Arrays of the file that the part was mapped from, with lanes, seeds and counts; else empty.
     """
 
     notes: PackedMelodies
@@ -54,27 +54,27 @@ class Shard:
     stored: Mapping[str, NDArray]
 
     def __len__(self) -> int:
-        """Give the number of melodies."""
+        """Return the number of melodies."""
         return len(self.serial)
 
     def name(self, melody: int) -> str:
-        """Give the id of a melody."""
+        """Return the id of a melody."""
         return self.names[self.name_start[melody] : self.name_start[melody + 1]].tobytes().decode()
 
     def serials(self) -> NDArray[np.int64]:
-        """Give the serial number of every melody."""
+        """Return the serial number of every melody."""
         return self.serial
 
     def pitch_of_first(self, melody: int) -> float:
-        """Give the MIDI note number of a melody's first note."""
+        """Return the MIDI note number of a melody's first note."""
         return float(self.first_pitch[melody])
 
     def take(self, melodies: NDArray[np.int64]) -> PackedMelodies:
-        """Give the notes of some melodies, in the order given."""
+        """Return the notes of some melodies, in the order given."""
         return take_melodies(self.notes, melodies)
 
     def scan(self, query: Sequence, threads: int) -> NDArray[np.int8]:
-        """Score every melody, coarsely (`melodysim.align.prefilter`)."""
+        """Score every melody against a query, coarsely (`melodysim.align.prefilter`)."""
         return scan(query, self.lanes, len(self), threads)
 
     def seed_scores(self, turns: Turns) -> NDArray[np.float32]:
@@ -94,7 +94,7 @@ class Shard:
 
     @cached_property
     def seeds(self) -> Seeds:
-        """Where their turns occur."""
+        """Where the melodies' turns occur."""
         if "seeds.turn" in self.stored:
             turn, begin, bridged, posting = (self.stored[f"seeds.{name}"] for name in _SEEDS)
             return Seeds(turn, begin, bridged, posting, len(self))
@@ -102,7 +102,7 @@ class Shard:
 
     @cached_property
     def counts(self) -> Counts:
-        """How often turns occur in them."""
+        """How often turns occur in the melodies."""
         if "counts.displacement" in self.stored:
             pitch, timing = (
                 tuple(self.stored[f"counts.{kind}{k}"] for k in range(3))
@@ -113,7 +113,7 @@ class Shard:
 
 
 def pack_shard(melodies: Iterable[tuple[int, str, Melody]]) -> Shard:
-    """Pack melodies, each with its serial number and its id."""
+    """Pack melodies, each with its serial number and its id, into a part."""
     serials, names, sequences, first = [], [], [], []
     for serial, identity, melody in melodies:
         serials.append(serial)
@@ -132,7 +132,7 @@ def pack_shard(melodies: Iterable[tuple[int, str, Melody]]) -> Shard:
 
 
 def write_shard(path: Path, shard: Shard) -> None:
-    """Write a part to a file, with all that can be worked out before a query comes."""
+    """Write a part to a file, with its lanes, seeds and counts."""
     arrays = {f"notes.{f.name}": getattr(shard.notes, f.name) for f in fields(PackedMelodies)}
     arrays |= {f"lanes.{f.name}": getattr(shard.lanes, f.name) for f in fields(Lanes)}
     arrays |= {f"seeds.{k}": getattr(shard.seeds, k) for k in _SEEDS}
@@ -145,7 +145,7 @@ def write_shard(path: Path, shard: Shard) -> None:
 
 
 def open_shard(path: Path) -> Shard:
-    """Map a part that was written before.
+    """Map a part's file into memory.
 
     Raises
     ------

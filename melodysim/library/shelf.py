@@ -1,4 +1,4 @@
-"""What a search asks of a library: references as they were at one moment, as data."""
+"""A snapshot of a library's references, which is what a search reads."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Shelf:
     protected : ndarray of bool, shape (references,)
         Whether each reference is in copyright, or not known to be free.
     backgrounds : (ndarray of int64, ndarray of int64)
-        References that make the background of a query: of the free and of the protected ones. Two,
+        Background of a query among the free references, and among the protected ones. Two,
         because protected references are mostly of the query's own time and style, and score higher by
         chance than folk tunes do.
     comparisons : (int, int)
-        With how many free and how many protected references a query is compared, for E-values. Two,
-        because they are two questions: whether a protected work is followed does not depend on how many
-        folk tunes stand beside it.
+        Number of free and of protected references that a query is compared with, for E-values. Two,
+        because whether a query follows a protected work does not depend on how many folk tunes the
+        library holds.
     look_up : callable
         Loads references by their ids, with rights as they stand today.
     """
@@ -49,12 +49,12 @@ class Shelf:
 
 
 def shelf_of_work(work: list[Reference], background: list[Melody]) -> Shelf:
-    """Put the melodies of one work on a shelf, before the background of others.
+    """Make a shelf of the melodies of one work, with unrelated ones as its background.
 
     Parameters
     ----------
     work : list of Reference
-        What is to be matched with; all of it counts as protected.
+        Melodies of the work; all count as protected.
     background : list of Melody
         Unrelated melodies to measure chance on.
 

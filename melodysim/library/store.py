@@ -3,8 +3,8 @@
 Every import is a transaction, so that a program killed at any moment loses nothing that was reported as
 stored. Notes are little-endian arrays in blobs: onset and beat float64, duration and pitch float32.
 
-Conventions: melodies have serial numbers, drawn at random: one that is stored anew gets another, in a
-copy or a backup too, so that what was packed of one is never taken for another.
+Conventions: melodies have serial numbers, drawn at random. A melody that is stored anew gets a new
+number, in a copy or a backup too, so that a packed melody is never taken for another.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ _NOTES = "melody.onset, melody.duration, melody.pitch, melody.beat, melody.voice
 
 
 def _asked(reference: Reference) -> str:
-    """Give the id that a melody is to have."""
+    """Return the id that a reference asks for."""
     return printable(reference.entry.id) or "melody"
 
 
 def _numbered(identity: str, number: int) -> str:
-    """Give an id for one of several melodies that ask for the same."""
+    """Return the id of the `number`-th melody that asks for one id: the id itself, ``id~2``, ..."""
     return identity if number == 1 else f"{identity}~{number}"
 
 
 def _same_notes(there: Melody, new: Melody) -> bool:
-    """Compare what a library keeps of melodies."""
+    """Say whether two melodies have the same notes, times to float32 precision."""
     if len(there) != len(new) or (there.beat is None) != (new.beat is None):
         return False
     pairs = [(there.onset, new.onset), (there.duration, new.duration)]
@@ -63,13 +63,13 @@ def _same_notes(there: Melody, new: Melody) -> bool:
 
 
 def _of_one_set(source: str, other: str) -> bool:
-    """Tell whether two sources are parts of one file, not files in folders with a # in their names."""
+    """Say whether two sources are parts of one set, not files in folders with a # in their names."""
     whole = file_of(source)
     return whole != Path(source) and whole == file_of(other) and other != str(whole)
 
 
 class Store:
-    """An open library file. One a thread; close it, or use it in a ``with`` statement.
+    """An open library file, for use in one thread; close it, or use it in a ``with`` statement.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class Store:
         self._connection = connect(path, writable=writable or create)
 
     def __enter__(self) -> Store:
-        """Give the store itself."""
+        """Return the store itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -133,7 +133,7 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """See one state of the library for a while, whoever writes meanwhile."""
+        """Read one state of the library throughout a block, whatever is written meanwhile."""
         with explained(self.path):
             self._connection.execute("BEGIN")
             try:
@@ -150,10 +150,10 @@ class Store:
     ) -> int:
         """Store the melodies of one source, in place of what it held before; within a transaction.
 
-        Rights that a person has set for a melody that stays are kept. No melody is ever lost to another
-        of the same name: where an id is taken by another source, one of the same content has moved, and
-        any other gets an id of its own (``name~2``). A source ``file#number`` is a part of a set, whose
-        records may move from one part to another.
+        Rights that a person has set for a melody that stays are kept. No melody replaces another of
+        the same id: where another source has the id, it has moved here if its content is the same;
+        otherwise the new melody gets an id of its own (``name~2``). A source ``file#number`` is a part
+        of a set, whose records may move from one part to another.
 
         Parameters
         ----------
@@ -161,12 +161,12 @@ class Store:
         path, sha256 : str
             Of the source.
         remembered : mapping of str to tuple, optional
-            Rights by id, from `rights_of_set`, of melodies that an earlier part gave up.
+            Rights by id, from `rights_of_set`, of melodies that an earlier part no longer has.
 
         Returns
         -------
         int
-            Number of melodies.
+            Number of melodies stored.
         """
         db, count = self._connection, 0
         references = list(references)
@@ -210,7 +210,7 @@ class Store:
             )
             r = entry.rights
             new = (r.status, r.holder, r.iswc, r.published, r.note, r.died, r.expires)
-            # A file of one melody that got another name inside is still that file.
+            # A file of one melody whose id has changed keeps its rights.
             alone = next(iter(kept.values())) if len(kept) == len(references) == 1 else None
             before = (remembered or {}).get(entry.id)
             rights = kept.get(entry.id) or rights_there or before or alone or new
@@ -225,13 +225,13 @@ class Store:
         return count
 
     def has(self, reference: Reference, but: str) -> bool:
-        """Tell whether a melody is there from elsewhere: the same id, or one made of it, and notes.
+        """Say whether another source has the same notes under the same id, or under ``id~2`` and so on.
 
         Parameters
         ----------
         reference : Reference
         but : str
-            A source that does not count, nor does another part of the set that it is of.
+            A source to leave out, together with the other parts of its set.
         """
         for number in itertools.count(1):
             identity = _numbered(_asked(reference), number)
@@ -246,7 +246,7 @@ class Store:
     def _free_id(
         self, asked: str, path: str, sha256: str
     ) -> tuple[str, str | None, tuple[Any, ...] | None]:
-        """Find an id for a melody of a source; if it has moved here, from where, and its rights."""
+        """Find the id for a melody of a source; if it has moved, also its old source and its rights."""
         for number in itertools.count(1):
             identity = _numbered(asked, number)
             row = self._connection.execute(
@@ -266,7 +266,7 @@ class Store:
         raise AssertionError("unreachable")
 
     def rights_of_set(self, path: Path) -> dict[str, tuple[Any, ...]]:
-        """Give the rights of all melodies of a set, by id, to be remembered while it is read again."""
+        """Return the rights of a set's melodies by id, to be kept while the set is read again."""
         with explained(self.path):
             rows = self._connection.execute(
                 "SELECT rights.* FROM rights JOIN melody ON melody.id = rights.melody "
@@ -277,7 +277,7 @@ class Store:
             return {row[0]: row[1:] for row in rows}
 
     def forget_parts(self, path: Path, there: Iterable[str]) -> int:
-        """Drop parts of a set that it has no more, within a transaction; gives how many."""
+        """Remove the parts that a set no longer has, within a transaction; return how many."""
         parts = [source for source in self.source_digests() if source.startswith(f"{path}#")]
         gone = sorted(set(parts) - set(there))
         for source in gone:
@@ -285,7 +285,7 @@ class Store:
         return len(gone)
 
     def source_digests(self) -> dict[str, str]:
-        """Checksum of every source, by path."""
+        """Return the checksum of every source, by path."""
         with explained(self.path):
             return dict(self._connection.execute("SELECT path, sha256 FROM source"))
 
@@ -312,7 +312,7 @@ class Store:
             return [row[0] for row in rows]
 
     def entries_by_id(self, ids: Iterable[str]) -> dict[str, Entry]:
-        """Look up entries; ids that are not there are left out."""
+        """Look up entries by their ids; ids that the library lacks are left out."""
         found = {}
         with explained(self.path):
             for identity in ids:
@@ -342,7 +342,7 @@ class Store:
         return _melody(row)
 
     def serials(self) -> NDArray[np.int64]:
-        """Give the serial numbers of all melodies, increasing."""
+        """Return the serial numbers of all melodies, increasing."""
         with explained(self.path):
             rows = self._connection.execute("SELECT serial FROM melody ORDER BY serial")
             return np.fromiter((row[0] for row in rows), np.int64)
@@ -381,8 +381,8 @@ class Store:
             raise LibraryError(f"no melody with id {identity!r}", path=self.path)
 
     def remove(self, identity: str) -> None:
-        """Take one reference out, within a transaction."""
-        # Its source has to be read again if it is asked for once more.
+        """Remove one reference, within a transaction."""
+        # Without a checksum, the next import of its source reads it again.
         self._connection.execute(
             "UPDATE source SET sha256 = '' WHERE id = (SELECT source FROM melody WHERE id = ?)",
             (identity,),
@@ -399,8 +399,8 @@ class Store:
         ndarray of int64
             Their serial numbers, increasing.
         date
-            Until when, this day included, that is so if nobody changes the library: a licence may run
-            out, and terms of protection end with a year.
+            Last day on which that holds if the library is not changed: licences run out, and terms of
+            protection end with a year.
         """
         today = date.today()
         until = date(today.year, 12, 31)
@@ -423,12 +423,12 @@ class Store:
         return np.sort(np.array(found, np.int64)), until
 
     def count(self) -> int:
-        """Give the number of melodies."""
+        """Return the number of melodies."""
         with explained(self.path):
             return int(self._connection.execute("SELECT count(*) FROM melody").fetchone()[0])
 
     def version(self) -> str:
-        """Name this content: differs whenever a melody or a right may have changed."""
+        """Return the version of the content, which differs whenever melodies or rights may differ."""
         with explained(self.path):
             return "-".join(
                 row[0]

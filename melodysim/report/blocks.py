@@ -28,7 +28,7 @@ def block_rolls(passage: Passage, width: int) -> list[Text]:
     Returns
     -------
     list of Text
-        Lines, each with the pitch at its left; without colour the two rolls still tell, since the same
+        Lines, each with its pitches at the left. The rolls can be compared without colour too: the same
         notes stand at the same height and time.
     """
     columns = width - _LABEL - 1
@@ -54,7 +54,7 @@ def block_rolls(passage: Passage, width: int) -> list[Text]:
 
 
 def _range(passage: Passage) -> tuple[int, int]:
-    """Lowest and highest pitch drawn: the reference's, and as much of the track's as there is room."""
+    """Return the lowest and highest pitch drawn: the reference's, and the track's if near enough."""
     low, high = int(passage.reference_pitch.min()), int(passage.reference_pitch.max())
     near = passage.pitch[(passage.pitch >= low - 3) & (passage.pitch <= high + 3)]
     low, high = min([low, *near.tolist()]), max([high, *near.tolist()])
@@ -73,7 +73,7 @@ def _cells(
     low: int,
     high: int,
 ) -> NDArray[np.object_]:
-    """Relation of the note in each cell, one row a semitone from the lowest, or None."""
+    """Return the relation of the note in each cell, or None; a row a semitone, the lowest first."""
     cells = np.full((high - low + 1, columns), None, dtype=object)
     for (a, b), p, kind in zip(span, pitch, relation, strict=True):
         first = int(np.clip(round(float(a)), 0, columns - 1))
@@ -83,7 +83,7 @@ def _cells(
 
 
 def _lines(cells: NDArray[np.object_], low: int) -> list[Text]:
-    """Two semitones a line, the highest first; at its left those that sound."""
+    """Draw cells, two semitones a line, the highest first; name those that sound at the left."""
     lines = []
     for row in range(len(cells) - 2, -1, -2):
         sound = [note_name(low + k) for k in (row + 1, row) if any(cells[k])]

@@ -69,7 +69,7 @@ def match_dict(match: Match) -> dict[str, Any]:
 
 
 def closest_dict(match: Match) -> dict[str, Any]:
-    """Return the little that a list of tracks says of a match."""
+    """Return the title, E-value and seconds of a match, for a list of tracks."""
     return {
         "title": match.reference.title,
         "e_value": _e_value(match.e_value),
@@ -109,12 +109,12 @@ def track_dict(report: Report) -> dict[str, Any]:
 
 
 def track_json(report: Report) -> str:
-    """Write the same as text."""
+    """Write the entry of one track as JSON text."""
     return json_text(track_dict(report))
 
 
 def library_dict(path: str, melodies: int, search: str) -> dict[str, Any]:
-    """Say which library tracks were compared with, and how it was searched."""
+    """Return the library that tracks were compared with, and how it was searched."""
     return {"path": path, "melodies": melodies, "search": search}
 
 
@@ -155,7 +155,7 @@ def scan_dict(
     groups: list[list[str]],
     alike: list[dict[str, Any]] | None,
 ) -> dict[str, Any]:
-    """Sum a scan up, as ``summary.json`` and ``scan --format json`` have it.
+    """Return the summary of a scan, as ``summary.json`` and ``scan --format json`` have it.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def alike_dict(
 
 
 def entry_dict(entry: Entry) -> dict[str, Any]:
-    """Return a library entry as JSON has it: of its rights, what is known."""
+    """Return a library entry as JSON has it, with the known fields of its rights."""
     rights = entry.rights
     known = {
         "status": rights.status,

@@ -2,10 +2,10 @@
 
 Conventions
 -----------
-The reference is moved to the track's pitch: where a note of it and a note of the track say the same,
-they have the same MIDI note number. `Passage.relation` and `Passage.reference_relation` say of each
-note what became of it on the other side; of a reference that was heard in the recording itself, the
-transcribed notes are only what overlaps it, not what the match rests on.
+The reference is moved to the track's pitch: where a note of it and a note of the track agree, they have
+the same MIDI note number. `Passage.relation` and `Passage.reference_relation` compare each note with
+the one aligned with it. Where a reference was heard in the recording itself, the transcribed notes
+merely overlap it, and the match does not rest on them.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Passage:
 
 
 def passage_of(piece: Piece, match: Match) -> Passage:
-    """Lay a match out for showing.
+    """Return the two passages of a match, side by side.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def passage_of(piece: Piece, match: Match) -> Passage:
 
 
 def columns(passage: Passage) -> list[tuple[int | None, int | None]]:
-    """Lay the notes of both passages in one row of columns, each at most one note of either.
+    """Lay the notes of both passages out in columns, each with at most one note of either.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def _heard(match: Match, relation: list[Relation]) -> tuple[bool, ...]:
 
 
 def _placed(match: Match, track: Melody, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Begin and end of the reference's notes in the track's time."""
+    """Return the seconds of the track at which the reference's notes begin and end."""
     if match.listening is not None:
         return np.stack([match.listening.begin, match.listening.end], axis=1)
     span = slice(*match.reference_span.notes)
@@ -145,7 +145,7 @@ def _placed(match: Match, track: Melody, pairs: NDArray[np.int64]) -> NDArray[np
 def stretched(
     time: NDArray[np.float64], known: NDArray[np.float64], other: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Carry times over from one clock to another along pairs of known times.
+    """Map times from one clock to another by pairs of known times.
 
     Parameters
     ----------

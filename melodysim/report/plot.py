@@ -1,4 +1,4 @@
-"""Pictures: what was heard of a track, and which passage of a work follows which of another."""
+"""Pictures: the transcription of a track, and the passages that two works share."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def pair_picture(report: PairReport, form: str = "png") -> bytes:
 
 
 def common_intervals(new: Melody, earlier: Melody) -> NDArray[np.float64]:
-    """Share of the intervals about each pair of notes that are the same.
+    """Return the share of the intervals around each pair of notes that are the same.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def _drawn(figure: Any, form: str) -> bytes:
 
 
 def _range(melodies: tuple[Melody, ...]) -> tuple[int, int]:
-    """Pitches worth showing."""
+    """Return the lowest and the highest pitch to draw."""
     pitches = np.concatenate([m.pitch for m in melodies])
     return max(0, int(np.quantile(pitches, 0.005)) - 4), min(127, int(pitches.max()) + 4)
 

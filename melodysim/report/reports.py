@@ -1,4 +1,4 @@
-"""What comes of a check and of a comparison: the data that every form of a report shows."""
+"""Reports of a check and of a comparison: the data that every output format shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from melodysim.util.plain_text import counted
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What came of checking one track.
+    """Report of one checked track.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Report:
         return melodysim.track_dict(self)
 
     def to_json(self) -> str:
-        """Return the same as text; see `melodysim.track_json`."""
+        """Return the report as JSON text; see `melodysim.track_json`."""
         import melodysim
 
         return melodysim.track_json(self)
@@ -76,7 +76,7 @@ class Report:
 
 @dataclass(frozen=True, eq=False)
 class PairReport:
-    """What came of comparing two works.
+    """Report of two works compared.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Melodies as sound, so that anyone can hear what was heard.
+"""Melodies as sound, so that a transcription can be listened to.
 
 A plain tone of a few harmonics with a soft attack: easy to follow beside a recording, and made by
 arithmetic alone, with nothing to install and no samples to license.
@@ -22,7 +22,7 @@ LEVEL = 0.25
 
 
 def tone(pitch: float, duration: float, rate: int) -> NDArray[np.float32]:
-    """Sound one note.
+    """Synthesise one note.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def tone(pitch: float, duration: float, rate: int) -> NDArray[np.float32]:
 
 
 def melody_audio(melody: Melody, begin: float, end: float, rate: int) -> NDArray[np.float32]:
-    """Sound a stretch of a melody.
+    """Synthesise a stretch of a melody.
 
     Parameters
     ----------

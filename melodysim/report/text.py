@@ -33,7 +33,7 @@ _LISTED = 20
 
 
 def print_checks(console: Console, reports: list[Report], seeded: int = 0) -> None:
-    """Print what came of checking tracks.
+    """Print the reports of some tracks.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def print_checks(console: Console, reports: list[Report], seeded: int = 0) -> No
 def print_scan(
     console: Console, answer: dict[str, Any], rows: list[tuple[str, str, dict[str, Any]]], folder: Path
 ) -> None:
-    """Print what came of many tracks: the ones to look at, then the counts."""
+    """Print the result of a scan: the tracks to look at, then the counts."""
     if rows:
         ranked = sorted(rows, key=lambda row: (row[1], row[2]["e_value"]))
         table = Table(box=None, pad_edge=False, header_style="dim")
@@ -96,7 +96,7 @@ def print_scan(
 
 
 def print_pair(console: Console, report: PairReport) -> None:
-    """Print what came of comparing two works."""
+    """Print the report of two works compared."""
     console.print(Text(printable(f"{report.new.source}  ~  {report.earlier.source}"), style="bold"))
     matches = () if report.match is None else (report.match,)
     headlines, unrelated = PAIR_HEADLINES, "pairs of works"
@@ -194,10 +194,10 @@ def _picture(passage: Passage, match: Match, width: int) -> Table | None:
 
 
 def _names(passage: Passage, match: Match) -> list[tuple[str, str]]:
-    """Note names of the track and the reference side by side; · where one has no note.
+    """Return the note names of the track and the reference side by side; · where one has no note.
 
-    Of a reference that was heard in the salience, all its notes are shown, each with the transcribed
-    note that overlaps it: the transcription is not what the match rests on.
+    All notes of a reference that was heard in the salience are shown, each with the transcribed note
+    that overlaps it: the match does not rest on the transcription.
     """
     return [
         (

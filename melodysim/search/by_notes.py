@@ -1,4 +1,4 @@
-"""Notes against notes: each melody of a piece in time, and the likeliest whatever its rhythm."""
+"""Align the melodies of a piece: each in time, and the likeliest in any rhythm too."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ to be measured on: songs follow one another more closely than folk tunes do. Wit
 passages and songs against 99 songs beside folk tunes were below 0.1 in 0.24 instead of 0.095, and below
 0.005 in 0.009; with it 0.19 and 0.005 of 393."""
 IN_STEP, PLAYED_OFF = 0.25, 0.05
-"""Octaves, or seconds, that a step may be off the tempo of a passage and be in time."""
+"""Octaves, or seconds, that an inter-onset interval may be off the tempo and still be in time."""
 
 # Stands in where a library is too small to have a background: medians of fits over 150 pop songs.
 TYPICAL_NOTES = Background(2.7, 1.7, 2.2, measured=False, shortest=19.0)
@@ -76,7 +76,7 @@ def readings_in_time(melodies: int) -> list[tuple[int, Costs, float]]:
 
 
 def readings_by_pitch(melodies: int) -> list[tuple[int, Costs, float]]:
-    """List the same where pitch alone counts."""
+    """List the readings to be tried where pitch alone counts, as `readings_in_time` does."""
     return [(k, PITCH_ALONE, share) for k, share in enumerate(_shares(melodies))]
 
 
@@ -109,7 +109,7 @@ def candidates_of(coarse: NDArray[np.int8], library: Shelf) -> NDArray[np.int64]
 
 
 def best_of_first_pass(coarse: NDArray[np.int8], wanted: int) -> NDArray[np.int64]:
-    """Find the references with the highest first scores, of equal ones the first.
+    """Find the highest scores of the first pass, of equal ones the first.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def read_notes(
     costs: Costs,
     always: NDArray[np.int64],
 ) -> Hypothesis:
-    """Second pass of one melody hypothesis: the best candidates and the background.
+    """Score one melody against its candidates and the background: the second pass.
 
     Parameters
     ----------
@@ -173,8 +173,8 @@ def read_notes(
         return Hypothesis(references, score, e_value, standardised, fits, melody, costs, related=known)
     # What the same notes score backwards is composition, not tune: repeated notes, ostinati, scales
     # (Karplus et al. 2005, "Calibrating E-values for hidden Markov models using reverse-sequence null
-    # models"). As long as one that was not controlled is among the best: of what is left of the others,
-    # the next would come first only because nobody looked.
+    # models"). Repeated until all of the best are controlled: the scores of
+    # controlled references fall, and one that was not controlled would come first only for that.
     kinds = library.protected[references]
     controlled = np.zeros(len(references), bool)
     while True:
@@ -202,11 +202,11 @@ def _backgrounds(
     library: Shelf,
     backwards: Callable[[NDArray[np.int64]], NDArray[np.float32]],
 ) -> tuple[tuple[Background, Background], NDArray[np.int64]]:
-    """Fit what chance does among free and among protected references, each by their own kind.
+    """Fit the backgrounds of free and of protected references, and find related references.
 
-    And find references that are no background: a work that the library holds many times over, which the
-    query follows more closely than chance and its own repetitions explain. `backwards` scores places in
-    `references` against the query turned around.
+    A related reference is no background: a work that the library holds many times over, which the query
+    follows more closely than chance and its own repetitions explain. `backwards` scores places in
+    `references` against the reversed query.
     """
     fits, related = [], [np.zeros(0, np.int64)]
     for kind in (0, 1):
@@ -226,7 +226,7 @@ def _backgrounds(
 
 
 def _as_of_kind(background: Background, library: Shelf, kind: int) -> Background:
-    """Raise a background that free works measured for protected ones."""
+    """Raise the mode of a background of protected works that was fitted to free works."""
     few = len(library.backgrounds[1]) < SMALLEST_BACKGROUND <= len(library.backgrounds[0])
     if not (kind and few and background.measured):
         return background
@@ -234,9 +234,9 @@ def _as_of_kind(background: Background, library: Shelf, kind: int) -> Background
 
 
 def _sample(library: Shelf, kind: int, but: int = -1) -> NDArray[np.int64]:
-    """Choose the references, but for one, that say what chance does among those of a kind.
+    """Choose the references, all but `but`, that the background of a kind is fitted to.
 
-    One kind alone may be too small to be measured: then the other stands for it.
+    If the kind has too few, the other kind stands in.
     """
     mine, other = (s[s != but] for s in (library.backgrounds[kind], library.backgrounds[1 - kind]))
     return other if len(mine) < SMALLEST_BACKGROUND <= len(other) else mine
@@ -249,7 +249,7 @@ def measured_by_passage(
     library: Shelf,
     threads: int,
 ) -> list[Hypothesis]:
-    """Measure the best references of each kind against what chance does with their passage.
+    """Correct the E-values of the best references of each kind by those of their passages alone.
 
     Parameters
     ----------
@@ -302,7 +302,7 @@ def measured_by_passage(
 def _log_e_of_passage(
     sequence: Sequence, reading: Hypothesis, place: int, library: Shelf, kind: int, threads: int
 ) -> float | None:
-    """Give the logarithm of the E-value of a reference by its passage alone; None if it has none."""
+    """Return the log E-value of a reference by its passage alone; None if it cannot be measured."""
     reference = int(reading.references[place])
     sample = _sample(library, kind, but=reference)
     if len(sample) < SMALLEST_BACKGROUND:
@@ -326,7 +326,7 @@ def _log_e_of_passage(
 def match_notes(
     piece: Piece, library: Shelf, sequence: Sequence, reading: Hypothesis, place: int, whole: Reference
 ) -> Match | None:
-    """Trace a match of notes with notes.
+    """Trace the alignment of a melody with a reference, and return it as a match.
 
     Parameters
     ----------
@@ -378,6 +378,6 @@ def match_notes(
 
 
 def _in_step(steps: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Say which steps of a passage, in seconds, last as long as expected, or as hands play that."""
+    """Say which inter-onset intervals, in seconds, are as long as expected, or nearly."""
     off = np.abs(np.log2(steps / expected)) < IN_STEP
     return off | (np.abs(steps - expected) < PLAYED_OFF)

@@ -1,4 +1,4 @@
-"""Listening: a recording is aligned with every reference, before any note was decided on."""
+"""Align the salience of a recording with every reference, before any note is decided on."""
 
 from __future__ import annotations
 
@@ -36,16 +36,17 @@ from melodysim.search.hypothesis import Hypothesis, best_of_each_kind, e_values
 from melodysim.search.match import Match, Span
 
 LINE_WEIGHT, LINE_CHANCE = 1.0, 3.0
-"""What a transcribed line adds to what was heard of a recording: share of its standardised score, and
-from which score on. On 50 rendered songs the lines took the right one from first in 0.56 to 0.78; on 28
-real recordings they changed nothing (docs/hearing.md)."""
+"""Share of a transcribed line's standardised score that is added to the score by listening, and the
+standardised score above which it counts. On 50 rendered songs the lines raised the share of songs with
+the right reference first from 0.56 to 0.78; on 28 real recordings they changed nothing
+(docs/hearing.md)."""
 PITCH_WEIGHT = 0.5
-"""What listening by pitch adds to listening by pitch class: share of its standardised score."""
+"""Share of the standardised score by pitch that is added to the score by pitch class."""
 LISTENED_SAMPLE = 2400
 """References that are listened to by pitch to measure chance, beside those that may be followed. With
 1,200, and so a fit further from the tail, E-values were two to three times too large."""
 TURNED = 0.5
-"""Share of what a reference scores beyond chance that a tune loses at least if it is turned around."""
+"""Share of its score beyond chance that a tune loses at least when the recording is reversed."""
 MAX_LISTENED = 20_000
 """References that a recording is listened to for; above that, the best by the first pass."""
 
@@ -65,10 +66,10 @@ def read_recording(
     tries: float,
     threads: int,
 ) -> Hypothesis:
-    """Listen for every reference, or the most promising of a very large library.
+    """Score every reference, or the most promising of a very large library, against a recording.
 
-    The best by pitch class are listened to again by pitch, and what the best of the transcribed lines
-    says beyond chance is added.
+    The best references by pitch class are scored again by pitch, and the score beyond chance of the
+    best transcribed line is added.
 
     Parameters
     ----------
@@ -106,10 +107,10 @@ def read_recording(
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """What listening by pitch class says of some references.
+    """Scores of some references by pitch class.
 
-    `found` has a row of `scan_heard` for each; `score` is in nats; `bound` is what a tune stays below
-    backwards; `background` is what chance does.
+    `found` has a row of `scan_heard` for each; `score` is in nats; `bound` is the score that a tune
+    stays below when the recording is reversed; `background` is fitted to unrelated references.
     """
 
     references: NDArray[np.int64]
@@ -121,7 +122,7 @@ class _Look:
     background: Background
 
     def taken(self, chosen: NDArray[np.int64], library: Shelf) -> _Look:
-        """Return the same of fewer references."""
+        """Return the scores of some of the references only."""
         references = self.references[chosen]
         arrays = (self.lengths[chosen], self.found[chosen], self.score[chosen], self.bound[chosen])
         return _Look(references, library.index.corpus(references), *arrays, self.background)
@@ -148,7 +149,7 @@ def _look_at(
     library: Shelf,
     threads: int,
 ) -> _Look:
-    """Listen for references by pitch class."""
+    """Score references against a recording by pitch class, and fit their background."""
     index = library.index
     corpus = index.whole if len(references) == len(index) else index.corpus(references)
     lengths = index.lengths[references]
@@ -164,7 +165,7 @@ def _look_at(
 
 
 def _support(lines: list[Hypothesis], references: int) -> NDArray[np.float64]:
-    """Gather what the best of the transcribed lines says beyond chance, for each reference."""
+    """Return the score beyond chance of the best transcribed line, for each reference."""
     support = np.zeros(references)
     for line in lines:
         excess = LINE_WEIGHT * np.maximum(line.standardised - LINE_CHANCE, 0)
@@ -181,13 +182,13 @@ def _looked_twice(
     tries: float,
     threads: int,
 ) -> Hypothesis:
-    """Listen by pitch, too, for references that are worth it and a sample."""
+    """Score the chosen references by pitch too, and add up all evidence for them."""
     every, lengths = np.arange(len(look.references)), look.lengths
     again = scan_heard(look.corpus, prepare_evidence(heard, PITCHES), every, threads)
     mine = np.isin(look.references, sample)
 
     def fitted(values: NDArray[np.float64]) -> Background:
-        """Fit what chance does to a sample, not to what was chosen for its scores."""
+        """Fit a background to the sample, not to references chosen for their scores."""
         known = np.zeros(len(values), bool)
         known[mine] = suspects(values[mine], lengths[mine], TYPICAL_HEARD, FITTED_LISTENED)
         known &= _are_tunes(known, look.bound, look.corpus, heard, threads)
@@ -203,7 +204,7 @@ def _looked_twice(
 def _reading(
     look: _Look, score: NDArray[np.float64], background: Background, library: Shelf, tries: float
 ) -> Hypothesis:
-    """Turn scores into E-values as they come true among recordings."""
+    """Return the hypothesis of some scores, its E-values as observed among recordings."""
     fits = (background, background)
     e_value, standardised = e_values(score, look.references, library, fits, tries)
     log_e = np.log(np.maximum(e_value, 1e-300))
@@ -217,7 +218,7 @@ def _worth_another_look(
     library: Shelf,
     sample: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Choose the best references of each kind, and a sample to measure chance on: places among them."""
+    """Return the places, in `references`, of the best of each kind and of the sample."""
     order = np.argsort(-promise, kind="stable")
     best = best_of_each_kind(order, library.protected[references[order]], CANDIDATES)
     return np.unique(np.concatenate([best, np.flatnonzero(np.isin(references, sample))]))
@@ -230,10 +231,10 @@ def _are_tunes(
     heard: SemitoneSalience,
     threads: int,
 ) -> NDArray[np.bool_]:
-    """Tell which suspects are followed much less closely backwards: takes of a work that is there.
+    """Say which suspects score much lower backwards, as takes of a work in the recording do.
 
-    Repeated notes and drones are followed as closely either way. They are what chance does here, and
-    stay in the background.
+    Repeated notes and drones score as high either way. They belong to chance here, and stay in the
+    background.
 
     Parameters
     ----------
@@ -269,7 +270,7 @@ def match_heard(
     place: int,
     whole: Reference,
 ) -> Match | None:
-    """Trace a reference that was heard, and find the notes of the tracked line that go with it.
+    """Trace a reference that was heard, and pair its notes with those of the transcribed line.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is worth saying of a match: its rarest turn, where else in the piece it comes, its stretch."""
+"""Describe a match: its rarest turn, the other places of its passage in the piece, its span."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COMMON = 0.25
 def rarest_turn(
     match: Match, library: Shelf, reference: int, query: Melody | None = None
 ) -> Turn | None:
-    """Find the turn, of the notes that the passage has in common, that fewest melodies have.
+    """Find the turn that a match has in common and that occurs in the fewest melodies of the library.
 
     Parameters
     ----------
@@ -69,10 +69,11 @@ def with_others(
     places: Iterable[tuple[float, float]],
     mine: tuple[float, float] | None = None,
 ) -> tuple[tuple[float, float], ...]:
-    """Give a match's own seconds and those of the other places that were found, in order.
+    """Return the seconds of a match and of the other places of its passage, in order.
 
-    The search for the passage alone may begin or end it a note off; if it does not find the match at
-    all it looks for something else, and what it found is left out.
+    The search for the passage alone may find the match with a note more or less, so a place that
+    overlaps the match counts as the match itself. If no place does, the search has found something
+    else, and all its places are left out.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def with_others(
 
 
 def span(melody: Melody, notes: NDArray[np.int64]) -> Span:
-    """Give the stretch from the first to the last of some notes.
+    """Return the span from the first to the last of some notes of a melody.
 
     Parameters
     ----------

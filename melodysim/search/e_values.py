@@ -42,24 +42,24 @@ class Fitting:
 FITTED_SAMPLE = Fitting((0.30, 0.98))
 """For the scores of a sample of references."""
 FITTED_ALL = Fitting((0.97, 0.999), (60.0, 150.0))
-"""Where every reference has a score: there are enough to go by the tail alone, and to see how it goes
-with length. A short reference's score in a recording is bounded by its notes, a long one's is not: with
-one slope for all, references of over 150 notes were beyond E-values 20 times too seldom, of 45
-recordings, and those of 50 to 80 notes 1.7 times too often (docs/how-it-works.md)."""
+"""For the scores of every reference: enough to fit the tail alone, and how it depends on length. In a
+recording the score of a short reference is bounded by its notes, that of a long one is not. With one
+slope for all, on 45 recordings, references of over 150 notes passed an E-value 20 times too seldom, and
+those of 50 to 80 notes 1.7 times too often (docs/how-it-works.md)."""
 FITTED_LISTENED = Fitting((0.95, 0.997), FITTED_ALL.bends)
 """For a sample of two thousand references that a recording was listened to for by pitch, too."""
 FEWEST_FITTED = 200
 """Scores that a fit rests on, if there are so many: a small library is fitted from lower down."""
 FEWEST_LEFT_OUT = 5
-"""Of the highest scores, as what may be related, however small the library."""
+"""Highest scores that a fit leaves out at least, as possibly related, however small the library."""
 FEWEST_BEYOND = 50
-"""References on either side of a bend, or there is none: a lone long one would be its own chance."""
+"""References needed on either side of a bend: one long reference must not be its own background."""
 SHORTEST_PART = 0.01
 """Share of references that is shorter than `Background.shortest`."""
 UNSUSPECTED = 0.8
-"""Share of the references that are not suspected at first: so many of a library may be one work."""
+"""Share of the references that are not suspected at first: the rest may all be one work."""
 MIDDLE = (0.3, 0.8)
-"""Quantiles of those that are not suspected, from which the rest is judged."""
+"""Quantiles of the unsuspected scores that are fitted, to judge all scores by."""
 BEYOND_CHANCE = 0.05
 """Expected number of unrelated references with such a score, below which one is suspected."""
 _ROUNDS = 8
@@ -69,19 +69,19 @@ SMALLEST_SCALE = 0.5
 
 @dataclass(frozen=True)
 class Observed:
-    """What becomes of E-values among real tracks.
+    """Correction of E-values to those observed on real tracks.
 
-    Songs share phrases, chords and patterns, and not by chance alone, so that they reach small E-values
-    more often than an extreme-value distribution has it.
+    Songs share phrases, chords and patterns, and not by chance alone. So they reach small E-values more
+    often than an extreme-value distribution predicts.
 
     Attributes
     ----------
     factor : float
-        By which all are larger.
+        By which all E-values are larger.
     near, tail : float
-        What is left of each decade above the knee, and below it.
+        Decades observed per decade of the distribution, above the knee and below it.
     knee : float
-        Decades, by the distribution.
+        Decimal logarithm of the E-value by the distribution.
     """
 
     factor: float
@@ -109,14 +109,14 @@ class Background:
     per_log_length : float
         What the mode gains per e-fold of the reference's length.
     bends : tuple of (float, float)
-        Lengths in notes, and what the gain changes by for what is beyond.
+        Lengths in notes, and the change of `per_log_length` beyond each.
     scale : float
         Of the Gumbel distribution.
     measured : bool
         False where the library was too small, and typical values stand in.
     shortest : float
-        Notes up to which references are expected to score alike: of shorter ones there were too few to
-        say how much less, and a line drawn on would take any score of theirs for more than chance.
+        Length in notes below which references are expected to score as at that length: too few were
+        shorter to fit, and an extrapolated line would take any score of theirs for more than chance.
     """
 
     mode: float
@@ -127,11 +127,11 @@ class Background:
     shortest: float = 1.0
 
     def standardised(self, score: ArrayLike, length: ArrayLike) -> NDArray[np.float64]:
-        """Scores less their mode, in units of the scale; comparable between references."""
+        """Return scores less their mode, in units of the scale: comparable between references."""
         return (np.asarray(score, np.float64) - self.expected(length)) / self.scale
 
     def expected(self, length: ArrayLike) -> NDArray[np.float64]:
-        """Most frequent score against unrelated references of these lengths."""
+        """Return the most frequent score against unrelated references of these lengths."""
         log_length = np.log(np.maximum(length, self.shortest))
         mode = self.mode + self.per_log_length * log_length
         for notes, change in self.bends:
@@ -139,13 +139,13 @@ class Background:
         return mode
 
     def p_value(self, score: ArrayLike, length: ArrayLike) -> NDArray[np.float64]:
-        """Probability that one unrelated reference of this length scores at least so high."""
+        """Return the probability that an unrelated reference of this length scores at least so high."""
         return -np.expm1(-np.exp(-self.standardised(score, length)))
 
     def e_value(
         self, score: ArrayLike, length: ArrayLike, references: int, tries: float
     ) -> NDArray[np.float64]:
-        """Give the expected number of unrelated references with such a score."""
+        """Return the expected number of unrelated references that score at least so high."""
         return self.p_value(score, length) * max(references, 1) * max(tries, 1)
 
 
@@ -170,7 +170,7 @@ def fit_background(
     fitting : Fitting, optional
         How.
     related : ndarray of bool, shape (n,), optional
-        References that are known not to be unrelated; they are left out.
+        True for references known to be related, which are left out.
     """
     if len(score) < SMALLEST_BACKGROUND:
         return typical
@@ -200,11 +200,11 @@ def suspects(
     typical: Background,
     fitting: Fitting = FITTED_SAMPLE,
 ) -> NDArray[np.bool_]:
-    """Find references that score higher than chance, as the middle of the scores has it, explains.
+    """Find references that score higher than chance explains, judged by the middle of the scores.
 
-    A fit leaves out a few of the highest scores, as what may be related. A library may hold a work many
-    times over; then that is not enough, and a copy of it would pass for chance. But a query of repeated
-    notes has a heavy tail of its own, so it takes another look to call a suspect related.
+    A fit leaves out a few of the highest scores as possibly related. That is not enough if a library
+    holds a work many times over: a copy would pass for chance. But a query of repeated notes has a
+    heavy tail of its own, so a suspect is called related only after a second test.
 
     Parameters
     ----------
@@ -236,10 +236,10 @@ def suspects(
 
 @dataclass(frozen=True, eq=False)
 class _Line:
-    """How scores go with the logarithm of a reference's length: a line that may bend.
+    """Piecewise linear model of scores over the logarithm of the reference's length.
 
-    `design` has a column of ones, one of logarithms, and one for each bend; `prior` are the slopes that
-    are expected, `weight` how many notes' worth they hold.
+    `design` has a column of ones, one of logarithms, and one for each bend; `prior` holds the expected
+    slopes, `weight` how strongly the fit is held to each.
     """
 
     shortest: float
@@ -278,7 +278,7 @@ class _Line:
 
 
 def _quantiles(references: int, fitting: Fitting) -> tuple[float, float]:
-    """Between which quantiles so many scores are fitted."""
+    """Return the quantiles between which the scores of so many references are fitted."""
     lowest, highest = fitting.quantiles
     highest = min(highest, 1 - FEWEST_LEFT_OUT / references)
     return min(lowest, max(FITTED_SAMPLE.quantiles[0], 1 - FEWEST_FITTED / references)), highest
@@ -303,14 +303,14 @@ def _supported(bends: tuple[float, ...], length: NDArray[np.integer]) -> tuple[f
 
 
 def observed_e_values(log_e: ArrayLike, seen: Observed) -> NDArray[np.float64]:
-    """Turn logarithms of E-values by the distribution into E-values as they come true.
+    """Correct E-values of the distribution to those observed on real tracks.
 
     Parameters
     ----------
     log_e : array_like
-        Natural logarithms.
+        Natural logarithms of the E-values by the distribution.
     seen : Observed
-        Among which tracks.
+        Correction for the kind of track.
 
     Returns
     -------
@@ -323,7 +323,7 @@ def observed_e_values(log_e: ArrayLike, seen: Observed) -> NDArray[np.float64]:
 
 
 def harmonic_mean(p_values: ArrayLike) -> float:
-    """Put p-values of one hypothesis together that may depend on each other.
+    """Combine p-values of one hypothesis that may depend on each other.
 
     Wilson (2019), "The harmonic mean p-value for combining dependent tests": one that is small counts,
     as with Bonferroni's correction, and several that are middling count too. Nearly exact
@@ -338,5 +338,5 @@ def harmonic_mean(p_values: ArrayLike) -> float:
 
 
 def standardised_of(p_value: float) -> float:
-    """Give the standardised score (mode 0, scale 1) that has a p-value."""
+    """Return the standardised score (mode 0, scale 1) that has a p-value."""
     return float(-np.log(-np.log1p(-min(p_value, 1 - 1e-12))))

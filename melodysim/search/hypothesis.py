@@ -1,4 +1,4 @@
-"""One reading of a piece: scores of some references, what chance makes of them, and their order."""
+"""Readings of a piece: the scores of some references, their E-values and their order."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Hypothesis:
     Attributes
     ----------
     references : ndarray of int64, shape (n,)
-        Which, by their place in the index.
+        Places in the index.
     score : ndarray of float64, shape (n,)
-        In bits.
+        In bits where notes were aligned, in nats where the piece was listened to.
     e_value : ndarray of float64, shape (n,)
-        References of the same kind that would be followed so closely by chance.
+        Expected number of unrelated references of the same kind that score at least so high.
     standardised : ndarray of float64, shape (n,)
         Scores less their mode, in units of the scale.
     backgrounds : (Background, Background)
@@ -37,7 +37,7 @@ class Hypothesis:
     tries : float
         What E-values were corrected by.
     related : ndarray of int64, shape (k,)
-        References that were found to be no background.
+        References left out of the background, because they are related to the query.
     """
 
     references: NDArray[np.int64]
@@ -59,7 +59,7 @@ def e_values(
     backgrounds: tuple[Background, Background],
     tries: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give E-values and standardised scores.
+    """Compute the E-values and standardised scores of some references.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def e_values(
 
 
 def best_reading(readings: list[Hypothesis], references: int) -> NDArray[np.int64]:
-    """Find which reading says most for each reference.
+    """Find the reading with the smallest E-value for each reference.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def ranking(readings: list[Hypothesis], best: NDArray[np.int64]) -> NDArray[np.i
 def best_of_each_kind(
     order: NDArray[np.int64], protected: NDArray[np.bool_], count: int
 ) -> NDArray[np.int64]:
-    """Pick the first few protected ones and the first few free ones.
+    """Pick the first few protected and the first few free references of an order.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ class Turn:
 
     @property
     def telling(self) -> bool:
-        """Whether it was counted in melodies enough to say how common it is."""
+        """Whether the library is large enough to say how common the turn is."""
         return self.references >= SMALLEST_BACKGROUND
 
 
@@ -86,19 +86,20 @@ class Match:
     notes : int
         Aligned notes.
     share : float
-        Share of the shorter melody, the track's or the reference's, that is aligned, 0..1. Of what was
-        heard: share of the reference's notes, or of the minute that is listened to at once.
+        Share of the shorter melody, the track's or the reference's, that is aligned, 0..1. If the match
+        was heard: share of the reference's notes, or of the minute that is listened to at once,
+        whichever is larger.
     rhythm : float or None
-        Share of the steps from each aligned note to the next that last as long as in the reference,
-        tempo apart; None of what was heard, where all must.
+        Share of the inter-onset intervals between aligned notes that last as long as in the reference,
+        after correcting for tempo; None if the match was heard, where all must.
     score : float
         Bits of evidence.
     e_value : float
         Unrelated references of its kind (free, or protected) in this library that would score so high,
         for all hypotheses together.
     standardised : float
-        Score less its expected value by chance, in units of the spread of chance; it goes on growing
-        where E-values have become 0.
+        Score less its mode by chance, in units of the scale of chance; it goes on growing where
+        E-values have become 0.
     path : ndarray of int64, shape (k, 2)
         Pairs of note of the melody `voice` and note of the reference.
     voice : str
@@ -136,7 +137,7 @@ class Match:
     listening: SalienceAlignment | None = None
 
     def __repr__(self) -> str:
-        """Say what follows what, and how surely."""
+        """Return one line: the reference, the notes, the seconds and the E-value."""
         begin, end = self.query.seconds
         return (
             f"<Match with {self.reference.title!r}: {counted(self.notes, 'note')}, "
@@ -145,7 +146,7 @@ class Match:
 
     @property
     def explained_by_chance(self) -> bool:
-        """Whether chance alone would show as much in most tracks."""
+        """Whether chance explains the match: its E-value is at least `DESCRIBED`."""
         return self.e_value >= DESCRIBED
 
     @property
@@ -155,5 +156,5 @@ class Match:
 
     @property
     def likeness(self) -> Likeness:
-        """Whether most of the melody follows, or a passage."""
+        """Whether most of the shorter melody follows ("tune"), or only a passage of it."""
         return "tune" if self.share >= HALF else "passage"

@@ -1,18 +1,19 @@
 """How alike two recordings are, when neither's melody is known.
 
-A transcribed line of a recording is wrong in many notes, and which of its lines is the tune is a guess;
-so no single comparison says much. Every one there is says a little: each recording listened to for each
-line of the other, and each line of the one aligned with each of the other's. Their standardised scores
-are averaged, which takes out what is luck in them. What the other's lines say *backwards* is taken off
-in part: they have the same notes and rhythms but another tune, so that is what key, range and
-repetition alone bring (the reverse null model of Karplus et al. 2005).
+A transcribed line of a recording is wrong in many notes, and which of its lines is the tune is a guess,
+so no single comparison says much. Therefore all comparisons are made: each recording is listened to for
+each line of the other, and each line of one is aligned with each line of the other. Averaging their
+standardised scores reduces the noise. Part of the score of the *reversed* lines is subtracted: these
+have the same notes and rhythms but another tune, so they score what key, range and repetition alone
+bring (the reverse null model of Karplus et al. 2005).
 
-That is one test. Where one line of one recording is clean, the best single comparison is a better one,
-so both are made and put together by their harmonic mean. docs/hearing.md has what other ways brought.
+This is one test. Where one line of one recording is clean, the best single comparison is the better
+test, so both are made and their p-values combined by the harmonic mean. docs/hearing.md has the results
+of other ways.
 
-Neither test was ever tried on recordings of a few notes, or of one note again and again: so no two
-recordings are called more alike than the notes that were heard of a line are rare, and a line that is
-followed backwards as well is no tune.
+Neither test was tried on recordings of a few notes, or of one repeated note. So no two recordings are
+called more alike than the heard notes of a line are rare, and a line that is followed backwards as well
+is no tune.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ from melodysim.search.match import Match
 from melodysim.search.pipeline import standings
 
 BACKWARDS = 0.5
-"""Share of what the lines say backwards that is taken off."""
+"""Share of the score of the reversed lines that is subtracted."""
 CHANCE = Background(mode=0.26, per_log_length=0.0, scale=0.55)
 """Of the average, among recordings that have nothing to do with each other: of 98 real pairs and 190 of
 rendered songs."""
 FOLLOWED = 3.0
-"""Standardised score from which a line is followed backwards by more than chance: what is above that is
-taken off whole, of the average and of the best single comparison."""
+"""Standardised score from which a reversed line is followed better than chance: what is above it is
+subtracted in full, from the average and from the best single comparison."""
 UNIT = Background(mode=0.0, per_log_length=0.0, scale=1.0)
 """Of standardised scores."""
 SMALLEST_P = 1e-300
@@ -47,7 +48,7 @@ SMALLEST_P = 1e-300
 def p_value_of_likeness(
     one: Piece, other: Piece, best: tuple[float, float], background: list[Melody], threads: int = 1
 ) -> float:
-    """Say how probable it is that unrelated recordings are so much alike.
+    """Return the probability that two unrelated recordings are at least so much alike.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def p_value_of_likeness(
 
 
 def p_value_of_notes(match: Match, background: list[Melody]) -> float:
-    """Say how probable it is that a melody goes on as the notes that were heard of it do.
+    """Return the probability of the intervals between the heard notes of a match.
 
     Parameters
     ----------
@@ -102,9 +103,10 @@ def p_value_of_notes(match: Match, background: list[Melody]) -> float:
 
 
 def _one_way(query: Piece, work: Piece, background: list[Melody], threads: int) -> tuple[float, float]:
-    """Listen for the lines of a work, and align a query's with them; less what they say backwards.
+    """Score a query against the lines of a work, less part of the score of the reversed lines.
 
-    And the most that the likeliest line can say by itself: no bound unless it is followed backwards.
+    The second value bounds the score of the likeliest line by itself: infinite unless that line is
+    followed backwards.
     """
     lines = [*work.melodies, *(_retrograde(melody) for melody in work.melodies)]
     nobody = Entry("", "", None, work.source, Rights("unknown"))
@@ -124,7 +126,7 @@ def _one_way(query: Piece, work: Piece, background: list[Melody], threads: int) 
 
 
 def _retrograde(melody: Melody) -> Melody:
-    """Give a melody as it is when a recording of it is played backwards."""
+    """Return a melody as it sounds when a recording of it is played backwards."""
     # Notes that sound on over the next would begin before it, or with it.
     _, duration = without_overlap(melody.onset, melody.duration)
     return Melody.from_notes(

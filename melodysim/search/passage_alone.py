@@ -1,15 +1,15 @@
-"""What chance does with one passage of a query, and not with the whole of it.
+"""E-values of one passage of a query instead of the whole query.
 
-The background of a query is what unrelated references score against all of it, and what they follow
-best is its most ordinary part: its scale runs and its repeated notes. A passage that is nothing of the
-kind is then measured against what has nothing to do with it; and one that says little is lent the
-variety of the rest. So the best matches are measured a second time: how well do unrelated references
-follow just this passage? For protein sequences the same is done by the composition of either sequence
+The background of a query is what unrelated references score against all of it. They follow best its
+most ordinary part: its scale runs and repeated notes. A distinctive passage is then measured against
+scores that have nothing to do with it, and an ordinary passage profits from the variety of the rest.
+So the best matches are measured a second time: how well do unrelated references follow just this
+passage? For protein sequences the same is done by the composition of either sequence
 (Schäffer et al. 2001, "Improving the accuracy of PSI-BLAST protein database searches with
 composition-based statistics").
 
-A passage was chosen, out of as many as lie side by side in the query: that is one more correction for
-the number of tries. The two E-values are put together by their geometric mean.
+A passage is chosen out of as many as lie side by side in the query, so its E-value is also multiplied
+by their number. The two E-values are combined by their geometric mean.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def background_of_passage(
 
 
 def log_e_value(standardised: float, references: int, tries: float) -> float:
-    """Give the natural logarithm of an E-value: that of a clear match is too small for a float.
+    """Return the natural logarithm of an E-value: the E-value of a clear match underflows a float.
 
     Parameters
     ----------

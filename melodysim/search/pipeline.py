@@ -55,12 +55,12 @@ class _Ranked:
     order: NDArray[np.int64]
 
     def e_value(self, reference: int) -> float:
-        """Give the E-value of a reference in `order`."""
+        """Return the E-value of a reference in `order`."""
         reading, place = self.best[reference]
         return float(self.readings[reading].e_value[place])
 
     def traced(self, references: NDArray[np.int64]) -> dict[int, Match]:
-        """Find where the piece follows some references of `order`; not all are followed anywhere."""
+        """Trace the matches of some references of `order`; leave out those followed nowhere."""
         names = {int(k): self.library.index.name(int(k)) for k in references}
         found = self.library.look_up(list(names.values()))
         matches = {}
@@ -71,7 +71,7 @@ class _Ranked:
         return matches
 
     def described(self, reference: int, match: Match) -> Match:
-        """Add to a match what is only worth looking for where chance hardly explains it."""
+        """Add the rarest turn and all places of its passage to a match, unless chance explains it."""
         if match.explained_by_chance:
             return match
         melody = self.readings[self.best[reference, 0]].melody
@@ -168,7 +168,7 @@ def find_passage(
 def standings(
     piece: Piece, library: Shelf, works: NDArray[np.int64], threads: int = 1
 ) -> NDArray[np.float64]:
-    """Say how far above chance works stand in a piece, by pitch alone.
+    """Return the standings (standardised scores) of some works in a piece, by pitch alone.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def standings(
 def matches_below(
     piece: Piece, library: Shelf, e_value: float, promising: NDArray[np.int64], threads: int = 1
 ) -> dict[int, Match]:
-    """Match a piece of notes with references that are known to be worth it.
+    """Find the matches of a piece of notes with promising references below an E-value.
 
     Parameters
     ----------
@@ -301,10 +301,10 @@ def _ranked(
     evidence: PitchEvidence | None,
     readings: list[Hypothesis],
 ) -> _Ranked:
-    """Order references by what the best reading says for each."""
+    """Rank references by the best reading of each."""
     best = best_reading(readings, len(library))
     return _Ranked(piece, library, sequences, evidence, readings, best, ranking(readings, best))
 
 
 def _silent(_: str) -> None:
-    """Tell nobody."""
+    """Ignore a stage: the `tick` of calls without one."""

@@ -1,9 +1,9 @@
-"""Where a passage comes back: a refrain is followed more than once.
+"""Find every place of a track that follows a passage: a refrain follows it more than once.
 
-A track that takes the hook of a work mostly sings it in every refrain. The match is its best place;
-here the others are found, by the same alignment, against the passage of the reference alone: the best
-place is taken out of the track, and what is left of it searched again, until nothing is followed nearly
-as closely.
+A track that takes the hook of a work mostly sings it in every refrain. The match is the best of these
+places. The rest are found here by the same alignment, against the passage of the reference alone: the
+best place is removed from the track and the remainder searched again, until nothing follows the
+passage nearly as closely.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FEWEST_NOTES = 4
 
 
 def _passage(reference: Melody, notes: tuple[int, int], rarity: Rarity) -> Corpus:
-    """Give some notes of a reference as a reference of their own."""
+    """Return a corpus whose only reference is a passage of a reference."""
     return corpus_of(lay_melodies([normalise(reference[slice(*notes)])]), rarity)
 
 

@@ -1,1 +1,1 @@
-"""What knows nothing of melodies: files written whole, text made safe, worker processes."""
+"""Helpers that do not depend on melodies: atomic files, safe text, worker processes."""

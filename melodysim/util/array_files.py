@@ -1,9 +1,9 @@
-"""Several arrays in one file that is mapped into memory, not read: opening it costs nothing.
+"""Several arrays in one file, which is mapped into memory, not read: opening it takes no time.
 
 A file begins with a line that says what it is, the length of a JSON header and the header: for each
 array its name, type, shape and place. Arrays follow, each at a multiple of 64 bytes. Files are written
-whole to a temporary name and renamed (`melodysim.util.atomic_files`), and never changed: a torn or a
-foreign one is told by its header, a small one that is damaged by a checksum (CRC-32) of each array.
+whole to a temporary name and renamed (`melodysim.util.atomic_files`), and never changed: the header
+shows a torn or foreign file, and a checksum (CRC-32) of each array shows damage in a small one.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from melodysim.util.atomic_files import replaced
 MAGIC = b"melodysim arrays 1\n"
 _ALIGNED = 64
 CHECKED_BYTES = 64 << 20
-"""Files up to this size are held against their checksums when they are opened; in larger ones that
-would take longer than opening may."""
+"""The checksums of files up to this size are verified when they are opened; for larger files that would
+take too long."""
 
 
 def write_arrays(
@@ -43,7 +43,7 @@ def write_arrays(
 
     Raises
     ------
-    OSError
+    MelodysimError
         If it cannot be written.
     """
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -77,7 +77,7 @@ def map_arrays(path: Path) -> tuple[dict[str, NDArray], dict[str, Any]]:
     OSError
         If the file cannot be read.
     ValueError
-        If it is no such file, or torn.
+        If it is not a file of arrays, or torn or damaged.
     """
     with path.open("rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

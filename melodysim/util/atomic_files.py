@@ -1,4 +1,4 @@
-"""Writing files so that none is ever torn, and names that are safe anywhere."""
+"""Atomic writing of files, and file names that are safe on every system."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def make_folder(folder: Path) -> None:
 
 
 _LONGEST_NAME = 200
-"""Bytes of a file's name in that of its temporary file."""
+"""Most bytes of a file's name that its temporary name repeats."""
 
 
 @contextlib.contextmanager
 def replaced(output: Path) -> Iterator[Path]:
-    """Give a temporary path beside `output`, and rename it once it is written."""
+    """Yield a temporary path beside `output`, and rename it to `output` once it is written."""
     short = output.name.encode()[:_LONGEST_NAME].decode(errors="ignore")
     temporary = output.with_name(f".{short}.{secrets.token_hex(4)}")
     try:
@@ -50,5 +50,5 @@ def write_whole(output: Path, content: bytes) -> None:
 
 
 def file_stem(source: str) -> str:
-    """Name for files about a track: its own name, of letters, digits, dots and dashes alone."""
+    """Return a track's file name with only letters, digits, underscores, dots and dashes."""
     return re.sub(r"[^\w.-]+", "-", Path(source).name).strip(".-") or "track"

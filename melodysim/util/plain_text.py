@@ -15,7 +15,7 @@ _SPACE = re.compile(r"[\t\n\u2028\u2029]+")
 
 
 def printable(text: str) -> str:
-    """Leave out of a text what would not be shown as a character.
+    """Return a text with control characters removed, and line breaks and tabs as spaces.
 
     Examples
     --------
@@ -26,7 +26,7 @@ def printable(text: str) -> str:
 
 
 def printable_or_none(text: str | None) -> str | None:
-    """Do the same where there may be no text; None also where nothing is left."""
+    """Return `printable` of a text, stripped; None for no text, or where nothing is left."""
     return (printable(text).strip() or None) if text else None
 
 
@@ -34,7 +34,7 @@ _FORMULA = "=+-@\t\r"
 
 
 def cell(text: str | None) -> str | None:
-    """Give a text for a spreadsheet, which would take some beginnings as a formula.
+    """Return a text with an apostrophe before it where a spreadsheet would take it for a formula.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def cell(text: str | None) -> str | None:
 
 
 def uncell(text: str) -> str:
-    """Give the text that `cell` was given.
+    """Return a cell's text without the apostrophe that `cell` put before it.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def uncell(text: str) -> str:
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """Give a number with its noun: "1 note", "1,204 notes".
+    """Return a number with its noun: "1 note", "1,204 notes".
 
     Parameters
     ----------
@@ -64,6 +64,6 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     one : str
         The noun for one.
     many : str, optional
-        For any other number; by default with an s.
+        The noun for any other number; by default `one` with an s.
     """
     return f"{number:,} {one if number == 1 else many or one + 's'}"

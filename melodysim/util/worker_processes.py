@@ -1,4 +1,4 @@
-"""Worker processes of this machine, and what each does when it begins."""
+"""A pool of worker processes on this machine, and what each does when it starts."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from concurrent.futures import Future
 from typing import Any
 
 TASKS_OF_A_WORKER = 500
-"""After which it is replaced, so that what a decoder leaks does not add up."""
+"""Tasks after which a worker is replaced, so that a decoder's memory leaks do not add up."""
 IN_FLIGHT = 3
 """Tasks handed over for each worker: enough to keep it busy, few enough to stop soon."""
 
 
 def begin_worker(megabytes: int = 0) -> None:
-    """End this process when its parent has ended, and bound its memory.
+    """Make this process end when its parent ends, and limit its memory.
 
-    A parent that is killed cannot stop its workers; they would go on, for nobody.
+    A parent that is killed cannot stop its workers, which would go on for nothing.
 
     Parameters
     ----------
     megabytes : int, optional
-        Data that the process may take; more is refused it. 0 for no bound; none on Windows.
+        Memory that the process may take for its data; 0 for no limit. Not enforced on Windows.
     """
     parent = multiprocessing.parent_process()
     if parent is not None:
 
         def watch() -> None:
-            parent.join()  # on a pipe that closes with it, on every system
+            parent.join()  # waits on a pipe that closes when the parent ends
             os._exit(1)
 
         threading.Thread(target=watch, daemon=True, name="watch-parent").start()
@@ -45,19 +45,19 @@ def begin_worker(megabytes: int = 0) -> None:
 
 
 class LocalPool:
-    """Spawned processes of this machine.
+    """A pool of spawned processes on this machine.
 
-    Pebble's, because the standard library's pool cannot kill a worker that hangs, and loses other tasks
-    when one dies.
+    It uses pebble, because the standard library's pool cannot kill a worker that hangs, and loses other
+    tasks when one dies.
 
     Parameters
     ----------
     workers : int
-        Processes.
+        Number of processes.
     seconds : float
-        After which a task is given up, and its process killed.
+        Time after which a task is given up, and its process killed.
     megabytes : int
-        Memory that a process may take for its data; more is refused it. Not kept on Windows.
+        Memory that a process may take for its data. Not enforced on Windows.
     """
 
     def __init__(self, workers: int, seconds: float, megabytes: int) -> None:

@@ -1,8 +1,8 @@
-"""Filling a library: files and folders, public sets, and the tunes that come with music21.
+"""Import into a library: files and folders, public sets, and the tunes that come with music21.
 
-`jobs` says what is to be read and reads it, in worker processes; `run` stores what comes back, a chunk
-at a time, so that an import that is stopped goes on where it was; `sets` knows the public sets that
-people have, `exported` what `library export` wrote, `tables` melodies as plain CSV and JSON.
+`jobs` lists what is to be read and reads it, in worker processes; `run` stores the results in chunks,
+so that an import that is stopped goes on where it was; `sets` recognises public sets; `exported` reads
+what `library export` wrote; `tables` reads melodies as plain CSV and JSON.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BUILTIN = {
 
 
 def builtin_folder() -> Path:
-    """Find the tunes that come with music21, without importing it.
+    """Find the folder of the tunes that come with music21, without importing music21.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def import_builtin(store: Store, progress: ImportProgress | None = None) -> Impo
         for name, collection in BUILTIN.items()
         for path in sorted((folder / name).glob("*.abc"))
     ]
-    # Each collection keeps what it has in common with another.
+    # Tunes that two collections share are kept in both.
     return run_jobs(store, jobs, progress, merge=False)
 
 
@@ -89,8 +89,8 @@ def import_paths(
         Files and folders. A melody's id is its file's path relative to the folder given; in a set it
         is what the set calls it.
     rights : Rights
-        Of new melodies; those of melodies that are there already stay, and an exported library says
-        what it knows itself.
+        Of new melodies. Melodies that are in the library already keep theirs; the index of an exported
+        library comes first.
     title, creator : str, optional
         Instead of what the files say.
     progress : callable, optional
@@ -127,7 +127,7 @@ def import_paths(
         except ReadError as error:
             result.failed.append((str(index), error))
     result += run_jobs(store, exported, progress)
-    # Together, so that many files named one by one are read side by side too.
+    # In one run, so that many files named one by one are read in parallel too.
     result += run_jobs(store, jobs, progress)
     for public, path in sets:
         result += _imported_set(store, public, path, rights, progress)
@@ -135,7 +135,7 @@ def import_paths(
 
 
 def _indices(path: Path) -> list[Path]:
-    """Find the exported libraries in a folder; or the one whose index is named."""
+    """Find the indices of exported libraries in a folder, or the index that a path itself is."""
     found = path.rglob(INDEX) if path.is_dir() else [path]
     return sorted(index for index in found if is_index(index))
 
@@ -143,7 +143,7 @@ def _indices(path: Path) -> list[Path]:
 def _imported_set(
     store: Store, public: PublicSet, path: Path, rights: Rights, progress: ImportProgress | None
 ) -> ImportResult:
-    """Import a public set; one that is damaged costs no other."""
+    """Import a public set; a damaged one does not stop the import of others."""
     result = ImportResult(sets=[public])
     remembered = store.rights_of_set(path) if path.is_file() else {}
     there: list[str] = []

@@ -1,7 +1,7 @@
-"""Folders that `library export` has written: every melody with the id, title and rights it had.
+"""Import of folders that `library export` wrote: every melody keeps its id, title and rights.
 
-A folder holds a MIDI file and a table of notes for each melody, and `index.csv` over all. The tables
-are read, which say more than MIDI can: onsets are on no grid, pitches may lie between semitones.
+A folder holds a MIDI file and a table of notes for each melody, and `index.csv`. The tables are
+read, since MIDI cannot hold onsets that are on no grid and pitches between semitones.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def exported_jobs(index: Path, rights: Rights) -> list[Job]:
     index : Path
         Its `index.csv`.
     rights : Rights
-        Of the melodies, in so far as the index does not say.
+        Of the melodies, for the fields that the index leaves open.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def _job(index: Path, row: ListedMelody, rights: Rights) -> Job:
     about = {"name of record": row.id, "title": row.beside.get("title"), "notes": _digest(table)}
     mark = hashlib.sha256(repr(about).encode()).hexdigest()[:16]
     return Job(
-        # Another library may be written to the same folder: its melodies are no new state of these.
+        # Another library may be written to the same folder: its melodies must not replace these.
         f"{shown(index)}@{mark}",
         "table",
         table,
@@ -64,4 +64,4 @@ def _digest(table: Path) -> str:
     try:
         return hashlib.sha256(file_bytes(table)).hexdigest()
     except ReadError:
-        return ""  # what cannot be read is told when it is imported
+        return ""  # the import reports that it cannot be read

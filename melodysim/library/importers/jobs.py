@@ -1,4 +1,4 @@
-"""What is to be read for a library, and reading it: done in worker processes."""
+"""The jobs of an import, and the readers that run them in worker processes."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from melodysim.readers.read import ABC_SUFFIXES, SUFFIXES, file_bytes, read
 
 _SNIFFED = 65_536
 TABLE_SUFFIXES = {".csv", ".json"}
-"""Of notes in plain tables (`melodysim.library.importers.tables`)."""
+"""Suffixes of plain tables of notes (`melodysim.library.importers.tables`)."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """Something to read: what its melodies are to be called, and whose they are.
+    """A file to import, or a part of one, with the ids and the rights of its melodies.
 
     Attributes
     ----------
@@ -38,14 +38,14 @@ class Job:
     path : Path
         The file; it is named in errors.
     identity : str
-        Of its melody, or what the ids of its melodies begin with.
+        Id of its melody, or the beginning of its melodies' ids.
     rights : Rights
         Of new melodies.
     title, creator : str, optional
         Instead of what the file says.
     records : tuple of dict
-        What was read of a set already, for readers that take records; whatever they do, a job with
-        records is new if these are.
+        Records of a set, read already, for readers that take them. The digest of a job with records is
+        that of the records.
     """
 
     source: str
@@ -60,7 +60,7 @@ class Job:
 
 @dataclass(frozen=True)
 class JobResult:
-    """What came of a job.
+    """The result of a job.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class JobResult:
 
 
 def file_jobs(path: Path, rights: Rights, title: str | None, creator: str | None) -> list[Job]:
-    """List the files of known kinds in a folder, or the one file; none of an exported library."""
+    """List jobs for the files of known kinds in a folder, without exported ones, or for one file."""
     if not path.is_dir():
         named = [(path, shown(Path(path.name)))]
     else:
@@ -112,12 +112,12 @@ _EXPORTED = re.compile(r"\d{6,}-.*\.(csv|mid)")
 
 
 def is_exported(path: Path, exports: set[Path]) -> bool:
-    """Tell a file that `library export` wrote, lately or before, to a folder that has its index."""
+    """Say whether `library export` wrote a file, in one of the folders that hold its index."""
     return path.parent in exports and _EXPORTED.fullmatch(path.name) is not None
 
 
 def looks_like_table(path: Path) -> bool:
-    """Tell a table of notes from the other tables that lie about in folders."""
+    """Say whether a file is a table of notes, judging by its beginning."""
     if path.suffix.lower() not in TABLE_SUFFIXES:
         return False
     try:
@@ -132,18 +132,18 @@ def looks_like_table(path: Path) -> bool:
 
 
 def read_job(job: Job, known: frozenset[str]) -> JobResult:
-    """Read what a job says.
+    """Read the melodies of a job.
 
     Parameters
     ----------
     job : Job
     known : frozenset of str
-        Digests for which there is nothing to be read.
+        Digests of content that is in the library already.
 
     Returns
     -------
     JobResult
-        Errors in a file are part of it.
+        Holds the errors in a file; they are not raised.
     """
     try:
         if job.records:
@@ -160,7 +160,7 @@ def read_job(job: Job, known: frozenset[str]) -> JobResult:
                 skipped += 1
             else:
                 failed.append(made)
-        # What could not be read has to be told the next time too.
+        # Without a digest, the next import reads the file again and reports the same failures.
         return JobResult("" if failed else digest, references, failed, skipped)
     except MelodysimError as error:
         return JobResult("", [], [(job.source, error)])
@@ -169,7 +169,7 @@ def read_job(job: Job, known: frozenset[str]) -> JobResult:
 
 
 def unexpected(error: Exception, path: Path) -> ReadError:
-    """Say in a line that a file made a reader stumble."""
+    """Return a one-line `ReadError` for an unexpected error of a reader."""
     said = str(error).splitlines() or [""]
     return ReadError(
         f"cannot be read ({type(error).__name__}: {said[0][:120]})", "it may be damaged", path
@@ -177,7 +177,7 @@ def unexpected(error: Exception, path: Path) -> ReadError:
 
 
 def shown(path: Path) -> str:
-    """Give a path as text that can be stored, whatever bytes its name has."""
+    """Return a path as text that can be stored, whatever bytes its name has."""
     return os.fsencode(path).decode("utf-8", errors="backslashreplace")
 
 
@@ -193,7 +193,7 @@ def reference(
     creator: str | None,
     rights: Rights | None = None,
 ) -> Reference:
-    """Give a melody its place in the library; what the job says comes first."""
+    """Make a reference of a melody; the title and creator of the job, if any, come first."""
     entry = Entry(
         str(identity),
         str(job.title or title),
@@ -222,7 +222,7 @@ def read_file(job: Job) -> Iterator[Made]:
 
 
 def _tune_book(job: Job) -> Iterator[Made]:
-    """Read every tune of an ABC file; several get ids with the tune's number."""
+    """Read every tune of an ABC file; if there are several, each id ends with the tune's number."""
     content = file_bytes(job.path)
     several = len(re.findall(r"(?m)^X\s*:", decode(content))) > 1
     taken: set[str] = set()
@@ -251,7 +251,7 @@ READERS = {
 
 
 def _reader(name: str) -> Callable[[Job], Iterator[Made]]:
-    """Find a reader; those of sets and tables make references with what is here."""
+    """Import a reader by its name; only now, since the modules of sets and tables import this one."""
     module, function = READERS[name].split(":")
     found: Callable[[Job], Iterator[Made]] = getattr(import_module(f"{__package__}.{module}"), function)
     return found

@@ -17,7 +17,7 @@ from melodysim.util.plain_text import cell, uncell
 
 COLUMNS = ("id", "status", "holder", "iswc", "published", "died", "expires", "note")
 BESIDE = ("file", "title", "creator", "source")
-"""Other columns of an exported library's index; where only rights are read they are passed over."""
+"""Other columns of an exported library's index; ignored where only rights are read."""
 INDEX = "index.csv"
 """Name of the index of an exported library."""
 _HEADER = ("file", "id", "title", "creator", *COLUMNS[1:], "source")
@@ -27,14 +27,14 @@ _LONGEST_CELL = 10_000_000
 
 @dataclass(frozen=True)
 class ListedMelody:
-    """What a list says of one melody.
+    """One line of a list of melodies.
 
     Attributes
     ----------
     id : str
         Of the melody.
     rights : dict
-        The fields of its `Rights` that the list speaks of.
+        The fields of `Rights` that the list has columns for.
     beside : dict of str to str or None
         The cells of the columns in `BESIDE` that the list has.
     """
@@ -45,12 +45,12 @@ class ListedMelody:
 
 
 def index_text(entries: Iterable[tuple[str, Entry]]) -> str:
-    """Write the index of an export: the file of each melody, what it is and whose.
+    """Return the index of an export: each melody's file, id, title, creator, rights and source.
 
     Parameters
     ----------
     entries : iterable of (str, Entry)
-        Name of its files, without a suffix; and what the library says.
+        Name of a melody's files, without a suffix, and its entry.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def index_text(entries: Iterable[tuple[str, Entry]]) -> str:
 
 
 def is_index(path: Path) -> bool:
-    """Tell the index of an exported library, as a spreadsheet saves it too, from other files."""
+    """Say whether a file is the index of an exported library, also as a spreadsheet saves it."""
     if path.name != INDEX:
         return False
     try:
@@ -89,7 +89,7 @@ def read_list(path: Path) -> list[ListedMelody]:
     ----------
     path : Path
         CSV in UTF-8, its first line naming the columns: "id", and any of the others in `COLUMNS` and
-        `BESIDE`. Empty cells are not known.
+        `BESIDE`. An empty cell means that the value is not known.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def read_list(path: Path) -> list[ListedMelody]:
     ------
     ReadError
         If the file cannot be read, a column is missing or unknown, a melody occurs twice, or a line
-        makes no sense; the message names the line.
+        is not valid; the message names the line.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -130,7 +130,7 @@ def read_list(path: Path) -> list[ListedMelody]:
 
 @contextmanager
 def _line_named(path: Path, reader: Any) -> Iterator[None]:
-    """Say in which line of a file something is wrong."""
+    """Turn errors inside a block into a `ReadError` that names the line."""
     try:
         yield
     except (RightsError, csv.Error) as error:
@@ -138,7 +138,7 @@ def _line_named(path: Path, reader: Any) -> Iterator[None]:
 
 
 def _row(names: list[str], cells: list[str]) -> ListedMelody:
-    """Make sense of one line's cells."""
+    """Convert the cells of one line to a `ListedMelody`."""
     if len(cells) != len(names):
         raise RightsError(
             f"{len(cells)} cells under {len(names)} column names", "put text with a comma in quotes"
@@ -149,7 +149,7 @@ def _row(names: list[str], cells: list[str]) -> ListedMelody:
     identity = said.pop("id")
     if identity is None:
         raise RightsError("no id")
-    if "file" in names:  # written by a program, and so with spaces that are meant
+    if "file" in names:  # written by an export: spaces are part of the id
         identity = uncell(cells[names.index("id")])
     beside = {name: said.pop(name) for name in BESIDE if name in said}
     for name in ("published", "died"):

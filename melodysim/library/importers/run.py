@@ -1,8 +1,8 @@
-"""Running an import: jobs to worker processes, what comes back into the library.
+"""The run of an import: worker processes read the jobs, this process stores the results.
 
-Sources are stored in chunks, each in one transaction with its melodies: an import that is stopped has
-lost one chunk at most, and the next one passes over what is there. A source whose bytes are those that
-were read before is not read again, wherever it lies now.
+Sources are stored in chunks, each in one transaction with its melodies: an import that is stopped loses
+one chunk at most, and the next import skips what is stored. A source whose bytes have not changed is
+not stored again, wherever it lies now.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from melodysim.library.importers.sets import PublicSet
 
 CHUNK_SECONDS = 2.0
-"""How much of an import is lost at most if it is stopped."""
+"""Seconds of work that an import loses at most if it is stopped."""
 FILE_SECONDS, FILE_MEGABYTES = 1800.0, 4000
 """Time and memory that one file may take; recordings of hours are read too."""
 _FEW_FILES = 4
 _BATCH = 16
 
 ImportProgress = Callable[[int, int, str], None]
-"""Called with files done, files in all, and the file at hand."""
+"""Called with files done, files in all, and the name of the current file."""
 
 
 @dataclass
 class ImportResult:
-    """What an import did.
+    """Counts and failures of an import.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class ImportResult:
     sets: list[PublicSet] = field(default_factory=list)
 
     def __iadd__(self, other: ImportResult) -> ImportResult:
-        """Add what another import did."""
+        """Add the counts and failures of another import."""
         self.imported += other.imported
         self.unchanged += other.unchanged
         self.duplicates += other.duplicates
@@ -80,18 +80,18 @@ def run_jobs(
     merge: bool = True,
     remembered: Mapping[str, tuple[Any, ...]] | None = None,
 ) -> ImportResult:
-    """Read jobs and store what they give, in order.
+    """Read jobs and store their melodies, in order.
 
     Parameters
     ----------
     store : Store
         Open for writing.
     jobs : iterable of Job
-        Taken as they are needed, where it is no list: a set need not fit into memory.
+        Unless a list, taken as they are needed: a set need not fit into memory.
     progress : callable, optional
         See `ImportProgress`; where the number of jobs is not known, 0 stands for it.
     merge : bool, optional
-        Whether sources whose bytes are there from another place are passed over.
+        Whether to skip sources whose bytes are in the library from another place.
     remembered : mapping of str to tuple, optional
         Rights by id, as `Store.put` takes them.
     """
@@ -163,7 +163,7 @@ class _Writer:
         self.result += added
 
     def _once(self, what: str, job: Job) -> int:
-        """Count files, not the parts of one."""
+        """Return 1 for the first part of a file with this outcome, else 0."""
         if (what, job.path) in self._counted:
             return 0
         self._counted.add((what, job.path))
@@ -171,7 +171,7 @@ class _Writer:
 
 
 def _outcomes(jobs: Iterable[Job], known: dict[str, str]) -> Iterator[tuple[Job, JobResult]]:
-    """Read jobs, in worker processes if there are enough to be worth their start; in order."""
+    """Yield each job with its result, in order; worker processes read them unless they are few."""
 
     def digests(job: Job) -> frozenset[str]:
         return frozenset({known[job.source]} if job.source in known else ())
@@ -213,7 +213,7 @@ def _read_batch(jobs: list[Job], known: list[frozenset[str]]) -> list[JobResult]
 
 
 def _finished(batch: list[Job], future: Future[list[JobResult]]) -> Iterator[tuple[Job, JobResult]]:
-    """Wait for a batch; where its worker died, find out which file or record it was."""
+    """Yield the results of a batch; where its worker died, find the file or record that caused it."""
     try:
         yield from zip(batch, future.result(), strict=True)
     except Exception as error:  # a crash, too much memory or too much time
@@ -233,7 +233,7 @@ def _alone(job: Job) -> JobResult:
 
 
 def _halved(job: Job, died: str) -> JobResult:
-    """Read what can be read of a job whose worker died: of a set's records, all but the one."""
+    """Read what can be read of a job whose worker died, by halving its records."""
     if len(job.records) < 2:
         error = ReadError(f"cannot be read ({died})", "it may be damaged", job.path)
         if job.records:

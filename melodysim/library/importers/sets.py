@@ -1,7 +1,7 @@
-"""Public sets of melodies that people have: recognised by what they look like, with their licences.
+"""Public sets of melodies: how each is recognised and read, and its licence.
 
-A licence is told to the user and never acted on: it is about the data; whether a composition is free is
-another question, which `--rights` answers. What is said here is what the makers say of their sets.
+A licence is shown to the user and never acted on: it covers the data. Whether a composition is free is
+another question, which `--rights` answers. Licences are given in the words of the sets' makers.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ class PublicSet:
     Attributes
     ----------
     name : str
-        What people call it.
+        Its usual name.
     licence : str
         Of the data, in the words of its makers.
     home : str
-        Where it is from.
+        Address of its web page.
     looks_like : callable
-        Whether a path is one.
+        Says whether a path is such a set.
     jobs : callable
-        What is to be read of it.
+        Lists the jobs that read it, from its path and the rights of new melodies.
     """
 
     name: str
@@ -62,7 +62,7 @@ class PublicSet:
 
 
 def known_set(path: Path) -> PublicSet | None:
-    """Recognise a set; None for files and folders of one's own."""
+    """Return the public set that a path is; None for other files and folders."""
     try:
         return next((public for public in SETS if public.looks_like(path)), None)
     except OSError:
@@ -70,7 +70,7 @@ def known_set(path: Path) -> PublicSet | None:
 
 
 def sets_in(folder: Path) -> Iterator[tuple[PublicSet, Path]]:
-    """Find the sets that are one file each, in a folder."""
+    """Find the public sets in a folder that are one file each."""
     for path in sorted(folder.rglob("*")):
         if _suffixes(path) in _SET_SUFFIXES and path.is_file():
             public = known_set(path)
@@ -79,7 +79,7 @@ def sets_in(folder: Path) -> Iterator[tuple[PublicSet, Path]]:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """Open a file, zipped or not."""
+    """Open a file for reading, gzipped or not."""
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
@@ -98,7 +98,7 @@ def _suffixes(path: Path) -> str:
 def _in_chunks(
     path: Path, reader: str, prefix: str, rights: Rights, records: Iterable[dict[str, Any]]
 ) -> Iterator[Job]:
-    """Make a job of every so many records, each with a name of its own in the set.
+    """Make a job of every `RECORDS` records of a set, each record with a unique name.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def _in_chunks(
 
 
 def _named(path: Path, records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Give every record a name that no other has: `name`, made of what the set says."""
+    """Yield every record, its ``name of record`` made unique in the set."""
     seen: dict[str, int] = {}
     try:
         for record in records:
@@ -125,7 +125,7 @@ def _named(path: Path, records: Iterable[dict[str, Any]]) -> Iterator[dict[str, 
             yield record | {"name of record": name if seen[name] == 1 else f"{name}~{seen[name]}"}
     except MelodysimError:
         raise
-    except Exception as error:  # whatever a damaged download makes a parser do
+    except Exception as error:  # a parser may raise anything on a damaged download
         raise ReadError(unexpected(error, path).why, "download it again", path) from error
 
 
@@ -323,7 +323,7 @@ def _rism_records(path: Path) -> Iterator[dict[str, Any]]:
 
 
 _LIVED = re.compile(r"(\d{4})\s*-\s*(\d{4})\.?")
-"""A year of birth and one of death and nothing else: "fl." and "ca." say when somebody worked."""
+"""Years of birth and death, and nothing else: "fl." and "ca." do not mark these."""
 
 
 def _year_of_death(dates: str | None) -> int | None:
@@ -334,7 +334,7 @@ def _year_of_death(dates: str | None) -> int | None:
 
 
 def incipits(job: Job) -> Iterator[Made]:
-    """Read incipits in Plaine & Easie Code, by way of Verovio."""
+    """Read incipits in Plaine & Easie Code, with Verovio."""
     try:
         import verovio
     except ImportError as error:
@@ -369,12 +369,12 @@ def incipits(job: Job) -> Iterator[Made]:
 
 
 def _line(text: str | None) -> str:
-    """Give one line of Plaine & Easie Code: a line break or an @ would begin another field."""
+    """Return a field's text without line breaks and @, which would begin another field."""
     return re.sub(r"[\x00-\x1f@]+", " ", text or "")[:_LONGEST_CODE]
 
 
 def _failed(job: Job, name: str, error: Exception) -> Made:
-    """Say which record of a set could not be read, and why."""
+    """Return the source and the error of a record that could not be read."""
     found = error if isinstance(error, MelodysimError) else unexpected(error, job.path)
     return f"{job.path}#{name}", ReadError(f"{name}: {found.reason}", found.remedy, job.path)
 

@@ -25,7 +25,7 @@ from melodysim.readers.read import file_bytes
 
 _COLUMNS = ("onset", "duration", "pitch")
 Said = tuple[dict[str, Any], list[tuple[float, ...]]]
-"""What a table says of a melody, and its notes."""
+"""Fields of a melody in a table (id, title, creator, beat), and its notes."""
 
 
 def read_table(job: Job) -> Iterator[Made]:
@@ -60,7 +60,7 @@ def read_table(job: Job) -> Iterator[Made]:
 
 
 def _melody(notes: list[tuple[float, ...]], beat: list[Any] | None = None) -> Melody:
-    """Make a melody of notes, each onset, duration, pitch and whatever else."""
+    """Make a melody, sorted by onset, of rows that begin with onset, duration and pitch."""
     if len(notes) < FEWEST_NOTES:
         raise ReadError(f"{len(notes)} notes are too few for a melody")
     rows = [(float(onset), float(duration), float(pitch)) for onset, duration, pitch, *_ in notes]
@@ -71,7 +71,7 @@ def _melody(notes: list[tuple[float, ...]], beat: list[Any] | None = None) -> Me
 
 
 def _increasing(beat: list[Any]) -> list[float] | None:
-    """Give beats as numbers, if they are that: what others call a beat may begin anew in each bar."""
+    """Return beats as numbers; None unless they increase, since some tables count anew in each bar."""
     try:
         number = [float(text) for text in beat]
     except (TypeError, ValueError):
@@ -81,7 +81,7 @@ def _increasing(beat: list[Any]) -> list[float] | None:
 
 
 def _csv(job: Job, text: str) -> Iterator[Said]:
-    """Group rows by the column ``id``, in the order in which ids first come."""
+    """Group the rows of a CSV table by the column ``id``, in the order in which ids first occur."""
     csv.field_size_limit(10_000_000)
     rows = csv.DictReader(io.StringIO(text))
     names = {name.strip().lower(): name for name in rows.fieldnames or () if name}
@@ -110,7 +110,7 @@ def _csv(job: Job, text: str) -> Iterator[Said]:
 
 
 def _json(job: Job, text: str) -> Iterator[Said]:
-    """Read a list of objects, or one a line."""
+    """Read melodies from a JSON list of objects, or from one object on each line."""
     try:
         if text.lstrip().startswith("["):
             objects = json.loads(text)

@@ -58,7 +58,7 @@ class TrackRow:
 
 
 def row_of(report: Report, href: str | None = None) -> TrackRow:
-    """Sum a report up in a row."""
+    """Return the row of the table for a report."""
     if report.verdict is None:
         # The file is named beside it.
         return TrackRow(report.source, "error", title=report.error.why if report.error else "")

@@ -57,7 +57,7 @@ def rendered_page(template: str, script: str, connect: str = "'none'", **values:
 
 
 def require_pages() -> None:
-    """Raise `MissingDependencyError` if what pages are made with is not installed."""
+    """Raise `MissingDependencyError` if jinja2 is not installed."""
     _templates()
 
 

@@ -91,7 +91,7 @@ def strip_svg(
 
 
 def _strip_words(piece: Piece, matches: tuple[Match, ...]) -> str:
-    """Say what the strip shows."""
+    """Describe the strip for screen readers."""
     where = "; ".join(
         f"match {k}, {m.reference.title}, from {' to '.join(clock(t) for t in m.query.seconds)}"
         for k, m in enumerate(matches, 1)
@@ -175,8 +175,8 @@ def roll_of(passage: Passage, match: Match, heard: SemitoneSalience | None, pref
     ----------
     passage : Passage
     match : Match
-    heard : Heard or None
-        What was heard of a recording: drawn behind the track's notes where the match rests on it.
+    heard : SemitoneSalience or None
+        Salience of the recording: drawn behind the track's notes where the match rests on it.
     prefix : str
         Of ids: the notes are the children of the groups ``<prefix>Q`` and ``<prefix>R``.
     """
@@ -350,7 +350,7 @@ class _Lane:
 
 
 def png_bytes(ink: NDArray[np.uint8]) -> bytes:
-    """Write an image of ink on nothing as a PNG (ISO/IEC 15948), black with the given opacity.
+    """Encode an image as a PNG (ISO/IEC 15948), black with the given opacity.
 
     Parameters
     ----------
@@ -371,7 +371,7 @@ def png_bytes(ink: NDArray[np.uint8]) -> bytes:
 
 
 def histogram_svg(levels: list[str], e_values: list[float]) -> str:
-    """Draw how surely the best protected matches of many tracks lie beyond chance.
+    """Draw the histogram of the E-values of the best protected matches of many tracks.
 
     Parameters
     ----------

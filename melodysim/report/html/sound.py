@@ -114,7 +114,7 @@ def _wanted(duration: float, spans: list[tuple[float, float]]) -> list[tuple[flo
 def _read(
     path: Path, duration: float, wanted: list[tuple[float, float]]
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float32]]]:
-    """Decode the file once: loudness of all of it, samples of what is wanted."""
+    """Decode the file once: return its loudness, and the samples of the wanted stretches."""
     from melodysim.readers.audio import audio_blocks
 
     power = np.zeros(LOUDNESS_STEPS)

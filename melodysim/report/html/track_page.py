@@ -193,19 +193,19 @@ def _span_words(matches: tuple[Match, ...], rates: Rates) -> list[tuple[str, str
 
 
 def _sentence(words: str) -> str:
-    """Begin with a capital."""
+    """Return words with the first letter in upper case."""
     return words[0].upper() + words[1:]
 
 
 def _badge(match: Match, rates: Rates) -> str:
-    """Colour of a match: grey where it is free to use, and where chance explains it."""
+    """Return the colour class of a match: grey ("free") if it is free to use or explained by chance."""
     if not match.reference.rights.protected or match.e_value >= rates.review:
         return "free"
     return level_of(match.e_value, rates)
 
 
 def _notes(melody: Any, pitch: Any) -> list[list[float]]:
-    """Onsets, durations and pitches for the page's script."""
+    """Return the onsets, durations and pitches of a melody for the page's script."""
     return [
         [round(float(a), 3), round(float(d), 3), round(float(p))]
         for a, d, p in zip(melody.onset, melody.duration, pitch, strict=True)
@@ -215,7 +215,7 @@ def _notes(melody: Any, pitch: Any) -> list[list[float]]:
 def _match(
     rank: int, piece: Piece, match: Match, passage: Passage, sound: Sound, rates: Rates, unrelated: str
 ) -> dict[str, Any]:
-    """Everything that the page shows of a match."""
+    """Return everything that the page shows of a match."""
     from markupsafe import Markup
 
     rights, prefix = match.reference.rights, f"m{rank}-"
@@ -278,7 +278,7 @@ def _match(
 
 
 def _facts(match: Match) -> list[tuple[str, str]]:
-    """Name the figures of a match."""
+    """List the figures of a match with their names."""
     begin, end = match.query.seconds
     a, b = match.reference_span.seconds
     heard = match.evidence == "salience"
@@ -306,7 +306,7 @@ def _facts(match: Match) -> list[tuple[str, str]]:
 
 
 def _notation_words(notation: Any, match: Match) -> str:
-    """Explain the engraving."""
+    """Explain the notation of a match: its pitch, signs and length."""
     cut = (
         f" The first {notation.written} of {notation.bars} bars; the MusicXML holds all."
         if notation.written < notation.bars
@@ -346,7 +346,7 @@ def _legend(match: Match, piece: Piece) -> list[tuple[str, str]]:
 
 
 def _rows(passage: Passage, match: Match) -> list[tuple[str, str, str, str, str, str]]:
-    """Lay the alignment out as a table: for screen readers, and for whoever wants to know exactly."""
+    """Return the alignment as rows of a table, for screen readers and for exact reading."""
     rows = []
     for i, j in columns(passage):
         mine = theirs = stands = ""

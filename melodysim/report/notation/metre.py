@@ -22,16 +22,16 @@ GRIDS = (6, 8, 3, 4)
 """Steps in ticks that a beat may be divided in, the likeliest first: sixteenths, triplets,
 thirty-seconds, sextuplets."""
 _GRID_COST = (0.0, 1.0, 1.8, 2.4)
-"""What a grid must fit better by than sixteenths, in ticks a note on average."""
+"""Ticks a note, on average, by which each grid must fit better than sixteenths."""
 _EXACT = 0.6
-"""Ticks within which every note fits a grid as good as exactly: then no other is looked for."""
+"""Ticks within which all notes of a beat count as on a grid: then no further grid is tried."""
 FOLLOWED_BEATS = 4.0
 """Width of the window that follows the tempo."""
 BAR_LENGTHS = (4, 3, 2)
 """Quarter notes in a bar that are tried."""
 _RARER = {4: 0.0, 3: 0.0, 2: 0.2}
 _OFF_BEAT = 0.1
-"""What a bar length, and bar lines between beats, must fit better by, in beats a bar."""
+"""Beats a bar by which a rarer bar length, and bar lines between beats, must fit better."""
 _SLOWEST, _FASTEST = 60.0, 150.0
 """Quarter notes a minute, where they have to be estimated."""
 
@@ -180,7 +180,7 @@ def fitted_bars(onset: NDArray[np.float64], end: NDArray[np.float64]) -> tuple[i
 def quantise(
     onset: NDArray[np.float64], end: NDArray[np.float64], grids_tried: int = len(GRIDS)
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[int, int]]:
-    """Bring notes to ticks, each beat divided as its notes ask for.
+    """Quantise notes to ticks, each beat on the grid that its notes fit best.
 
     Parameters
     ----------

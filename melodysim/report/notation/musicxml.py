@@ -1,8 +1,8 @@
 """Two passages as notation: one staff for the track, one for the reference, barred alike.
 
 Both are written in the track's key and on the reference's beats (`melodysim.report.notation.metre`). A
-sign under a note says what became of it on the other side: ≠ another pitch, + only in the track, - not
-in the track. What is written is MusicXML 4.0, so that the same text goes to an arranger's notation
+sign under a note gives its relation to the other staff: ≠ another pitch, + only in the track, - not in
+the track. What is written is MusicXML 4.0, so that the same text goes to an arranger's notation
 program and, engraved, into the report.
 
 Conventions: ticks are `melodysim.report.notation.metre.TICKS` to a quarter note; a spelling is a place
@@ -159,7 +159,7 @@ def _written(
     join: NDArray[np.bool_],
     grids_tried: int = len(GRIDS),
 ) -> tuple[list[WrittenNote], dict[int, int]]:
-    """Bring the notes of one side to ticks, and mark them; those to `join` go into the one before."""
+    """Quantise and mark the notes of one side; merge those to `join` into the note before."""
     first = np.flatnonzero(~join)
     last = np.append(first[1:], len(onset))[: len(first)] - 1
     begin, finish, grids = quantise(onset[first], end[last], grids_tried)
@@ -286,7 +286,7 @@ def _with_rests(notes: list[WrittenNote], begin: int, end: int) -> list[WrittenN
 
 
 def _pieces(note: WrittenNote, begin: int, end: int, grids: dict[int, int]) -> list[_NoteHead]:
-    """Cut the part of a note that lies in a bar into what note heads can write."""
+    """Cut the part of a note that lies in a bar into note heads."""
     at, stop = max(note.begin, begin), min(note.end, end)
     cuts: list[_NoteHead] = []
     while at < stop:
@@ -433,7 +433,7 @@ def _write_pitch(
 
 
 def _write_notations(note: ElementTree.Element, ties: list[str], tuplet: str) -> None:
-    """Write what is drawn from note to note."""
+    """Write the ties and the tuplet bracket of a note."""
     if not ties and not tuplet:
         return
     notations = ElementTree.SubElement(note, "notations")
