@@ -94,7 +94,7 @@ def check_notes(
     pitches : array_like, shape (n,)
         MIDI note numbers.
     library : Library, str or Path, optional
-        Or where it is; by default the user's own. An open one saves a few milliseconds.
+        The library or its path; by default the user's own. An open one saves a few milliseconds.
     top : int, optional
         Matches to report, significant or not.
 

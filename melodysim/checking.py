@@ -1,8 +1,8 @@
-"""The verbs: check a track against a library, compare two works.
+"""Check a track against a library, and compare two works.
 
-Each is a function from a track to a report. A track is notes, what was read before, or a file. The
-verbs hold no global state, print nothing and may be called from any thread; with notes they need numpy
-and the standard library alone.
+Both functions take tracks and return a report. A track is a melody, a piece that was read before, or a
+file. They hold no global state, print nothing and may be called from any thread; with notes they need
+numpy and the standard library alone.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ CHECK_VERSION = 8
 then stale. What is heard in a recording has a version of its own in `melodysim.transcribe`."""
 
 TrackLike = Melody | Piece | str | Path
-"""What can be checked: notes, what was read before, or a file."""
+"""A track to check: a melody, a piece that was read before, or a file."""
 StageCallback = Callable[[str], None]
-"""Called with what is being done, before it is done."""
+"""Called with the name of each stage before it begins."""
 CancelCallback = Callable[[], bool]
 """Asked often whether to stop; `threading.Event.is_set` is one."""
 
@@ -71,7 +71,7 @@ def check(
     LibraryError
         If the library is empty: there is nothing to be clear of.
     InvalidNotesError
-        If the track is nothing of the kind.
+        If the track is none of these types.
     MissingDependencyError
         If an optional package is needed for this kind of file.
     CancelledError
@@ -84,7 +84,7 @@ def check(
         if progress is not None:
             progress(stage)
 
-    shelf, holdings = library.shelf, library.holdings  # what is added meanwhile does not count
+    shelf, holdings = library.shelf, library.holdings  # melodies added meanwhile do not count
     rates, top = rates or Rates(), DEFAULT_TOP if top is None else top
     piece = piece_of(track, threads, tick)
     require_references(library)
@@ -114,7 +114,7 @@ def piece_of(track: TrackLike, threads: int = 1, tick: StageCallback | None = No
     Raises
     ------
     InvalidNotesError
-        If the track is nothing of the kind.
+        If the track is none of these types.
     ReadError
         If a file cannot be read.
     """
@@ -174,7 +174,7 @@ def compare(
     new, earlier : Melody, Piece, str or Path
         The work in question, and the one that it may follow.
     library : Library, str or Path, optional
-        Or where it is; by default the user's own.
+        The library or its path; by default the user's own.
     rates : Rates, optional
         Of false alarms among unrelated pairs.
     threads : int, optional
@@ -209,7 +209,7 @@ def compare(
         turned = _best_passage(earlier, new, background, threads)
         there, back = (m.standardised if m else -np.inf for m in (match, turned))
         passages = [m for m in (match, turned) if m]
-        if passages:  # without any passage in common there is nothing to be alike
+        if passages:  # without a passage in common there is no likeness
             # The passage says where; all ways of listening together say how surely.
             p_value = p_value_of_likeness(new, earlier, (there, back), background, threads)
             p_value = max(p_value, min(p_value_of_notes(m, background) for m in passages))

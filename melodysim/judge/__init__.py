@@ -1,1 +1,1 @@
-"""From matches to a verdict, and to the words in which it is said."""
+"""From matches to a verdict, and to its wording."""

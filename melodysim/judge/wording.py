@@ -21,7 +21,7 @@ SURE = 0.5
 """Confidence from which a transcribed note counts as heard."""
 _PLACES_IN_TEXT = 4
 HEARD_ENOUGH = 0.4
-"""Share of a recording below which the reader is warned: most of 28 real recordings have more."""
+"""Share with a melody below which the reader is warned: most of 28 real recordings have more."""
 
 
 def describe(match: Match, unrelated: str = "tracks", explained: bool = False) -> str:
@@ -31,7 +31,7 @@ def describe(match: Match, unrelated: str = "tracks", explained: bool = False) -
     ----------
     match : Match
     unrelated : str, optional
-        What else might have been alike by chance.
+        What chance is counted among: "tracks" or "pairs of works".
     explained : bool, optional
         Whether chance explains the match: then it is not said to be a tune or a passage of one.
     """

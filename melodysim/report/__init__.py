@@ -1,1 +1,1 @@
-"""What people and programs read: text for the terminal, JSON and CSV for programs."""
+"""Reports for people (terminal text, pages, notation, sound) and for programs (JSON, CSV)."""

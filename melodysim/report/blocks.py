@@ -13,11 +13,11 @@ MOST_ROWS = 12
 """Rows of one roll: two octaves; what lies further out is drawn at the edge."""
 _STYLES = {"same": "cyan", "octave": "magenta", "differs": "yellow", "alone": "bright_black"}
 _LABEL = 7
-"""Characters for the pitches of a line: two, if both sound."""
+"""Characters for the pitch names of a line: two names, if both pitches sound."""
 
 
 def block_rolls(passage: Passage, width: int) -> list[Text]:
-    """Draw the track's passage, and under it the reference's.
+    """Draw the piano roll of the track's passage, and below it the reference's.
 
     Parameters
     ----------

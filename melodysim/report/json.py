@@ -78,7 +78,7 @@ def closest_dict(match: Match) -> dict[str, Any]:
 
 
 def piece_dict(piece: Piece) -> dict[str, Any]:
-    """Return what was read of a track as JSON has it."""
+    """Return a piece as JSON has it, without its notes."""
     return {
         "source": piece.source,
         "sha256": piece.sha256,

@@ -33,11 +33,11 @@ class Passage:
     track, reference : Melody
         The whole melodies.
     mine, theirs : ndarray of int64, shape (m,) and (n,)
-        Notes of them that make the passages, consecutive.
+        Consecutive notes of `track` and `reference` that make up the passages.
     pitch, reference_pitch : ndarray of int64, shape (m,) and (n,)
         MIDI note numbers, the reference's moved to the track's.
     relation, reference_relation : tuple of str
-        Of each note to the other side.
+        Of each note to the note aligned with it.
     pairs : ndarray of int64, shape (k, 2)
         Places in `mine` and `theirs` that go together, increasing.
     placed : ndarray of float64, shape (n, 2)
@@ -150,7 +150,7 @@ def stretched(
     Parameters
     ----------
     time : ndarray of float64
-        To carry over.
+        Times to map.
     known, other : ndarray of float64, shape (k,)
         The same moments on both clocks, increasing; k is at least 2.
 

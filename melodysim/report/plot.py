@@ -15,12 +15,12 @@ from melodysim.melody import LOWEST_SEMITONE, Melody, Piece
 from melodysim.report.reports import PairReport
 
 COLOURS = ("#e4572e", "#2e86ab", "#f3a712", "#6a994e", "#a06cd5")
-"""Of the lines, likeliest first: told apart by the colour-blind too."""
+"""Of the lines, likeliest first: distinct for the colour-blind too."""
 SECONDS_PER_ROW = 30.0
 """Of the picture: a long track is drawn in several rows, like lines of a score."""
 MAX_ROWS = 40
 WINDOW_INTERVALS = 7
-"""Intervals along the diagonal that the matrix looks at about each pair of notes: an odd number."""
+"""Intervals along the diagonal that each cell of the matrix averages over: an odd number."""
 
 
 def transcription_picture(piece: Piece, form: str = "png") -> bytes:
@@ -182,7 +182,7 @@ def _draw_strength(axes, piece: Piece, begin: float, end: float, low: int, high:
         aspect="auto",
         extent=extent,
         cmap="Greys",
-        vmin=0.25,  # below it is what the networks show of anything
+        vmin=0.25,  # below it the networks respond to anything
         vmax=1.6,
     )
 

@@ -32,7 +32,7 @@ class Report:
     closest : Match or None
         The best match with a work that is, or may be, protected: what the verdict rests on.
     holdings : Holdings or None
-        What it was compared with.
+        What the library holds that the track was compared with.
     rates : Rates
         Of false alarms, that the verdict was drawn with.
     """

@@ -40,7 +40,7 @@ def print_checks(console: Console, reports: list[Report], seeded: int = 0) -> No
     console : Console
     reports : list of Report
     seeded : int, optional
-        Melodies of the library, if seeds chose among them.
+        Melodies of the library if seeds chose which to align, else 0.
     """
     for report in reports:
         console.print(Text(printable(report.source), style="bold"))
@@ -145,7 +145,7 @@ def _table(matches: tuple[Match, ...], unrelated: str, width: int) -> Table:
     rights = max(7, *(len(match.reference.rights.status) for match in matches))
     chances = [odds(match.e_value, unrelated) for match in matches]
     spans = ["-".join(clock(second) for second in match.query.seconds) for match in matches]
-    # A title may be cut, a number may not: what is left for titles beside seven columns two apart.
+    # Titles may be cut, numbers may not: titles get the room that seven columns, two apart, leave.
     numbers = 2 + rights + max(map(len, spans)) + 5 + 4 + max(9, *map(len, chances))
     titles = min(24, max(9, width - 2 - numbers - 6 * 2))
     table = Table(box=None, pad_edge=False, header_style="dim")

@@ -1,6 +1,6 @@
 """From a piece and a library to ranked matches: the one way through, for every command.
 
-`pipeline` is that way; `by_notes` reads the melodies of a piece, `by_salience` a recording before any
-note was decided on; `hypothesis` is what either gives, `e_values` says what it is worth; `description`
-adds what is worth saying of a match.
+`by_notes` aligns the melodies of a piece, `by_salience` a recording before any note is decided on; each
+returns a `hypothesis`. `e_values` measures scores against chance, `description` describes a match, and
+`pipeline` joins these steps.
 """

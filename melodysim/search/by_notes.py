@@ -41,7 +41,7 @@ IN_TIME_SHARE = 0.9
 """Chance of error given to the likeliest melody's reading in time; its reading whatever the rhythm has
 the rest. Other words bring other rhythms, but most copies keep theirs."""
 STAND_IN = 1.0
-"""Scale units by which the mode is higher where free works stand for protected ones, which are too few
+"""Scale units by which the mode is raised where free works stand in for protected ones that are too few
 to be measured on: songs follow one another more closely than folk tunes do. Without it E-values of 650
 passages and songs against 99 songs beside folk tunes were below 0.1 in 0.24 instead of 0.095, and below
 0.005 in 0.009; with it 0.19 and 0.005 of 393."""
@@ -151,7 +151,7 @@ def read_notes(
         References that are worth aligning.
     library : Shelf
     tries : float
-        By which E-values are corrected.
+        Number of tries that E-values are corrected for.
     threads : int
         To use; the result does not depend on it.
     costs : Costs
@@ -254,7 +254,7 @@ def measured_by_passage(
     Parameters
     ----------
     sequences : list of Sequence
-        One a melody of the piece.
+        One for each melody of the piece.
     readings : list of Hypothesis
     best : ndarray of int64, shape (references, 2)
         From `best_reading`.
@@ -265,7 +265,7 @@ def measured_by_passage(
     Returns
     -------
     list of Hypothesis
-        With E-values as they are among songs.
+        With E-values as observed among songs.
     """
     logs = [np.log(np.maximum(reading.e_value, 1e-300)) for reading in readings]
     order = ranking(readings, best)
@@ -289,8 +289,8 @@ def measured_by_passage(
             z = float(reading.standardised[place])
             whole = log_e_value(z, library.comparisons[kind], reading.tries)
             logs[number][place] = (whole + again) / 2
-        # Until the best of either kind has been measured: the next one would else come first only
-        # because it was not.
+        # Repeated until the best of either kind has been measured: one that was not would else
+        # come first only for that.
         log_e = np.array([logs[number][place] for number, place in best[order]])
         order = order[np.argsort(log_e, kind="stable")]
     return [

@@ -43,7 +43,7 @@ the right reference first from 0.56 to 0.78; on 28 real recordings they changed 
 PITCH_WEIGHT = 0.5
 """Share of the standardised score by pitch that is added to the score by pitch class."""
 LISTENED_SAMPLE = 2400
-"""References that are listened to by pitch to measure chance, beside those that may be followed. With
+"""References that are listened for by pitch to measure chance, beside the candidates. With
 1,200, and so a fit further from the tail, E-values were two to three times too large."""
 TURNED = 0.5
 """Share of its score beyond chance that a tune loses at least when the recording is reversed."""
@@ -78,9 +78,9 @@ def read_recording(
     evidence : PitchEvidence
         The same by pitch class, prepared.
     first : list of ndarray of int8, shape (references,)
-        Scores of the first pass, of each line.
+        Scores of the first pass, one array a transcribed line.
     lines : list of Hypothesis
-        What the transcribed lines say.
+        Readings of the transcribed lines.
     library : Shelf
     tries : float
         Works that were asked for by name; 1 if none were.
@@ -90,13 +90,13 @@ def read_recording(
     Returns
     -------
     Hypothesis
-        Of the references that were listened to again, and a sample.
+        Of the references that were scored again, and a sample.
     """
     sample = sample_references(library.index.order.key, np.ones(len(library), bool), LISTENED_SAMPLE)
     look = _look_at(_listened_for(first, library, sample), heard, evidence, library, threads)
     support = _support(lines, len(library))[look.references]
     if look.background.measured:  # typical values are of one look alone
-        # With what the lines say: one that was transcribed well finds what listening misses.
+        # The lines count here too: a well transcribed one finds what listening misses.
         promise = look.background.standardised(look.score, look.lengths) + support
         chosen = _worth_another_look(promise, look.references, library, sample)
         return _looked_twice(
@@ -277,7 +277,7 @@ def match_heard(
     piece : Piece
     library : Shelf
     evidence : PitchEvidence or None
-        Of the piece, as its reading had it.
+        Evidence of the piece that the reading was scored with.
     reading : Hypothesis
     place : int
         Of the reference in the reading.

@@ -15,7 +15,7 @@ from melodysim.search.match import Match, Span, Turn
 TURN_NOTES = SEED + 1
 """Notes of a turn: five intervals, which two unrelated pop songs share once in 4,400 times."""
 _COMMON = 0.25
-"""Part of the shorter of two places that they have in common at least if they are one."""
+"""Share of the shorter of two places that must overlap for the two to count as one."""
 
 
 def rarest_turn(
@@ -28,9 +28,9 @@ def rarest_turn(
     match : Match
     library : Shelf
     reference : int
-        Which the match is with.
+        Place in the index of the reference that the match is with.
     query : Melody, optional
-        The melody whose notes the match pairs, where it does.
+        The melody whose notes `match.path` pairs; none if the recording was listened to.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def with_others(
     found : list of (float, float)
         Seconds where the passage was found.
     places : iterable of (float, float)
-        The same places in the unit that they are to be compared in.
+        The same places in the unit in which they are compared: seconds or notes.
     mine : (float, float), optional
         The match in that unit; its seconds if not given.
 

@@ -4,8 +4,8 @@ Scores of local alignments of unrelated sequences follow an extreme-value (Gumbe
 mode grows with the logarithm of the lengths (Karlin & Altschul 1990; for fitting on the search
 itself, as here: Pearson 1998, "Empirical statistical estimates for sequence similarity searches").
 The background of a query is the library: nearly all of its melodies are unrelated to any query, and
-what is not shows as outliers, which the fit leaves out. So the composition of the query, repetitive
-or rich, is in the fit without being modelled.
+the related ones show as outliers, which the fit leaves out. So the fit accounts for the composition of
+the query, repetitive or rich, without modelling it.
 
 Conventions: an E-value is the number of references of one kind in the library, free or protected, that
 would score at least so high if none were related to the query, times the number of hypotheses that
@@ -32,7 +32,7 @@ class Fitting:
     quantiles : (float, float)
         Between which the Gumbel line is fitted; above may be related melodies.
     bends : tuple of float
-        Lengths in notes at which what the mode gains by length may change.
+        Lengths in notes at which the slope of the mode over log length may change.
     """
 
     quantiles: tuple[float, float]
@@ -47,7 +47,7 @@ recording the score of a short reference is bounded by its notes, that of a long
 slope for all, on 45 recordings, references of over 150 notes passed an E-value 20 times too seldom, and
 those of 50 to 80 notes 1.7 times too often (docs/how-it-works.md)."""
 FITTED_LISTENED = Fitting((0.95, 0.997), FITTED_ALL.bends)
-"""For a sample of two thousand references that a recording was listened to for by pitch, too."""
+"""For the scores of two thousand sampled references, listened for by pitch as well."""
 FEWEST_FITTED = 200
 """Scores that a fit rests on, if there are so many: a small library is fitted from lower down."""
 FEWEST_LEFT_OUT = 5
@@ -61,10 +61,10 @@ UNSUSPECTED = 0.8
 MIDDLE = (0.3, 0.8)
 """Quantiles of the unsuspected scores that are fitted, to judge all scores by."""
 BEYOND_CHANCE = 0.05
-"""Expected number of unrelated references with such a score, below which one is suspected."""
+"""Expected number of unrelated references with such a score below which a reference is suspected."""
 _ROUNDS = 8
 SMALLEST_SCALE = 0.5
-"""Of the fit, in the score's own unit: queries of one repeated note have no spread to speak of."""
+"""Smallest scale of a fit, in the score's unit: queries of one repeated note have hardly any spread."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def fit_background(
         Stands in where n is below `SMALLEST_BACKGROUND`; and the slopes are held near its own where
         lengths hardly differ, so that no single reference can tilt the line to itself.
     fitting : Fitting, optional
-        How.
+        Quantiles and bends of the fit.
     related : ndarray of bool, shape (n,), optional
         True for references known to be related, which are left out.
     """
@@ -179,7 +179,7 @@ def fit_background(
     line = _Line.through(length, typical, fitting)
     lowest, highest = _quantiles(len(score), fitting)
     keep = np.ones(len(score), bool)
-    # Once with everything, without bends that could follow what is related; then without that.
+    # Once with all scores and no bends, which could follow related ones; then without the highest.
     for columns in (2, line.design.shape[1], line.design.shape[1]):
         slopes = line.slopes(score, keep, columns)
         residual = score - line.design[:, 1:columns] @ slopes
@@ -214,7 +214,7 @@ def suspects(
     Returns
     -------
     ndarray of bool, shape (n,)
-        None at all where a fit leaves as many out anyway.
+        All False where a fit leaves out as many anyway.
     """
     none = np.zeros(len(score), bool)
     if len(score) < SMALLEST_BACKGROUND:
@@ -256,7 +256,7 @@ class _Line:
         beyond = [np.maximum(log_length - np.log(bend), 0) for bend in bends]
         changes = dict(typical.bends)
         prior = np.array([typical.per_log_length, *(changes.get(bend, 0.0) for bend in bends)])
-        # Known to about a slope's own size; a Gumbel distribution has 1.28 of its scale as deviation.
+        # A slope is known to about its own size; a Gumbel deviation is 1.28 times the scale.
         spread = max(abs(typical.per_log_length), 1e-9)
         weight = np.full(len(prior), 1.28 * typical.scale / spread)
         design = np.column_stack([np.ones(len(length)), log_length, *beyond])
@@ -293,7 +293,7 @@ def _gumbel(residual: NDArray[np.floating], lowest: float, highest: float) -> tu
 
 
 def _supported(bends: tuple[float, ...], length: NDArray[np.integer]) -> tuple[float, ...]:
-    """Choose the bends between which there are references enough."""
+    """Choose the bends that have enough references on either side."""
     chosen: list[float] = []
     for bend in bends:
         since = chosen[-1] if chosen else 0

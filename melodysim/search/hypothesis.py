@@ -33,9 +33,9 @@ class Hypothesis:
     costs : Costs
         By which notes were aligned.
     found : ndarray of int32, shape (n, 3), or None
-        Where each reference was heard, as `scan_heard` gives it.
+        Where each reference was heard: rows of `scan_heard`.
     tries : float
-        What E-values were corrected by.
+        Number of tries that E-values were corrected for.
     related : ndarray of int64, shape (k,)
         References left out of the background, because they are related to the query.
     """
@@ -66,7 +66,7 @@ def e_values(
     score : ndarray of float64, shape (n,)
         In bits.
     references : ndarray of int64, shape (n,)
-        Whose scores these are.
+        Places in the index that the scores belong to.
     library : Shelf
     backgrounds : (Background, Background)
         What chance does among free and among protected references.
@@ -100,7 +100,7 @@ def best_reading(readings: list[Hypothesis], references: int) -> NDArray[np.int6
     Returns
     -------
     ndarray of int64, shape (references, 2)
-        Reading, and place in it; -1 where none says anything.
+        Reading, and place in it; -1 where no reading scores above 0.
     """
     best = np.full((references, 2), -1, np.int64)
     smallest = np.full(references, np.inf)
@@ -127,7 +127,7 @@ def ranking(readings: list[Hypothesis], best: NDArray[np.int64]) -> NDArray[np.i
     Returns
     -------
     ndarray of int64
-        References that some reading says something for, the best first.
+        References that some reading scores above 0, the best first.
     """
     scored = np.flatnonzero(best[:, 0] >= 0)
     e = np.array([readings[r].e_value[p] for r, p in best[scored]], np.float64)
@@ -145,7 +145,7 @@ def best_of_each_kind(
     order : ndarray of int64, shape (n,)
         The best first.
     protected : ndarray of bool, shape (n,)
-        Of which kind each in `order` is.
+        Whether each reference in `order` is protected.
     count : int
         Of each kind, at most.
 

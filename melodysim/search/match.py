@@ -17,8 +17,8 @@ from melodysim.util.plain_text import counted
 DESCRIBED = 0.5
 """E-value below which a match is worth describing: chance does not explain it at once."""
 HALF = 0.5
-"""Share of the shorter melody from which a match is the same tune and not a borrowed passage; share of
-the steps in time from which it has the rhythm too."""
+"""Share of the shorter melody from which a match is the same tune and not a borrowed passage; also the
+share of inter-onset intervals in time from which the rhythm is followed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +42,14 @@ class Span:
 
 @dataclass(frozen=True)
 class Turn:
-    """A few notes in a row, and how common they are.
+    """A turn of a reference (five intervals in a row), and how common it is.
 
     Attributes
     ----------
     notes : (int, int)
         First note of the reference, and the one after the last.
     melodies, references : int
-        In how many melodies of the library it occurs, the reference itself among them; of how many.
+        Melodies of the library in which it occurs, the reference included; melodies of the library.
     """
 
     notes: tuple[int, int]
@@ -95,19 +95,19 @@ class Match:
     score : float
         Bits of evidence.
     e_value : float
-        Unrelated references of its kind (free, or protected) in this library that would score so high,
-        for all hypotheses together.
+        Expected number of unrelated references of its kind (free or protected) in this library that
+        score at least so high, corrected for the number of hypotheses.
     standardised : float
         Score less its mode by chance, in units of the scale of chance; it goes on growing where
         E-values have become 0.
     path : ndarray of int64, shape (k, 2)
-        Pairs of note of the melody `voice` and note of the reference.
+        Pairs of a note of the melody `voice` and a note of the reference.
     voice : str
         Melody of the track that `path` and `query` count notes of.
     evidence : str
         "notes" if melodies were aligned; "salience" if the reference was heard in the recording.
     background : Background
-        What the E-value is measured against.
+        Score distribution that the E-value was computed from.
     turn : Turn or None
         The rarest turn of the passage, for matches that chance hardly explains.
     places : tuple of (float, float)

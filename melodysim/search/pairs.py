@@ -35,8 +35,7 @@ from melodysim.search.pipeline import standings
 BACKWARDS = 0.5
 """Share of the score of the reversed lines that is subtracted."""
 CHANCE = Background(mode=0.26, per_log_length=0.0, scale=0.55)
-"""Of the average, among recordings that have nothing to do with each other: of 98 real pairs and 190 of
-rendered songs."""
+"""Of the average, among unrelated recordings: 98 pairs of real ones and 190 of rendered songs."""
 FOLLOWED = 3.0
 """Standardised score from which a reversed line is followed better than chance: what is above it is
 subtracted in full, from the average and from the best single comparison."""
@@ -84,12 +83,12 @@ def p_value_of_notes(match: Match, background: list[Melody]) -> float:
     match : Match
         Of a recording that was listened to.
     background : list of Melody
-        Unrelated melodies; with the one that was heard they are what the model is fitted to.
+        Unrelated melodies: the interval model is fitted to them and the one that was heard.
 
     Returns
     -------
     float
-        By the intervals alone, of notes that were heard one after the other.
+        By the intervals alone, between consecutive notes that were both heard.
     """
     assert match.listening is not None
     melody = match.reference_melody

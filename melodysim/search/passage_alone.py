@@ -44,7 +44,7 @@ def cut_passage(sequence: Sequence, notes: tuple[int, int]) -> Sequence:
 def background_of_passage(
     passage: Sequence, unrelated: Corpus, costs: Costs, typical: Background, threads: int = 1
 ) -> Background:
-    """Measure how well unrelated references follow a passage.
+    """Fit the distribution of the scores of unrelated references against a passage.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def background_of_passage(
     unrelated : Corpus
         A sample of references, without the one that the passage follows.
     costs : Costs
-        By which it follows that.
+        Costs of the alignment.
     typical : Background
         Stands in where the sample is too small.
     threads : int, optional

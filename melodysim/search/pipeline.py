@@ -42,8 +42,8 @@ from melodysim.search.refrains import places_in_melody, places_in_recording
 class _Ranked:
     """A piece read in every way against some references, the best first.
 
-    `order` holds references, best first; `best` which reading says most for each reference and where in
-    it; `evidence` what is needed to trace what was heard.
+    `order` holds references, best first; `best` the best reading of each reference and its place in
+    that; `evidence` what tracing needs where the piece was listened to.
     """
 
     piece: Piece
@@ -90,7 +90,7 @@ class _Ranked:
         melody = self.piece.melodies[reading.melody]
         notes = places_in_melody(melody, *passage, reading.costs)
         seconds = [span(melody, np.array([first, last - 1])).seconds for first, last in notes]
-        # Counted in notes: those of a file may sound on into the next refrain.
+        # Compared in notes, not seconds: a note of a file may sound on into the next refrain.
         return with_others(match.query.seconds, seconds, notes, match.query.notes)
 
     def _traced(self, reference: int, whole: Reference) -> Match | None:
@@ -178,7 +178,7 @@ def standings(
     Returns
     -------
     ndarray of float64, shape (n,)
-        Standardised scores, of the reading that says most for each.
+        The highest standardised score of any reading, for each work.
     """
     ranked = _ranked_by_pitch(piece, library, works, threads)
     highest = np.full(len(library), -np.inf)
@@ -207,8 +207,8 @@ def matches_below(
     Returns
     -------
     dict of int to Match
-        By reference, the smallest E-value first, references of the background among them if they are
-        followed so closely; no rarest turns are looked for.
+        By reference, the smallest E-value first. References of the background are included if they
+        score so high. Turns and places are not looked for.
     """
     sequences = [normalise(melody) for melody in piece.melodies]
     candidates = [promising] * len(sequences)

@@ -46,7 +46,7 @@ def places_in_melody(
     rarity : Rarity
         Of the library.
     costs : Costs, optional
-        What counts.
+        Costs of the alignment.
 
     Returns
     -------

@@ -30,7 +30,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class TrackRow:
-    """What the table says of one track.
+    """Row of the table for one track.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class TrackRow:
 def row_of(report: Report, href: str | None = None) -> TrackRow:
     """Return the row of the table for a report."""
     if report.verdict is None:
-        # The file is named beside it.
+        # Without the file name, which the row shows already.
         return TrackRow(report.source, "error", title=report.error.why if report.error else "")
     best = report.closest
     return TrackRow(
@@ -80,7 +80,7 @@ def index_html(rows: list[TrackRow], holdings: Holdings, heading: str, when: dat
     Parameters
     ----------
     rows : list of TrackRow
-        Shown with the gravest first, and otherwise in their order.
+        Shown by verdict, the gravest first, then by E-value.
     holdings : Holdings
         What the tracks were compared with.
     heading : str
@@ -91,7 +91,7 @@ def index_html(rows: list[TrackRow], holdings: Holdings, heading: str, when: dat
     Returns
     -------
     str
-        HTML that opens from disk and asks for nothing.
+        HTML that opens from disk and loads nothing.
     """
     require_pages()
     from markupsafe import Markup

@@ -1,7 +1,7 @@
-"""Filling the templates: one self-contained document, whose policy forbids everything else.
+"""Fill the templates of pages: self-contained documents whose policy forbids all other content.
 
 Titles and file names are hostile text: jinja2 escapes all of them, and the policy names the page's own
-script by its hash, so that nothing else would run.
+script by its hash, so that no other script runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def rendered_page(template: str, script: str, connect: str = "'none'", **values:
     template, script : str
         Files of the folder ``templates`` beside this module, or ``package/file`` of another's.
     connect : str, optional
-        What the page's script may ask: nothing, or the server that it came from.
+        What the page's script may connect to: nothing, or the server that it came from.
     **values : Any
         What the template shows; only what is wrapped in ``markupsafe.Markup`` is taken as HTML.
 

@@ -27,9 +27,9 @@ def write_page(folder: Path, name: str, report: Report, recording: Path | None =
     Parameters
     ----------
     folder : Path
-        Of the index.
+        Folder of the index.
     name : str
-        Of the page's file.
+        File name of the page.
     report : Report
         Of a track that could be read.
     recording : Path, optional
@@ -53,12 +53,12 @@ def write_index(folder: Path, rows: list[TrackRow], holdings: Holdings) -> None:
 
 
 class PageFolder:
-    """A folder of reports, written track by track so that none has to be kept.
+    """A folder of reports, written track by track so that none is kept in memory.
 
     Parameters
     ----------
     folder : Path
-        Is made if it does not exist.
+        Created if it does not exist.
     holdings : Holdings
         What the tracks are compared with.
     """

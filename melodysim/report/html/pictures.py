@@ -108,7 +108,7 @@ def _wave(loudness: NDArray[np.float64], height: float) -> str:
 
 
 def _tune(melody: Melody, end: float, top: float) -> list[str]:
-    """Draw the likeliest line, the notes that were heard surely apart from the rest."""
+    """Draw the likeliest line, its sure and its unsure notes as separate paths."""
     if not len(melody):
         return []
     low, high = float(np.quantile(melody.pitch, 0.02)), float(np.quantile(melody.pitch, 0.98))
@@ -136,7 +136,7 @@ def _clock_marks(end: float, height: float) -> list[str]:
 
 
 def _lanes(spans: list[tuple[float, float]]) -> list[int]:
-    """Row of each span so that none overlaps another in its row."""
+    """Return a row for each span, so that no two in a row overlap."""
     ends: list[float] = []
     rows = []
     for begin, end in spans:
@@ -155,7 +155,7 @@ class Roll:
     svg : str
         An SVG element.
     width : float
-        Its own unit; the rolls begin `LEFT` from its left.
+        Of the picture, in SVG units; the rolls begin `LEFT` from its left edge.
     track_seconds : (float, float)
         Seconds of the track at the left and the right edge of the upper roll.
     reference_seconds : (float, float)
@@ -221,7 +221,7 @@ def roll_of(passage: Passage, match: Match, heard: SemitoneSalience | None, pref
 
 
 def _links(passage: Passage, salient: bool, upper: _Lane, lower: _Lane) -> list[str]:
-    """Lines from each note to the one that goes with it."""
+    """Draw lines from each note to the one aligned with it."""
     onset = passage.reference.onset[passage.theirs]
     if salient:
         ends = [
@@ -321,7 +321,7 @@ class _Lane:
         return [f'<path class="note {kind}" d="{"".join(d)}"/>' for kind, d in paths.items() if d]
 
     def image(self, heard: SemitoneSalience) -> str:
-        """Draw the salience in its place."""
+        """Draw the salience behind the notes."""
         first = max(0, int(self.begin / heard.frame))
         last = min(len(heard.strength), int(np.ceil(self.end / heard.frame)) + 1)
         low, high = max(self.low, LOWEST_SEMITONE), min(self.high, LOWEST_SEMITONE + 87)

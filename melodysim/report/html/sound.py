@@ -1,6 +1,6 @@
 """The track's own sound, small enough to stand in a page, and its loudness over time.
 
-One pass over the file gives both. MP3 because every browser decodes it, and with its gaps known.
+Both are read in one pass over the file. MP3 because every browser decodes it, and with its gaps known.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Stretch:
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """What a page has of the track's sound.
+    """Sound of a track, as a page contains it.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ def sound_of(piece: Piece, spans: list[tuple[float, float]], file: Path) -> Soun
 
 
 def _wanted(duration: float, spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Stretches to put in: all of it, or the passages, those that touch joined."""
+    """Return the stretches to include: the whole track, or its passages, joined where they touch."""
     if duration <= WHOLE_SECONDS:
         return [(0.0, duration)]
     joined: list[tuple[float, float]] = []
@@ -136,7 +136,7 @@ def _read(
 
 
 def _mp3(samples: NDArray[np.float32]) -> bytes:
-    """Encode one channel."""
+    """Encode the samples of one channel as MP3."""
     import soundfile
 
     out = io.BytesIO()

@@ -54,7 +54,7 @@ def track_html(report: Report, when: date | None = None, recording: Path | None 
     Returns
     -------
     str
-        HTML that opens from disk and asks for nothing.
+        HTML that opens from disk and loads nothing.
 
     Raises
     ------

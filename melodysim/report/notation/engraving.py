@@ -1,4 +1,4 @@
-"""MusicXML to pictures, by verovio."""
+"""Engrave MusicXML as SVG, with verovio."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _lock = threading.Lock()
 
 
 def engraved(musicxml: str, prefix: str) -> str:
-    """Engrave a score.
+    """Engrave a score as SVG.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ _SLOWEST, _FASTEST = 60.0, 150.0
 
 
 def reference_beats(melody: Melody) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Onsets and ends of a melody's notes in beats.
+    """Return the onsets and ends of a melody's notes in beats.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def reference_beats(melody: Melody) -> tuple[NDArray[np.float64], NDArray[np.flo
 
 
 def fitted_period(onset: NDArray[np.float64]) -> float:
-    """Length of a beat that a melody's inter-onset intervals fit best.
+    """Estimate the beat length that a melody's inter-onset intervals fit best.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def track_beats(
 
 
 def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and offset of a straight line through points, sure to rise."""
+    """Fit a rising straight line to points, and return its slope and offset."""
     if len(x) > 1 and np.ptp(x) > 0:
         slope, offset = np.polyfit(x, y, 1)
         if slope > 0:
@@ -223,7 +223,7 @@ def quantise(
 
 
 def _grid(place: NDArray[np.float64], tried: int) -> int:
-    """Step in ticks that the notes of a beat fit best; `place` in 0..1."""
+    """Return the step in ticks that the notes of a beat fit best; `place` is in 0..1."""
     ticks = place * TICKS
     costs = []
     for step, cost in zip(GRIDS[:tried], _GRID_COST, strict=False):
@@ -237,7 +237,7 @@ def _grid(place: NDArray[np.float64], tried: int) -> int:
 
 
 def _on_grid(tick: int, grids: dict[int, int]) -> int:
-    """First place on the grid at or after a tick."""
+    """Return the first place on the grid at or after a tick."""
     beat = tick // TICKS
     step = grids.get(beat, GRIDS[0])
     return beat * TICKS + -(-(tick - beat * TICKS) // step) * step

@@ -173,9 +173,9 @@ def _written(
 
 
 def _repetitions(passage: Passage) -> NDArray[np.bool_]:
-    """Find notes of the track that only repeat what sounds, within one note of the reference.
+    """Find notes of the track that only repeat a pitch within one note of the reference.
 
-    A transcriber breaks a sung note where its syllable changes colour; nobody would write it so.
+    A transcriber splits a sung note where its syllable changes colour; notation does not.
     """
     repeats = np.zeros(len(passage.mine), bool)
     begins = np.sort(passage.placed[:, 0])
@@ -188,7 +188,7 @@ def _repetitions(passage: Passage) -> NDArray[np.bool_]:
 
 
 def _mark(relation: Relation, side: str, heard: bool) -> tuple[str, str]:
-    """Colour and sign of a note."""
+    """Return the colour and the sign of a note."""
     if heard and relation == "alone":  # heard in the recording, though not transcribed
         return "", ""
     sign = ("+" if side == "q" else "-") if relation == "alone" else _SIGNS[relation]
@@ -196,14 +196,14 @@ def _mark(relation: Relation, side: str, heard: bool) -> tuple[str, str]:
 
 
 def _bar_lines(begin: int, finish: int, bar: int) -> list[int]:
-    """Ticks of all bar lines, the beginning and the end among them."""
+    """Return the ticks of all bar lines, the beginning and the end included."""
     first = begin + -begin % bar
     lines = [begin, *range(first if first > begin else first + bar, finish, bar)]
     return [*lines, lines[-1] + bar if len(lines) > 1 or first == begin else first]
 
 
 def _fifths(passage: Passage) -> int:
-    """Key signature of the passage's key, in fifths."""
+    """Return the key signature of the passage, in fifths."""
     tune = Melody.from_notes(
         passage.reference.onset, passage.reference.duration, passage.reference.pitch
     )
@@ -242,7 +242,7 @@ def spelled(pitch: int, fifths: int) -> tuple[str, int, int]:
 
 
 def _key_alterations(fifths: int) -> dict[str, int]:
-    """Alteration of each step that a key signature asks for."""
+    """Return the alteration of each step under a key signature, in semitones."""
     return {step: (fifths - place + 6) // 7 for place, step in enumerate(_STEPS)}
 
 
@@ -302,12 +302,12 @@ def _pieces(note: WrittenNote, begin: int, end: int, grids: dict[int, int]) -> l
 
 
 def _head(at: int, stop: int, triplet: bool, grids: dict[int, int]) -> int:
-    """Ticks of the longest note head that may stand at a place."""
+    """Return the ticks of the longest note head that may stand at a tick."""
     within, left = at % TICKS, stop - at
     if triplet:
         room = min(left, TICKS - within)
         return next((t for t in _TRIPLETS if t <= room), 4)
-    # What runs into a beat divided otherwise is cut at its edge.
+    # A note that runs into a triplet beat is cut where that begins.
     ahead = [b for b in grids if grids[b] in {8, 4} and at < b * TICKS < stop]
     if ahead:
         left = min(left, min(ahead) * TICKS - at)
@@ -320,7 +320,7 @@ def _head(at: int, stop: int, triplet: bool, grids: dict[int, int]) -> int:
 
 
 def _beams(pieces: list[_NoteHead]) -> list[list[str]]:
-    """Beams of each piece, one word a level: neighbours within a beat share them."""
+    """Return the beams of each piece, one word a level: neighbours within a beat share them."""
     levels = [_BEAMED.get(p.type, 0) if p.note.pitch is not None else 0 for p in pieces]
     beats = [piece.begin // TICKS for piece in pieces]
     beams: list[list[str]] = []
