@@ -227,14 +227,13 @@ def _outcome(future: Future[Any], track: Track) -> tuple[Done, bool]:
     except (MissingDependencyError, LibraryError):
         raise
     except TimeoutError:
-        why = "took longer than the time limit and was given up; the file may be damaged"
-        return failed(track.path, ReadError(why, path=track.path), True), False
+        why, died = "took longer than the time limit and was given up; the file may be damaged", False
     except MemoryError:
-        why = "needs more memory than a worker may take (--memory)"
-        return failed(track.path, ReadError(why, path=track.path), True), False
+        why, died = "needs more memory than a worker may take (--memory)", False
     except Exception as error:  # whatever it was, it costs this track alone
         why = f"the worker died of it or failed ({type(error).__name__}); the file may be damaged"
-        return failed(track.path, ReadError(why, path=track.path), True), True
+        died = True
+    return failed(track.path, ReadError(why, path=track.path), True), died
 
 
 def compared(

@@ -104,11 +104,10 @@ class Session:
         self._open_library()
         make_folder(settings.output)
         self._ledger = Ledger(settings.output / LEDGER)  # locked from here on: no other scan can use it
-        for torn in settings.output.glob(".*"):
-            torn.unlink(missing_ok=True)
         if self._pages is not None:
             make_folder(self._pages)
-            for torn in self._pages.glob(".*"):
+        for folder in (settings.output, self._pages):
+            for torn in folder.glob(".*") if folder else ():
                 torn.unlink(missing_ok=True)
         self._cache.sweep()
 

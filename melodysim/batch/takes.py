@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.intervals import MAX_INTERVAL, normalise
+from melodysim.align.seeds import SEED, turn_numbers
+from melodysim.intervals import normalise
 from melodysim.library import Entry, Reference, Shelf
 from melodysim.library.index import packed_index
 from melodysim.library.rights import Rights
@@ -32,8 +33,6 @@ TAKES_E_VALUE = 1e-4
 """E-value below which two tracks may be takes of one melody."""
 TAKES_SHARE = 0.3
 """Share of the shorter melody's notes that takes have in common at least."""
-TURN_INTERVALS = 5
-"""Intervals of a turn, as in `melodysim.align.seeds`."""
 SHARED_TURNS, SHARED_PART = 2, 0.04
 """Turns, and share of those of the track that has fewer, that two tracks must have in common to be
 compared. Of 100 pairs of versions of pop songs the least had 37 % in common, of 200 pairs of different
@@ -294,15 +293,13 @@ def promising_pairs(melodies: list[Melody]) -> dict[int, NDArray[np.int64]]:
     }
 
 
-def _turns(melody: Melody) -> NDArray[np.int64]:
+def _turns(melody: Melody) -> NDArray[np.uint32]:
     """Return the distinct turns of a melody as numbers, without those that mostly repeat a note."""
-    interval = normalise(melody).interval.astype(np.int64)
-    if len(interval) < TURN_INTERVALS:
-        return np.zeros(0, np.int64)
-    rows = np.lib.stride_tricks.sliding_window_view(interval, TURN_INTERVALS)
-    told = (rows != 0).sum(axis=1) > TURN_INTERVALS // 2
-    size = 2 * MAX_INTERVAL + 1
-    return np.unique((rows[told] + MAX_INTERVAL) @ size ** np.arange(TURN_INTERVALS))
+    interval = normalise(melody).interval
+    if len(interval) < SEED:
+        return np.zeros(0, np.uint32)
+    moves = (np.lib.stride_tricks.sliding_window_view(interval, SEED) != 0).sum(axis=1)
+    return np.unique(turn_numbers(interval)[moves > SEED // 2])
 
 
 def takes(pairs: list[Alike], tracks: int) -> list[list[int]]:

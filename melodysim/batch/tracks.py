@@ -88,10 +88,10 @@ def find_tracks(
         if place.is_dir():
             add(_below(place, include, exclude, skipped))
         elif place.suffix.lower() in PLAYLISTS and place.is_file():
-            add(_stat(path) for path in _playlist(place) if not _excluded(path, exclude))
+            add(_described(str(path)) for path in _playlist(place) if not _excluded(path, exclude))
         else:
-            add([_stat(place)])
-    add(_stat(path) for path in listed if not _excluded(path, exclude))
+            add([_described(str(place))])
+    add(_described(str(path)) for path in listed if not _excluded(path, exclude))
     return sorted(found.values(), key=lambda file: file.path)
 
 
@@ -166,11 +166,6 @@ def _playlist(path: Path) -> Iterator[Path]:
         entry = line.strip()
         if entry and not entry.startswith("#"):
             yield path.parent / entry
-
-
-def _stat(path: Path) -> Found:
-    """Describe the file at a path."""
-    return _described(str(path))
 
 
 def _described(path: str) -> Found:

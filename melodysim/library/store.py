@@ -14,7 +14,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -168,17 +168,11 @@ class Store:
         int
             Number of melodies stored.
         """
-        db, count = self._connection, 0
-        references = list(references)
+        db, references = self._connection, list(references)
         moved: set[str] = set()
-        kept = {
-            row[0]: row[1:]
-            for row in db.execute(
-                "SELECT rights.* FROM rights JOIN melody ON melody.id = rights.melody "
-                "JOIN source ON source.id = melody.source WHERE source.path = ?",
-                (path,),
-            )
-        }
+        kept = self._rights_where("source.path = ?", path)
+        # A file of one melody whose id has changed keeps its rights.
+        alone = next(iter(kept.values())) if len(kept) == len(references) == 1 else None
         db.execute("DELETE FROM source WHERE path = ?", (path,))
         source = db.execute("INSERT INTO source (path, sha256) VALUES (?, ?)", (path, sha256)).lastrowid
         for reference in references:
@@ -208,21 +202,16 @@ class Store:
                     secrets.randbits(62),
                 ),
             )
-            r = entry.rights
-            new = (r.status, r.holder, r.iswc, r.published, r.note, r.died, r.expires)
-            # A file of one melody whose id has changed keeps its rights.
-            alone = next(iter(kept.values())) if len(kept) == len(references) == 1 else None
             before = (remembered or {}).get(entry.id)
-            rights = kept.get(entry.id) or rights_there or before or alone or new
+            rights = kept.get(entry.id) or rights_there or before or alone or astuple(entry.rights)
             db.execute(
                 "INSERT OR REPLACE INTO rights VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (entry.id, *rights)
             )
-            count += 1
         for left in moved:
             db.execute(
                 "DELETE FROM source WHERE path = ? AND id NOT IN (SELECT source FROM melody)", (left,)
             )
-        return count
+        return len(references)
 
     def has(self, reference: Reference, but: str) -> bool:
         """Say whether another source has the same notes under the same id, or under ``id~2`` and so on.
@@ -250,31 +239,26 @@ class Store:
         for number in itertools.count(1):
             identity = _numbered(asked, number)
             row = self._connection.execute(
-                "SELECT source.path, source.sha256, rights.* FROM melody "
-                "JOIN source ON source.id = melody.source JOIN rights ON rights.melody = melody.id "
-                "WHERE melody.id = ?",
+                f"SELECT source.path, source.sha256, rights.* FROM {_TABLES} WHERE melody.id = ?",
                 (identity,),
             ).fetchone()
             if row is None:
                 return identity, None, None
             if row[0] == path:  # two melodies of this very source: each is kept
                 continue
-            if _of_one_set(path, row[0]):
-                return identity, row[0], row[3:]
-            if row[1] == sha256 and not file_of(row[0]).exists():
+            has_moved = row[1] == sha256 and not file_of(row[0]).exists()
+            if has_moved or _of_one_set(path, row[0]):
                 return identity, row[0], row[3:]
         raise AssertionError("unreachable")
 
     def rights_of_set(self, path: Path) -> dict[str, tuple[Any, ...]]:
         """Return the rights of a set's melodies by id, to be kept while the set is read again."""
         with explained(self.path):
-            rows = self._connection.execute(
-                "SELECT rights.* FROM rights JOIN melody ON melody.id = rights.melody "
-                "JOIN source ON source.id = melody.source "
-                "WHERE substr(source.path, 1, ?) = ?",
-                (len(f"{path}#"), f"{path}#"),
-            )
-            return {row[0]: row[1:] for row in rows}
+            return self._rights_where("substr(source.path, 1, ?) = ?", len(f"{path}#"), f"{path}#")
+
+    def _rights_where(self, condition: str, *values: str | int) -> dict[str, tuple[Any, ...]]:
+        rows = self._connection.execute(f"SELECT rights.* FROM {_TABLES} WHERE {condition}", values)
+        return {row[0]: row[1:] for row in rows}
 
     def forget_parts(self, path: Path, there: Iterable[str]) -> int:
         """Remove the parts that a set no longer has, within a transaction; return how many."""
@@ -366,16 +350,7 @@ class Store:
         changed = self._connection.execute(
             "UPDATE rights SET status = ?, holder = ?, iswc = ?, published = ?, note = ?, died = ?, "
             "expires = ? WHERE melody = ?",
-            (
-                rights.status,
-                rights.holder,
-                rights.iswc,
-                rights.published,
-                rights.note,
-                rights.died,
-                rights.expires,
-                identity,
-            ),
+            (*astuple(rights), identity),
         ).rowcount
         if not changed:
             raise LibraryError(f"no melody with id {identity!r}", path=self.path)

@@ -47,8 +47,7 @@ def transcription_picture(piece: Piece, form: str = "png") -> bytes:
     figure = _figure(14, 0.9 + 3.1 * rows)
     for row, axes in enumerate(figure.subplots(rows, 1, squeeze=False)[:, 0]):
         begin, end = row * SECONDS_PER_ROW, (row + 1) * SECONDS_PER_ROW
-        if piece.heard is not None:
-            _draw_strength(axes, piece, begin, end, low, high)
+        _draw_strength(axes, piece, begin, end, low, high)
         for number in range(len(piece.melodies)):  # thin lines over the likeliest, which is wide
             _draw_line(axes, piece.melodies[number], number, begin, end)
         axes.set_xlim(begin, min(end, piece.duration) if rows == 1 else end)

@@ -66,10 +66,10 @@ def print_scan(
         ranked = sorted(rows, key=lambda row: (row[1], row[2]["e_value"]))
         table = Table(box=None, pad_edge=False, header_style="dim")
         table.add_column("verdict", no_wrap=True)
-        table.add_column("track", no_wrap=True, overflow="ellipsis", max_width=30)
-        table.add_column("follows", no_wrap=True, overflow="ellipsis", max_width=22)
-        table.add_column("at", justify="right", no_wrap=True)
-        table.add_column("by chance", justify="right", no_wrap=True)
+        for name, most in (("track", 30), ("follows", 22)):
+            table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=most)
+        for name in ("at", "by chance"):
+            table.add_column(name, justify="right", no_wrap=True)
         for path, level, closest in ranked[:_LISTED]:
             table.add_row(
                 Text(level, STYLES[level]),
@@ -79,13 +79,11 @@ def print_scan(
                 odds(closest["e_value"]),
             )
         console.print(table)
-        if len(ranked) > _LISTED:
-            console.print(Text(f"… and {len(ranked) - _LISTED:,} more", "dim"))
+        _print_more(console, len(ranked))
         console.print()
     for failure in answer["errors"][:_LISTED]:
         console.print(Text(printable(f"not read: {failure['error']}"), "red"))
-    if len(answer["errors"]) > _LISTED:
-        console.print(Text(f"… and {len(answer['errors']) - _LISTED:,} more", "dim"))
+    _print_more(console, len(answer["errors"]))
     for group in answer["groups"][:_LISTED]:
         names = [Path(path).name for path in group["tracks"]]
         shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
@@ -95,12 +93,17 @@ def print_scan(
     console.print(Text(f"results in {folder}", "dim"))
 
 
+def _print_more(console: Console, count: int) -> None:
+    if count > _LISTED:
+        console.print(Text(f"… and {count - _LISTED:,} more", "dim"))
+
+
 def print_pair(console: Console, report: PairReport) -> None:
     """Print the report of two works compared."""
     console.print(Text(printable(f"{report.new.source}  ~  {report.earlier.source}"), style="bold"))
     matches = () if report.match is None else (report.match,)
-    headlines, unrelated = PAIR_HEADLINES, "pairs of works"
-    console.print(_track(report.new, report.verdict, matches, console.width, headlines, unrelated))
+    words = PAIR_HEADLINES, "pairs of works"
+    console.print(_track(report.new, report.verdict, matches, console.width, *words))
     console.print(Text(f"  likeness {report.score:.1f} (unrelated works: about 0 to 5)\n"))
 
 
@@ -118,15 +121,10 @@ def _track(
             "" if verdict.level == "clear" else f"  (probability {verdict.probability:.3f})",
         )
     ]
-    parts += [Padding(Text("• " + reason), (0, 2, 0, 4), expand=False) for reason in verdict.reasons]
     key = estimate_key(piece.melodies[0])
-    parts.append(
-        Padding(
-            Text(f"{piece.kind}, {clock(piece.duration)}" + (f", about {key}" if key else ""), "dim"),
-            (0, 2, 0, 4),
-            expand=False,
-        )
-    )
+    about = f"{piece.kind}, {clock(piece.duration)}" + (f", about {key}" if key else "")
+    lines = [*(Text("• " + reason) for reason in verdict.reasons), Text(about, "dim")]
+    parts += [Padding(line, (0, 2, 0, 4), expand=False) for line in lines]
     if matches:
         parts.append(Padding(_table(matches, unrelated, width), (1, 0, 0, 2), expand=False))
         for rank, match in enumerate(matches[:_PICTURED], 1):

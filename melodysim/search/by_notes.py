@@ -169,7 +169,7 @@ def read_notes(
 
     fits, known = _backgrounds(score, references, corpus, library, backwards)
     e_value, standardised = e_values(score, references, library, fits, tries)
-    if costs is PITCH_ALONE:
+    if costs is PITCH_ALONE:  # works that were asked for by name need no control
         return Hypothesis(references, score, e_value, standardised, fits, melody, costs, related=known)
     # What the same notes score backwards is composition, not tune: repeated notes, ostinati, scales
     # (Karplus et al. 2005, "Calibrating E-values for hidden Markov models using reverse-sequence null

@@ -12,7 +12,8 @@ A check is a pure function of the piece and the library: no global state, safe i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,61 @@ from melodysim.search.match import Match
 from melodysim.search.refrains import places_in_melody, places_in_recording
 
 
+def _silent(_: str) -> None:
+    """Ignore a stage: the `tick` of calls without one."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """A piece to be matched against a library; `works` are references that were asked for by name."""
+
+    piece: Piece
+    library: Shelf
+    threads: int
+    works: NDArray[np.int64] = field(default_factory=lambda: NOTHING)
+    tick: Callable[[str], None] = _silent
+
+    @cached_property
+    def sequences(self) -> list[Sequence]:
+        """The melodies of the piece without key and tempo."""
+        return [normalise(melody) for melody in self.piece.melodies]
+
+    def first_pass(self) -> list[NDArray[np.int8]]:
+        """Score every reference coarsely against each melody."""
+        first = []
+        for sequence in self.sequences:
+            self.tick("looking for candidates")
+            first.append(self.library.index.scan(sequence, self.library.protected, self.threads))
+        return first
+
+    def aligned(
+        self, tried: list[tuple[int, Costs, float]], candidates: list[NDArray[np.int64]]
+    ) -> list[Hypothesis]:
+        """Align each melody with its candidates, in every way that is tried."""
+        readings = []
+        for k, costs, share in tried:
+            self.tick("aligning notes")
+            tries = max(1, len(self.works)) / share
+            asked = self.library, tries, self.threads, costs, self.works
+            readings.append(read_notes(self.sequences[k], k, candidates[k], *asked))
+        return readings
+
+    def listened(self, first: list[NDArray[np.int8]], lines: list[Hypothesis]) -> _Ranked:
+        """Rank references by what is heard of them in a recording; the transcribed lines support it."""
+        assert self.piece.heard is not None
+        self.tick("listening for every reference")
+        evidence, tries = prepare_evidence(self.piece.heard), max(1, len(self.works))
+        reading = read_recording(
+            self.piece.heard, evidence, first, lines, self.library, tries, self.threads
+        )
+        return self.ranked([reading], evidence)
+
+    def ranked(self, readings: list[Hypothesis], evidence: PitchEvidence | None = None) -> _Ranked:
+        """Rank references by the best reading of each."""
+        best = best_reading(readings, len(self.library))
+        return _Ranked(self, readings, best, ranking(readings, best), evidence)
+
+
 @dataclass(frozen=True, eq=False)
 class _Ranked:
     """A piece read in every way against some references, the best first.
@@ -46,13 +102,11 @@ class _Ranked:
     that; `evidence` what tracing needs where the piece was listened to.
     """
 
-    piece: Piece
-    library: Shelf
-    sequences: list[Sequence]
-    evidence: PitchEvidence | None
+    search: _Search
     readings: list[Hypothesis]
     best: NDArray[np.int64]
     order: NDArray[np.int64]
+    evidence: PitchEvidence | None = None
 
     def e_value(self, reference: int) -> float:
         """Return the E-value of a reference in `order`."""
@@ -61,8 +115,8 @@ class _Ranked:
 
     def traced(self, references: NDArray[np.int64]) -> dict[int, Match]:
         """Trace the matches of some references of `order`; leave out those followed nowhere."""
-        names = {int(k): self.library.index.name(int(k)) for k in references}
-        found = self.library.look_up(list(names.values()))
+        names = {int(k): self.search.library.index.name(int(k)) for k in references}
+        found = self.search.library.look_up(list(names.values()))
         matches = {}
         for reference, name in names.items():
             match = self._traced(reference, found[name])
@@ -75,19 +129,19 @@ class _Ranked:
         if match.explained_by_chance:
             return match
         melody = self.readings[self.best[reference, 0]].melody
-        query = None if melody is None else self.piece.melodies[melody]
-        turn = rarest_turn(match, self.library, reference, query)
+        query = None if melody is None else self.search.piece.melodies[melody]
+        turn = rarest_turn(match, self.search.library, reference, query)
         return replace(match, turn=turn, places=self._places(reference, match))
 
     def _places(self, reference: int, match: Match) -> tuple[tuple[float, float], ...]:
         """Find every place of the piece that follows the passage of a match."""
-        passage = match.reference_melody, match.reference_span.notes, self.library.index.rarity
+        passage = match.reference_melody, match.reference_span.notes, self.search.library.index.rarity
         reading = self.readings[self.best[reference, 0]]
         if reading.melody is None:
-            assert self.piece.heard is not None
-            found = places_in_recording(self.piece.heard, *passage)
+            assert self.search.piece.heard is not None
+            found = places_in_recording(self.search.piece.heard, *passage)
             return with_others(match.query.seconds, found, found)
-        melody = self.piece.melodies[reading.melody]
+        melody = self.search.piece.melodies[reading.melody]
         notes = places_in_melody(melody, *passage, reading.costs)
         seconds = [span(melody, np.array([first, last - 1])).seconds for first, last in notes]
         # Compared in notes, not seconds: a note of a file may sound on into the next refrain.
@@ -96,10 +150,11 @@ class _Ranked:
     def _traced(self, reference: int, whole: Reference) -> Match | None:
         number, place = self.best[reference]
         reading = self.readings[number]
+        piece, library = self.search.piece, self.search.library
         if reading.melody is None:
-            return match_heard(self.piece, self.library, self.evidence, reading, place, whole)
-        sequence = self.sequences[reading.melody]
-        return match_notes(self.piece, self.library, sequence, reading, place, whole)
+            return match_heard(piece, library, self.evidence, reading, place, whole)
+        sequence = self.search.sequences[reading.melody]
+        return match_notes(piece, library, sequence, reading, place, whole)
 
 
 def find_matches(
@@ -127,9 +182,9 @@ def find_matches(
     """
     if not len(library):
         return []
-    tick = tick or _silent
-    ranked = _ranked_in_time(piece, library, threads, tick)
-    tick("describing matches")
+    search = _Search(piece, library, threads, tick=tick or _silent)
+    ranked = _ranked_in_time(search)
+    search.tick("describing matches")
     wanted = ranked.order[:top]
     protected = ranked.order[library.protected[ranked.order]]
     if len(protected) and protected[0] not in wanted:
@@ -160,7 +215,7 @@ def find_passage(
     Match or None
         None if none of them is followed anywhere.
     """
-    ranked = _ranked_by_pitch(piece, library, works, threads)
+    ranked = _ranked_by_pitch(_Search(piece, library, threads, works))
     best = ranked.order[np.isin(ranked.order, works)][:1]
     return next((ranked.described(*found) for found in ranked.traced(best).items()), None)
 
@@ -180,7 +235,7 @@ def standings(
     ndarray of float64, shape (n,)
         The highest standardised score of any reading, for each work.
     """
-    ranked = _ranked_by_pitch(piece, library, works, threads)
+    ranked = _ranked_by_pitch(_Search(piece, library, threads, works))
     highest = np.full(len(library), -np.inf)
     for reading in ranked.readings:
         highest[reading.references] = np.maximum(highest[reading.references], reading.standardised)
@@ -210,101 +265,28 @@ def matches_below(
         By reference, the smallest E-value first. References of the background are included if they
         score so high. Turns and places are not looked for.
     """
-    sequences = [normalise(melody) for melody in piece.melodies]
-    candidates = [promising] * len(sequences)
-    tried = readings_in_time(len(sequences))
-    readings = _aligned(sequences, tried, candidates, library, NOTHING, threads, _silent)
-    ranked = _ranked(piece, library, sequences, None, readings)
+    search, melodies = _Search(piece, library, threads), len(piece.melodies)
+    ranked = search.ranked(search.aligned(readings_in_time(melodies), [promising] * melodies))
     below = [ranked.e_value(reference) < e_value for reference in ranked.order]
     return ranked.traced(ranked.order[np.array(below, bool)])
 
 
-def _ranked_in_time(piece: Piece, library: Shelf, threads: int, tick: Callable[[str], None]) -> _Ranked:
+def _ranked_in_time(search: _Search) -> _Ranked:
     """Rank all references, rhythm included."""
-    sequences = [normalise(melody) for melody in piece.melodies]
-    first = _first_pass(sequences, library, threads, tick)
-    candidates = [candidates_of(coarse, library) for coarse in first]
-    tried = readings_in_time(len(sequences))
-    readings = _aligned(sequences, tried, candidates, library, NOTHING, threads, tick)
-    if piece.heard is not None:
-        return _listened(piece, library, sequences, first, readings, 1, threads, tick)
-    tick("measuring passages")
-    best = best_reading(readings, len(library))
-    readings = measured_by_passage(sequences, readings, best, library, threads)
-    return _Ranked(piece, library, sequences, None, readings, best, ranking(readings, best))
+    first = search.first_pass()
+    candidates = [candidates_of(coarse, search.library) for coarse in first]
+    readings = search.aligned(readings_in_time(len(first)), candidates)
+    if search.piece.heard is not None:
+        return search.listened(first, readings)
+    search.tick("measuring passages")
+    best = best_reading(readings, len(search.library))
+    readings = measured_by_passage(search.sequences, readings, best, search.library, search.threads)
+    return _Ranked(search, readings, best, ranking(readings, best))
 
 
-def _ranked_by_pitch(piece: Piece, library: Shelf, works: NDArray[np.int64], threads: int) -> _Ranked:
+def _ranked_by_pitch(search: _Search) -> _Ranked:
     """Rank works that were asked for by name, and their background."""
-    sequences = [normalise(melody) for melody in piece.melodies]
-    first = _first_pass(sequences, library, threads, _silent)
-    candidates = [candidates_of(coarse, library) for coarse in first]
-    tried = readings_by_pitch(len(sequences))
-    readings = _aligned(sequences, tried, candidates, library, works, threads, _silent)
-    if piece.heard is not None:
-        return _listened(piece, library, sequences, first, readings, len(works), threads, _silent)
-    return _ranked(piece, library, sequences, None, readings)
-
-
-def _first_pass(
-    sequences: list[Sequence], library: Shelf, threads: int, tick: Callable[[str], None]
-) -> list[NDArray[np.int8]]:
-    """Score every reference coarsely against each melody."""
-    first = []
-    for sequence in sequences:
-        tick("looking for candidates")
-        first.append(library.index.scan(sequence, library.protected, threads))
-    return first
-
-
-def _aligned(
-    sequences: list[Sequence],
-    tried: list[tuple[int, Costs, float]],
-    candidates: list[NDArray[np.int64]],
-    library: Shelf,
-    works: NDArray[np.int64],
-    threads: int,
-    tick: Callable[[str], None],
-) -> list[Hypothesis]:
-    """Align each melody with its candidates, in every way that is tried."""
-    readings = []
-    for k, costs, share in tried:
-        tick("aligning notes")
-        tries = max(1, len(works)) / share
-        read = read_notes(sequences[k], k, candidates[k], library, tries, threads, costs, works)
-        readings.append(read)
-    return readings
-
-
-def _listened(
-    piece: Piece,
-    library: Shelf,
-    sequences: list[Sequence],
-    first: list[NDArray[np.int8]],
-    lines: list[Hypothesis],
-    works: int,
-    threads: int,
-    tick: Callable[[str], None],
-) -> _Ranked:
-    """Rank references by what is heard of them in a recording; the transcribed lines support it."""
-    assert piece.heard is not None
-    tick("listening for every reference")
-    evidence = prepare_evidence(piece.heard)
-    reading = read_recording(piece.heard, evidence, first, lines, library, works, threads)
-    return _ranked(piece, library, sequences, evidence, [reading])
-
-
-def _ranked(
-    piece: Piece,
-    library: Shelf,
-    sequences: list[Sequence],
-    evidence: PitchEvidence | None,
-    readings: list[Hypothesis],
-) -> _Ranked:
-    """Rank references by the best reading of each."""
-    best = best_reading(readings, len(library))
-    return _Ranked(piece, library, sequences, evidence, readings, best, ranking(readings, best))
-
-
-def _silent(_: str) -> None:
-    """Ignore a stage: the `tick` of calls without one."""
+    first = search.first_pass()
+    candidates = [candidates_of(coarse, search.library) for coarse in first]
+    readings = search.aligned(readings_by_pitch(len(first)), candidates)
+    return search.ranked(readings) if search.piece.heard is None else search.listened(first, readings)

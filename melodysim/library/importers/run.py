@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,12 +63,8 @@ class ImportResult:
 
     def __iadd__(self, other: ImportResult) -> ImportResult:
         """Add the counts and failures of another import."""
-        self.imported += other.imported
-        self.unchanged += other.unchanged
-        self.duplicates += other.duplicates
-        self.skipped += other.skipped
-        self.sets += other.sets
-        self.failed += other.failed
+        for field_ in fields(self):
+            setattr(self, field_.name, getattr(self, field_.name) + getattr(other, field_.name))
         return self
 
 
@@ -147,11 +143,8 @@ class _Writer:
                     if other is not None and other != job.source and file_of(other).exists():
                         added.duplicates += self._once("duplicate", job)
                         continue
-                    if (
-                        self._merge
-                        and other is None
-                        and all(self.store.has(r, but=job.source) for r in outcome.references)
-                    ):
+                    has = (self.store.has(r, but=job.source) for r in outcome.references)
+                    if self._merge and other is None and all(has):
                         added.unchanged += self._once("unchanged", job)
                         continue
                     added.imported += self.store.put(
@@ -185,16 +178,20 @@ def _outcomes(jobs: Iterable[Job], known: dict[str, str]) -> Iterator[tuple[Job,
     try:
         waiting: deque[tuple[list[Job], Future[list[JobResult]]]] = deque()
         batch: list[Job] = []
+
+        def submit() -> None:
+            waiting.append((batch, pool.submit(_read_batch, batch, [digests(job) for job in batch])))
+
         for job in jobs:
             batch.append(job)
             # Small files travel together; a set's records or a recording are work enough for one.
             if len(batch) == _BATCH or not _is_quick(job):
-                waiting.append((batch, pool.submit(_read_batch, batch, [digests(j) for j in batch])))
+                submit()
                 batch = []
             while len(waiting) > pool.in_flight:
                 yield from _finished(*waiting.popleft())
         if batch:
-            waiting.append((batch, pool.submit(_read_batch, batch, [digests(j) for j in batch])))
+            submit()
         while waiting:
             yield from _finished(*waiting.popleft())
     finally:

@@ -39,13 +39,11 @@ def read_table(job: Job) -> Iterator[Made]:
     text = decode(file_bytes(job.path)).removeprefix("\ufeff")
     found = _csv(job, text) if job.path.suffix.lower() == ".csv" else _json(job, text)
     seen: dict[str, int] = {}
-    some = False
     for position, (said, notes) in enumerate(found, 1):
-        some = True
         name = str(said.get("id") or "")
         seen[name] = seen.get(name, 0) + 1
         identity = f"{job.identity}#{name or position}" if name or position > 1 else job.identity
-        if name and seen[name] > 1:
+        if name:
             identity += "'" * (seen[name] - 1)
         try:
             melody = _melody(notes, said.get("beat"))
@@ -55,7 +53,7 @@ def read_table(job: Job) -> Iterator[Made]:
             continue
         title = str(said.get("title") or name or job.path.stem)
         yield reference(job, melody, identity, title, said.get("creator") or None)
-    if not some:
+    if not seen:
         raise ReadError("holds no melody", "see `melodysim library import --help`", job.path)
 
 

@@ -98,12 +98,8 @@ def index_html(rows: list[TrackRow], holdings: Holdings, heading: str, when: dat
 
     counts = Counter(row.level for row in rows)
     read = [row for row in rows if row.level in LEVELS]
-    histogram = histogram_svg(
-        [row.level for row in read], [_NO_MATCH if row.e_value is None else row.e_value for row in read]
-    )
-    ordered = sorted(
-        rows, key=lambda row: (_ORDER[row.level], _NO_MATCH if row.e_value is None else row.e_value)
-    )
+    histogram = histogram_svg([row.level for row in read], [_e_value(row) for row in read])
+    ordered = sorted(rows, key=lambda row: (_ORDER[row.level], _e_value(row)))
     return rendered_page(
         "index.html.j2",
         "table.js",
@@ -122,8 +118,11 @@ def index_html(rows: list[TrackRow], holdings: Holdings, heading: str, when: dat
     )
 
 
+def _e_value(row: TrackRow) -> float:
+    return _NO_MATCH if row.e_value is None else row.e_value
+
+
 def _shown(row: TrackRow) -> dict[str, Any]:
-    blank = row.e_value is None
     return {
         "level": row.level,
         "order": _ORDER[row.level],
@@ -136,5 +135,5 @@ def _shown(row: TrackRow) -> dict[str, Any]:
         "begin": "" if row.seconds is None else f"{row.seconds[0]:.2f}",
         "where": "" if row.seconds is None else f"{clock(row.seconds[0])} to {clock(row.seconds[1])}",
         "e_value": "" if row.e_value is None else f"{row.e_value:.4g}",
-        "odds": "" if blank else odds(row.e_value or 0.0),
+        "odds": "" if row.e_value is None else odds(row.e_value),
     }

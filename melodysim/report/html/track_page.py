@@ -159,9 +159,7 @@ def _page(
         strip=Markup(strip_svg(piece, sound.loudness, telling, rates)),
         span_words=_span_words(telling, rates),
         recorded=recorded,
-        playable=bool(sound.stretches)
-        and sound.stretches[0].begin == 0.0
-        and len(sound.stretches) == 1,
+        playable=[stretch.begin for stretch in sound.stretches] == [0.0],
         missing=sound.missing,
         holdings=holdings,
         partly=f"The {1 - share:.0%} of the track in which no melody was heard."
@@ -260,10 +258,7 @@ def _match(
             "begin": round(begin, 3),
             "end": round(end, 3),
             "transposition": match.transposition,
-            "track": [
-                [round(float(mine.onset[k]), 3), round(float(mine.duration[k]), 3), int(p)]
-                for k, p in zip(passage.mine, passage.pitch, strict=True)
-            ],
+            "track": _notes(mine[slice(*match.query.notes)], passage.pitch),
             "reference": [
                 [*note, round(float(a), 3), round(float(b), 3)]
                 for note, (a, b) in zip(
@@ -281,7 +276,6 @@ def _facts(match: Match) -> list[tuple[str, str]]:
     """List the figures of a match with their names."""
     begin, end = match.query.seconds
     a, b = match.reference_span.seconds
-    heard = match.evidence == "salience"
     notes = match.reference_span.notes[1] - match.reference_span.notes[0]
     ratio = match.tempo_ratio
     tempo = "the same" if 0.97 < ratio < 1.03 else f"{ratio:.2f} times the reference's"
@@ -291,18 +285,21 @@ def _facts(match: Match) -> list[tuple[str, str]]:
         ("Pitch", transposed(match.transposition)),
         ("Tempo", tempo),
     ]
-    if heard:
-        facts.append(("Heard in the recording", f"{match.notes} notes of the reference"))
-        facts.append(("Share of its notes heard", f"{match.identity:.0%}"))
+    if match.evidence == "salience":
+        facts += [
+            ("Heard in the recording", f"{match.notes} notes of the reference"),
+            ("Share of its notes heard", f"{match.identity:.0%}"),
+        ]
     else:
-        facts.append(("Notes aligned", str(match.notes)))
-        facts.append(("Of these with the same pitch", f"{match.identity:.0%}"))
-        facts.append(("Share of the shorter melody", f"{match.share:.0%}"))
+        facts += [
+            ("Notes aligned", str(match.notes)),
+            ("Of these with the same pitch", f"{match.identity:.0%}"),
+            ("Share of the shorter melody", f"{match.share:.0%}"),
+        ]
     if match.rhythm is not None:
         facts.append(("Steps in the same rhythm", f"{match.rhythm:.0%}"))
-    facts.append(("Voice of the track", match.voice or "melody"))
-    facts.append(("Evidence", f"{match.score:.0f} bits"))
-    return facts
+    voice = ("Voice of the track", match.voice or "melody")
+    return [*facts, voice, ("Evidence", f"{match.score:.0f} bits")]
 
 
 def _notation_words(notation: Any, match: Match) -> str:
