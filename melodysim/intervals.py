@@ -128,13 +128,7 @@ def time_ratio(time: NDArray[np.float64]) -> NDArray[np.int8]:
 
 
 def normalise(melody: Melody) -> Sequence:
-    """Take key and tempo out of a melody.
-
-    Returns
-    -------
-    Sequence
-        Of as many notes as the melody; without intervals if it has fewer than two.
-    """
+    """Take key and tempo out of a melody; without intervals if it has fewer than two notes."""
     step = fold_leaps(np.diff(semitones(melody.pitch)))
     pitch = np.concatenate([[0], np.cumsum(step)])[: len(melody)].astype(np.int16)
     return Sequence(

@@ -163,11 +163,6 @@ def take_melodies(notes: PackedMelodies, melodies: NDArray[np.int64]) -> PackedM
     notes : PackedMelodies
     melodies : ndarray of int64, shape (n,)
         Which, in the order wanted.
-
-    Returns
-    -------
-    PackedMelodies
-        Of n melodies.
     """
     if len(melodies) == len(notes) and np.array_equal(melodies, np.arange(len(notes))):
         return notes

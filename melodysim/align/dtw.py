@@ -180,8 +180,6 @@ def align_scores(
     corpus : Corpus
     melodies : ndarray of int64, shape (n,)
         Which references.
-    threads : int, optional
-        Threads to use.
     costs : Costs, optional
         What counts: pitch in time, or pitch alone.
 

@@ -153,8 +153,6 @@ def scan(query: Sequence, lanes: Lanes, melodies: int, threads: int = 1) -> NDAr
         Of the references.
     melodies : int
         Number of references.
-    threads : int, optional
-        Threads to use.
 
     Returns
     -------

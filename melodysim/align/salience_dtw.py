@@ -199,7 +199,7 @@ def prepare_evidence(
     space: PitchSpace = PITCH_CLASSES,
     silenced: NDArray[np.float64] | None = None,
 ) -> PitchEvidence:
-    """Turn the salience of a recording into cumulative evidence.
+    """Turn the salience of a recording into cumulative evidence; no blocks if nothing was heard.
 
     Parameters
     ----------
@@ -208,11 +208,6 @@ def prepare_evidence(
         Which pitches.
     silenced : ndarray of float64, shape (n, 2), optional
         Begin and end, in seconds, of stretches to leave out.
-
-    Returns
-    -------
-    PitchEvidence
-        Without blocks if nothing was heard.
     """
     step = heard.frame * ROWS_PER_STEP
     steps = len(heard.strength) // ROWS_PER_STEP
@@ -268,8 +263,6 @@ def scan_heard(
         Of the recording.
     melodies : ndarray of int64, shape (n,)
         Which references.
-    threads : int, optional
-        Threads to use.
 
     Returns
     -------

@@ -125,18 +125,13 @@ def build_seeds(melodies: PackedMelodies) -> Seeds:
 
 
 def melodies_with(seeds: Seeds, interval: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Find the melodies in which a turn occurs.
+    """Return the numbers of the melodies in which a turn occurs, increasing.
 
     Parameters
     ----------
     seeds : Seeds
     interval : ndarray of int, shape (SEED,)
         The turn.
-
-    Returns
-    -------
-    ndarray of int64
-        Melodies, increasing.
     """
     number = turn_numbers(interval)[0]
     row = int(np.searchsorted(seeds.turn, number))

@@ -158,17 +158,12 @@ class Rarity:
 
 
 def rarity_of(counts: Counts) -> Rarity:
-    """Fit the surprisal model of a library to its counts.
+    """Fit the surprisal model of a library, at most `MAX_SURPRISAL` bits a note, to its counts.
 
     Parameters
     ----------
     counts : Counts
         Of the library.
-
-    Returns
-    -------
-    Rarity
-        At most `MAX_SURPRISAL` and `MAX_TIMING_SURPRISAL` bits.
     """
     even = np.exp(-np.abs(np.arange(_RATIOS) - MAX_RATIO))
     return Rarity(

@@ -86,7 +86,7 @@ class ScanProgress:
 def identified(
     found: list[Found], ledger: Ledger, threads: int, tick: Callable[[int, int], None]
 ) -> list[Track]:
-    """Return files as tracks with checksums, hashing only what is new or has changed.
+    """Return files as tracks with checksums, in their order; hash only new and changed ones.
 
     Parameters
     ----------
@@ -97,11 +97,6 @@ def identified(
         Files to hash at a time.
     tick : callable
         Called with how many files are hashed, of how many.
-
-    Returns
-    -------
-    list of Track
-        In the order of `found`.
     """
     known = ledger.digests()
     digests = {}

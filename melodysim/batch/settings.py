@@ -102,7 +102,7 @@ class Plan:
 
 
 def fingerprint_of(plan: Plan, protected: bytes) -> str:
-    """Return a fingerprint of everything besides a track's content that its result depends on.
+    """Return 32 hexadecimal digits for everything besides its content that a result depends on.
 
     Parameters
     ----------
@@ -110,11 +110,6 @@ def fingerprint_of(plan: Plan, protected: bytes) -> str:
     protected : bytes
         Which references of the library are protected today: licences run out, and terms end with a
         year.
-
-    Returns
-    -------
-    str
-        32 hexadecimal digits.
     """
     s = plan.settings
     parts = (

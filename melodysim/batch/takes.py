@@ -164,18 +164,11 @@ class Collection:
         return replace(self._shelf, backgrounds=background)
 
     def alike(self, task: Task, threads: int = 1) -> list[Alike]:
-        """Compare pairs of melodies of the collection, and return those that are alike.
+        """Compare pairs of melodies, and return those that are alike, some from either side.
 
         Parameters
         ----------
         task : Task
-        threads : int, optional
-            Threads to use; the result does not depend on it.
-
-        Returns
-        -------
-        list of Alike
-            A pair may be there twice, found from either side.
         """
         found = []
         for k, others in task.pairs:
@@ -207,8 +200,6 @@ def find_alike(
         Each with at least two notes.
     e_value : float
         Pairs below it are returned.
-    threads : int, optional
-        Threads to use; the result does not depend on it.
     progress : callable, optional
         Called with how many melodies are done, of how many.
     spread : callable, optional
@@ -303,18 +294,13 @@ def _turns(melody: Melody) -> NDArray[np.uint32]:
 
 
 def takes(pairs: list[Alike], tracks: int) -> list[list[int]]:
-    """Group tracks that are takes of one melody.
+    """Group tracks that are takes of one melody; a take of a member is a member.
 
     Parameters
     ----------
     pairs : list of Alike
     tracks : int
         How many there are.
-
-    Returns
-    -------
-    list of list of int
-        Groups of at least two, in order; a take of a member is a member.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -32,7 +32,7 @@ _LONGEST_NAME = 120
 
 
 def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) -> Done:
-    """Check one track.
+    """Check one track, and return its result, or the error, for the ledger.
 
     Parameters
     ----------
@@ -41,11 +41,6 @@ def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) ->
         The track, and its checksum; empty where it could not be read.
     place : str, optional
         Its absolute path.
-
-    Returns
-    -------
-    Done
-        With an error in its entry if the track cannot be read or has no melody.
 
     Raises
     ------

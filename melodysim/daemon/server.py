@@ -171,7 +171,7 @@ _QUESTIONS: dict[str, Answerer] = {
 
 
 def serve(library: Path | None = None, idle: float = IDLE_SECONDS) -> bool:
-    """Answer until nobody has asked for a while.
+    """Answer until nobody has asked for a while; return False where another daemon does already.
 
     Parameters
     ----------
@@ -179,11 +179,6 @@ def serve(library: Path | None = None, idle: float = IDLE_SECONDS) -> bool:
         For questions that name none; by default the user's own.
     idle : float, optional
         Seconds without a question after which it ends.
-
-    Returns
-    -------
-    bool
-        False where another daemon answers already.
 
     Raises
     ------

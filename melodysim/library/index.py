@@ -227,8 +227,6 @@ class Index:
         query : Sequence
         protected : ndarray of bool, shape (references,)
             Which references seeds choose from once more, so that free ones do not crowd them out.
-        threads : int, optional
-            Threads to use; the result does not depend on it.
 
         Returns
         -------

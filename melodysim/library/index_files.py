@@ -77,12 +77,7 @@ def load_index(store: Store) -> Index:
 
 
 def compact(store: Store) -> tuple[int, int]:
-    """Pack a library's melodies anew, into as few parts as possible.
-
-    Returns
-    -------
-    (int, int)
-        Number of parts before and after.
+    """Pack a library's melodies anew; return the number of parts before and after.
 
     Raises
     ------

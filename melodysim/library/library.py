@@ -179,17 +179,12 @@ class Library:
             return [store.melody(shelf.index.name(k)) for some in shelf.backgrounds for k in some]
 
     def spread_over(self, client: Client) -> Library:
-        """Return the same library with its parts on the workers of a Dask cluster.
+        """Return the library with its parts on a Dask cluster while the client is open; results agree.
 
         Parameters
         ----------
         client : distributed.Client
             Client of a cluster whose workers see the library under the same path.
-
-        Returns
-        -------
-        Library
-            It gives the same results, for as long as the client is open.
 
         Raises
         ------
@@ -237,7 +232,7 @@ class Library:
         rights: Rights | Status = "unknown",
         identity: str | None = None,
     ) -> str:
-        """Add a melody to the library, for all checks that begin afterwards.
+        """Add a melody and return its id; checks that begin from now on know it.
 
         Parameters
         ----------
@@ -252,11 +247,6 @@ class Library:
         identity : str, optional
             Id; by default the title. A melody whose id is taken by another gets a new one
             (``title~2``); adding the same melody again changes nothing.
-
-        Returns
-        -------
-        str
-            The id.
 
         Raises
         ------

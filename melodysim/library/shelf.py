@@ -49,7 +49,7 @@ class Shelf:
 
 
 def shelf_of_work(work: list[Reference], background: list[Melody]) -> Shelf:
-    """Make a shelf of the melodies of one work, with unrelated ones as its background.
+    """Put the melodies of one work on a shelf as its first references, others as background.
 
     Parameters
     ----------
@@ -57,11 +57,6 @@ def shelf_of_work(work: list[Reference], background: list[Melody]) -> Shelf:
         Melodies of the work; all count as protected.
     background : list of Melody
         Unrelated melodies to measure chance on.
-
-    Returns
-    -------
-    Shelf
-        Its first references are the work's.
     """
     melodies = [reference.melody for reference in work] + background
     # Ids of the background sort after those of the work and are never shown.

@@ -148,7 +148,7 @@ class Store:
         sha256: str,
         remembered: Mapping[str, tuple[Any, ...]] | None = None,
     ) -> int:
-        """Store the melodies of one source, in place of what it held before; within a transaction.
+        """Store the melodies of one source, in place of what it held before; return how many.
 
         Rights that a person has set for a melody that stays are kept. No melody replaces another of
         the same id: where another source has the id, it has moved here if its content is the same;
@@ -162,11 +162,6 @@ class Store:
             Of the source.
         remembered : mapping of str to tuple, optional
             Rights by id, from `rights_of_set`, of melodies that an earlier part no longer has.
-
-        Returns
-        -------
-        int
-            Number of melodies stored.
         """
         db, references = self._connection, list(references)
         moved: set[str] = set()

@@ -133,17 +133,16 @@ def read_abc(path: Path, content: bytes) -> Iterator[tuple[Tune, Score]]:
     found = False
     for tune in tunes(decode(content)):
         found = found or bool(tune.melodies)
-        parts = tuple(_melody_part(melody, "tune") for melody in tune.melodies)
+        parts = tuple(map(_melody_part, tune.melodies))
         yield tune, Score(parts, tune.title, tune.creator)
     if not found:
         raise ReadError("no ABC tune with notes in it", "is it an ABC file?", path)
 
 
-def _melody_part(melody: Melody, fallback: str) -> Part:
-    beat = melody.onset if melody.beat is None else melody.beat
-    return Part(
-        melody.voice or fallback, melody.onset, melody.duration, melody.pitch.astype(float), beat
-    )
+def _melody_part(melody: Melody) -> Part:
+    assert melody.beat is not None  # `_melody` sets it
+    pitch = melody.pitch.astype(float)
+    return Part(melody.voice, melody.onset, melody.duration, pitch, melody.beat)
 
 
 def decode(content: bytes) -> str:

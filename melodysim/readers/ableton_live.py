@@ -94,15 +94,12 @@ def _live_tempo(main: Element | None) -> TempoMap:
         places = [max(number_of(event, "Time", 0), 0.0) for event in events]
         if events:
             beats, tempi = places, values
-    order = np.argsort(beats, kind="stable")
-    return sloping_tempi(np.array(beats)[order], np.array(tempi)[order])
+    return sloping_tempi(np.array(beats), np.array(tempi))
 
 
 def _arranged_clip(clip: Element) -> list[Note]:
     """Read the notes of an arrangement clip at its place on the time line."""
-    first, last = _place(clip, "Loop/LoopStart"), _place(clip, "Loop/LoopEnd")
-    looped = _value(clip.find("Loop/LoopOn"), "false") == "true"
-    play_from = first + (_place(clip, "Loop/StartRelative") if looped else 0)
+    first, last, looped, play_from = _loop(clip)
     start, end = _place(clip, "CurrentStart"), _place(clip, "CurrentEnd")
     loop = (first, last) if looped else None
     return unrolled(_clip_notes(clip), start, end - start, play_from, loop)
@@ -110,10 +107,15 @@ def _arranged_clip(clip: Element) -> list[Note]:
 
 def _session_clip(clip: Element) -> list[Note]:
     """Read the notes of a session clip from 0 on, once."""
+    _, last, _, play_from = _loop(clip)
+    return unrolled(_clip_notes(clip), 0.0, max(last - play_from, 0.0), play_from, None)
+
+
+def _loop(clip: Element) -> tuple[float, float, bool, float]:
+    """Return begin and end of a clip's loop, whether it is on, and where the clip begins to play."""
     first, last = _place(clip, "Loop/LoopStart"), _place(clip, "Loop/LoopEnd")
     looped = _value(clip.find("Loop/LoopOn"), "false") == "true"
-    play_from = first + (_place(clip, "Loop/StartRelative") if looped else 0)
-    return unrolled(_clip_notes(clip), 0.0, max(last - play_from, 0.0), play_from, None)
+    return first, last, looped, first + (_place(clip, "Loop/StartRelative") if looped else 0)
 
 
 def _place(clip: Element, where: str) -> float:

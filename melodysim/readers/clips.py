@@ -50,7 +50,7 @@ def project_errors(path: Path, kind: str) -> Iterator[None]:
 def unrolled(
     notes: list[Note], start: float, length: float, play_from: float, loop: tuple[float, float] | None
 ) -> list[Note]:
-    """Lay the notes of a clip on the time line as they play.
+    """Lay the notes of a clip on the time line as they play, in order of onset.
 
     Parameters
     ----------
@@ -62,11 +62,6 @@ def unrolled(
         Place in the clip at which it begins to play.
     loop : (float, float) or None
         Begin and end of the loop in the clip, if it has one.
-
-    Returns
-    -------
-    list of (float, float, float)
-        In order of onset; cut off where the loop or the clip ends.
 
     Examples
     --------

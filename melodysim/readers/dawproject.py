@@ -25,7 +25,7 @@ from melodysim.readers.tempo import DEFAULT_TEMPO, TempoMap, sloping_tempi
 
 
 def read_dawproject(path: Path, content: bytes) -> Score:
-    """Read a DAWproject file.
+    """Read a DAWproject file: a part for every track with notes, and the length of a bar.
 
     Parameters
     ----------
@@ -33,11 +33,6 @@ def read_dawproject(path: Path, content: bytes) -> Score:
         Only named in errors.
     content : bytes
         The file's bytes.
-
-    Returns
-    -------
-    Score
-        A part for every track that has notes, and the length of a bar.
 
     Raises
     ------
@@ -85,8 +80,7 @@ def _tempo_map(project: Element) -> TempoMap:
             tempi.append(tempi[-1])
         beats.append(beat)
         tempi.append(value)
-    order = np.argsort(beats, kind="stable")
-    return sloping_tempi(np.array(beats)[order], np.array(tempi)[order])
+    return sloping_tempi(np.array(beats), np.array(tempi))
 
 
 def _lanes(

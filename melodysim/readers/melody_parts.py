@@ -93,13 +93,7 @@ def candidate_melodies(score: Score) -> tuple[Melody, ...]:
 
 
 def track_melodies(score: Score) -> tuple[Melody, ...]:
-    """Return the melody of every part of a project, which is checked track by track.
-
-    Returns
-    -------
-    tuple of Melody
-        At most `MAX_TRACKS`, the likeliest first.
-    """
+    """Return the melody of every part of a project, the likeliest first, at most `MAX_TRACKS`."""
     end = score.duration
     parts = sorted(score.parts, key=lambda part: -melody_evidence(part, end))
     lines = (part_melody(part) for part in parts if len(part) >= FEWEST_NOTES)

@@ -23,7 +23,7 @@ SHORTEST_NOTE = 0.005
 
 
 def read_midi(path: Path, content: bytes) -> Score:
-    """Read a Standard MIDI file.
+    """Read a Standard MIDI file; without parts if it has no notes, or only drums.
 
     Parameters
     ----------
@@ -31,11 +31,6 @@ def read_midi(path: Path, content: bytes) -> Score:
         Only named in errors.
     content : bytes
         The file's bytes.
-
-    Returns
-    -------
-    Score
-        Without parts if the file has no notes, or only drums.
 
     Raises
     ------

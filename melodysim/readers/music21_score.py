@@ -20,17 +20,12 @@ MUSIC21_FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxm
 
 
 def read_music21(path: Path) -> Score:
-    """Read a MusicXML, compressed MusicXML or kern file.
+    """Read a MusicXML, compressed MusicXML or kern file: a part for each staff that has notes.
 
     Parameters
     ----------
     path : Path
         Its suffix says which format it is.
-
-    Returns
-    -------
-    Score
-        One part for each staff; without parts if there are no notes.
 
     Raises
     ------

@@ -100,10 +100,13 @@ def sloping_tempi(place: NDArray[np.float64], tempo: NDArray[np.float64]) -> Tem
     Parameters
     ----------
     place : ndarray of float64, shape (n,)
-        Of the points, not decreasing; where two are the same, the tempo jumps.
+        Of the points, in any order; where two are the same, the tempo jumps from the first to the
+        second.
     tempo : ndarray of float64, shape (n,)
         Units a minute there, at least 1.
     """
+    order = np.argsort(place, kind="stable")
+    place, tempo = place[order], tempo[order]
     at = np.concatenate([[min(0.0, place[0])], place])
     tempi = np.concatenate([[tempo[0]], tempo])
     length, rise = np.diff(at), np.diff(tempi)

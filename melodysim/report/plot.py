@@ -75,11 +75,6 @@ def pair_picture(report: PairReport, form: str = "png") -> bytes:
     report : PairReport
     form : {"png", "svg", "pdf"}, optional
 
-    Returns
-    -------
-    bytes
-        A picture.
-
     Raises
     ------
     MissingDependencyError

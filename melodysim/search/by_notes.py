@@ -152,8 +152,6 @@ def read_notes(
     library : Shelf
     tries : float
         Number of tries that E-values are corrected for.
-    threads : int
-        To use; the result does not depend on it.
     costs : Costs
     always : ndarray of int64
         References that are scored whether they are candidates or not.
@@ -259,8 +257,6 @@ def measured_by_passage(
     best : ndarray of int64, shape (references, 2)
         From `best_reading`.
     library : Shelf
-    threads : int
-        To use; the result does not depend on it.
 
     Returns
     -------
@@ -326,7 +322,7 @@ def _log_e_of_passage(
 def match_notes(
     piece: Piece, library: Shelf, sequence: Sequence, reading: Hypothesis, place: int, whole: Reference
 ) -> Match | None:
-    """Trace the alignment of a melody with a reference, and return it as a match.
+    """Trace the alignment of a melody with a reference; None if no passage is followed.
 
     Parameters
     ----------
@@ -338,11 +334,6 @@ def match_notes(
     place : int
         Of the reference in the reading.
     whole : Reference
-
-    Returns
-    -------
-    Match or None
-        None if no passage is followed.
     """
     reference = int(reading.references[place])
     melody, theirs = piece.melodies[reading.melody or 0], whole.melody

@@ -84,8 +84,6 @@ def read_recording(
     library : Shelf
     tries : float
         Works that were asked for by name; 1 if none were.
-    threads : int
-        To use; the result does not depend on it.
 
     Returns
     -------
@@ -282,11 +280,6 @@ def match_heard(
     place : int
         Of the reference in the reading.
     whole : Reference
-
-    Returns
-    -------
-    Match or None
-        None if the piece was not listened to.
     """
     if evidence is None or piece.heard is None or reading.found is None:
         return None

@@ -69,7 +69,7 @@ def with_others(
     places: Iterable[tuple[float, float]],
     mine: tuple[float, float] | None = None,
 ) -> tuple[tuple[float, float], ...]:
-    """Return the seconds of a match and of the other places of its passage, in order.
+    """Return a match's own seconds and those of the other places that were found, in order.
 
     The search for the passage alone may find the match with a note more or less, so a place that
     overlaps the match counts as the match itself. If no place does, the search has found something
@@ -85,11 +85,6 @@ def with_others(
         The same places in the unit in which they are compared: seconds or notes.
     mine : (float, float), optional
         The match in that unit; its seconds if not given.
-
-    Returns
-    -------
-    tuple of (float, float)
-        Seconds, in order.
     """
     begin, end = mine or seconds
     apart = [min(b, end) - max(a, begin) < _COMMON * min(b - a, end - begin) for a, b in places]

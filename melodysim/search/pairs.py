@@ -57,8 +57,6 @@ def p_value_of_likeness(
         Standardised scores of the other's likeliest line in the one, and of the one's in the other.
     background : list of Melody
         Unrelated melodies to measure chance on.
-    threads : int, optional
-        Threads to use; the result does not depend on it.
 
     Returns
     -------

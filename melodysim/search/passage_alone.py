@@ -55,8 +55,6 @@ def background_of_passage(
         Costs of the alignment.
     typical : Background
         Stands in where the sample is too small.
-    threads : int, optional
-        Threads to use; the result does not depend on it.
     """
     every = np.arange(len(unrelated))
     score = align_scores(passage, unrelated, every, threads, costs)

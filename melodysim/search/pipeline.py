@@ -169,8 +169,6 @@ def find_matches(
     library : Shelf
     top : int
         Number of matches wanted, significant or not.
-    threads : int, optional
-        Threads to use; the result does not depend on it.
     tick : callable, optional
         Called with what is done next; raises to stop it.
 
@@ -195,7 +193,7 @@ def find_matches(
 def find_passage(
     piece: Piece, library: Shelf, works: NDArray[np.int64], threads: int = 1
 ) -> Match | None:
-    """Find the passage of a piece that follows one of some works best, by pitch alone.
+    """Find the passage that follows one of some works best, by pitch alone; None if there is none.
 
     There is no backwards control: a work that has been picked to be compared is not one of thousands
     that might be alike by their repetitions.
@@ -207,13 +205,6 @@ def find_passage(
     library : Shelf
     works : ndarray of int64, shape (n,)
         References that were asked for by name; the others are background.
-    threads : int, optional
-        Threads to use; the result does not depend on it.
-
-    Returns
-    -------
-    Match or None
-        None if none of them is followed anywhere.
     """
     ranked = _ranked_by_pitch(_Search(piece, library, threads, works))
     best = ranked.order[np.isin(ranked.order, works)][:1]
@@ -256,8 +247,6 @@ def matches_below(
         Matches below it are returned.
     promising : ndarray of int64
         References worth aligning; the others are background, and there is no first pass.
-    threads : int, optional
-        Threads to use; the result does not depend on it.
 
     Returns
     -------

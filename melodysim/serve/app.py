@@ -68,11 +68,6 @@ def create_app(desk: CheckQueue, hosts: list[str], most_bytes: int) -> Starlette
         Names under which the app may be asked.
     most_bytes : int
         Of an upload.
-
-    Returns
-    -------
-    Starlette
-        An ASGI app.
     """
     answers = _Answers(desk, most_bytes)
 
@@ -99,17 +94,13 @@ def create_app(desk: CheckQueue, hosts: list[str], most_bytes: int) -> Starlette
         routes=routes,
         lifespan=lifespan,
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
-        exception_handlers={_RefusedError: _refused, MelodysimError: _wrong, Exception: _failed},
+        exception_handlers={_RefusedError: _refused, MelodysimError: _refused, Exception: _failed},
     )
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    status = error.status if isinstance(error, _RefusedError) else 500
+    status = error.status if isinstance(error, _RefusedError) else 400
     return JSONResponse({"error": str(error)}, status, headers=_COMMON)
-
-
-async def _wrong(_: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 400, headers=_COMMON)
 
 
 async def _failed(_: Request, error: Exception) -> Response:
@@ -230,9 +221,8 @@ class _Answers:
     @_ours
     async def import_(self, request: Request) -> Response:
         name, query = _name(request), request.query_params
-        rights = check_rights(
-            Rights(_status(query.get("rights", "unknown")), query.get("holder") or None)
-        )
+        status: Any = query.get("rights", "unknown")
+        rights = check_rights(Rights(status, query.get("holder") or None))
         # The name becomes the melody's id, so it is kept as far as it is safe; each upload has a folder
         # of its own, so that none replaces another of the same name.
         suffix = known_suffix(name)
@@ -281,10 +271,6 @@ def _name(request: Request) -> str:
 
 def _number(text: str | None, otherwise: int) -> int:
     return int(text) if text and len(text) < 10 and text.isdecimal() and text.isascii() else otherwise
-
-
-def _status(text: str) -> Any:
-    return text
 
 
 async def _object(request: Request) -> dict[str, Any]:

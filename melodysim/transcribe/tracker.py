@@ -237,18 +237,12 @@ def _reattacks(onset: NDArray[np.float32]) -> list[int]:
 
 
 def tracked_line(heard: Salience) -> Melody:
-    """Transcribe the tracked line to notes.
+    """Transcribe the tracked line to notes, with the share of such notes that are right as confidence.
 
     Parameters
     ----------
     heard : Salience
         Of one block.
-
-    Returns
-    -------
-    Melody
-        Voice "tracked line"; times in seconds of the recording; confidence is the share of notes of
-        this salience that are right.
     """
     pitch = _path(*_emission(heard), JUMP_COST, VOICE_COST)
     return _transcribed(heard, pitch, heard.note, "tracked line")
@@ -261,11 +255,6 @@ def voice_line(heard: Salience) -> Melody:
     ----------
     heard : Salience
         Of one block.
-
-    Returns
-    -------
-    Melody
-        Voice "voice line"; else as `tracked_line`.
     """
     columns, at = _tracked_columns()
     emission = np.log((heard.voice[:, columns] + VOICE_FLOOR) / (VOICE_SILENCE + VOICE_FLOOR))
@@ -302,11 +291,6 @@ def top_line_of_events(heard: Salience) -> Melody:
     ----------
     heard : Salience
         Of one block.
-
-    Returns
-    -------
-    Melody
-        Voice "top line".
     """
     rows = []
     for column in range(TOP_LINE_LOWEST - LOWEST_PITCH, SEMITONES):

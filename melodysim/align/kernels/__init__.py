@@ -18,13 +18,7 @@ CHOICE = "MELODYSIM_KERNELS"
 
 @cache
 def kernels() -> ModuleType:
-    """Return the module of kernels to use.
-
-    Returns
-    -------
-    module
-        `melodysim.align._native` or `melodysim.align.kernels.fallback`.
-    """
+    """Return the module of kernels to use: `melodysim.align._native`, or `fallback` in this folder."""
     native = None if os.environ.get(CHOICE) == "numba" else _native()
     if native is not None:
         return native

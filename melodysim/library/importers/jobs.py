@@ -82,30 +82,18 @@ class JobResult:
 
 def file_jobs(path: Path, rights: Rights, title: str | None, creator: str | None) -> list[Job]:
     """List jobs for the files of known kinds in a folder, without exported ones, or for one file."""
-    if not path.is_dir():
-        named = [(path, shown(Path(path.name)))]
-    else:
+    files, root = [path], path.parent
+    if path.is_dir():
         found = [p for p in sorted(path.rglob("*")) if p.is_file()]
-        music = [p for p in found if p.suffix.lower() in SUFFIXES]
-        tables = [p for p in found if looks_like_table(p)]
-        exports = {p.parent for p in found if is_index(p)}
-        named = [
-            (file, shown(file.relative_to(path)))
-            for file in sorted(music + tables)
-            if not is_exported(file, exports)
-        ]
-    return [
-        Job(
-            shown(file),
-            "table" if file.suffix.lower() in TABLE_SUFFIXES else "file",
-            file,
-            identity,
-            rights,
-            title,
-            creator,
-        )
-        for file, identity in named
-    ]
+        exports, root = {p.parent for p in found if is_index(p)}, path
+        known = [p for p in found if p.suffix.lower() in SUFFIXES or looks_like_table(p)]
+        files = [p for p in known if not is_exported(p, exports)]
+    jobs = []
+    for file in files:
+        reader = "table" if file.suffix.lower() in TABLE_SUFFIXES else "file"
+        identity = shown(file.relative_to(root))
+        jobs.append(Job(shown(file), reader, file, identity, rights, title, creator))
+    return jobs
 
 
 _EXPORTED = re.compile(r"\d{6,}-.*\.(csv|mid)")
@@ -132,18 +120,13 @@ def looks_like_table(path: Path) -> bool:
 
 
 def read_job(job: Job, known: frozenset[str]) -> JobResult:
-    """Read the melodies of a job.
+    """Read the melodies of a job; the errors in a file are part of the result, not raised.
 
     Parameters
     ----------
     job : Job
     known : frozenset of str
         Digests of content that is in the library already.
-
-    Returns
-    -------
-    JobResult
-        Holds the errors in a file; they are not raised.
     """
     try:
         if job.records:

@@ -45,17 +45,12 @@ class ListedMelody:
 
 
 def index_text(entries: Iterable[tuple[str, Entry]]) -> str:
-    """Return the index of an export: each melody's file, id, title, creator, rights and source.
+    """Write the CSV index of an export, which `read_list` reads.
 
     Parameters
     ----------
     entries : iterable of (str, Entry)
         Name of a melody's files, without a suffix, and its entry.
-
-    Returns
-    -------
-    str
-        CSV that `read_list` reads.
     """
     out = io.StringIO()
     lines = csv.writer(out)
@@ -83,18 +78,13 @@ def is_index(path: Path) -> bool:
 
 
 def read_list(path: Path) -> list[ListedMelody]:
-    """Read a list of melodies.
+    """Read a list of melodies, in the order of the file.
 
     Parameters
     ----------
     path : Path
         CSV in UTF-8, its first line naming the columns: "id", and any of the others in `COLUMNS` and
         `BESIDE`. An empty cell means that the value is not known.
-
-    Returns
-    -------
-    list of ListedMelody
-        In the order of the file.
 
     Raises
     ------

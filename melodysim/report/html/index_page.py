@@ -75,7 +75,7 @@ def row_of(report: Report, href: str | None = None) -> TrackRow:
 
 
 def index_html(rows: list[TrackRow], holdings: Holdings, heading: str, when: date | None = None) -> str:
-    """Make the page over many tracks.
+    """Make the page over many tracks: HTML that opens from disk and loads nothing.
 
     Parameters
     ----------
@@ -87,11 +87,6 @@ def index_html(rows: list[TrackRow], holdings: Holdings, heading: str, when: dat
         Title of the page.
     when : date, optional
         Day of the check.
-
-    Returns
-    -------
-    str
-        HTML that opens from disk and loads nothing.
     """
     require_pages()
     from markupsafe import Markup

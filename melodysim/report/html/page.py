@@ -17,7 +17,7 @@ from melodysim.errors import MissingDependencyError
 
 
 def rendered_page(template: str, script: str, connect: str = "'none'", **values: Any) -> str:
-    """Fill a template.
+    """Fill a template and return the document.
 
     Parameters
     ----------
@@ -27,11 +27,6 @@ def rendered_page(template: str, script: str, connect: str = "'none'", **values:
         What the page's script may connect to: nothing, or the server that it came from.
     **values : Any
         What the template shows; only what is wrapped in ``markupsafe.Markup`` is taken as HTML.
-
-    Returns
-    -------
-    str
-        The document.
 
     Raises
     ------

@@ -42,7 +42,7 @@ _FAINT, _STRONG = 0.25, 1.6
 def strip_svg(
     piece: Piece, loudness: NDArray[np.float64], matches: tuple[Match, ...], rates: Rates
 ) -> str:
-    """Draw the whole track: loudness, where a melody was heard, where the matches lie.
+    """Draw the whole track as SVG: loudness, where a melody was heard, where the matches lie.
 
     Parameters
     ----------
@@ -53,11 +53,6 @@ def strip_svg(
         Those worth showing, best first.
     rates : Rates
         That the verdict was drawn with.
-
-    Returns
-    -------
-    str
-        An SVG element.
     """
     end = max(piece.duration, 1e-3)
     wave = _WAVE if loudness.any() else 0.0
@@ -371,7 +366,7 @@ def png_bytes(ink: NDArray[np.uint8]) -> bytes:
 
 
 def histogram_svg(levels: list[str], e_values: list[float]) -> str:
-    """Draw the histogram of the E-values of the best protected matches of many tracks.
+    """Draw the E-values of the tracks' best protected matches as SVG; empty without tracks.
 
     Parameters
     ----------
@@ -379,11 +374,6 @@ def histogram_svg(levels: list[str], e_values: list[float]) -> str:
         Verdicts.
     e_values : list of float
         Of the best match of each track with a protected work, in the same order.
-
-    Returns
-    -------
-    str
-        An SVG element; empty without tracks.
     """
     if not levels:
         return ""

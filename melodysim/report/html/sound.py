@@ -65,7 +65,7 @@ class Sound:
 
 
 def sound_of(piece: Piece, spans: list[tuple[float, float]], file: Path) -> Sound:
-    """Read the sound that a page needs.
+    """Read the sound that a page needs; empty, with the reason, where there is none.
 
     Parameters
     ----------
@@ -75,11 +75,6 @@ def sound_of(piece: Piece, spans: list[tuple[float, float]], file: Path) -> Soun
         Passages of the matches, in seconds.
     file : Path
         Where the recording is.
-
-    Returns
-    -------
-    Sound
-        Empty, with the reason, where there is none: for notes, or where the file is gone.
     """
     nothing = np.zeros(LOUDNESS_STEPS)
     if piece.kind != "audio":

@@ -40,7 +40,7 @@ _MAX_TABLE = 400
 
 
 def track_html(report: Report, when: date | None = None, recording: Path | None = None) -> str:
-    """Make the page of one track.
+    """Make the page of one track: HTML that opens from disk and loads nothing.
 
     Parameters
     ----------
@@ -50,11 +50,6 @@ def track_html(report: Report, when: date | None = None, recording: Path | None 
         Day of the check, to stand in the page.
     recording : Path, optional
         Where the sound is, if not at the track's source.
-
-    Returns
-    -------
-    str
-        HTML that opens from disk and loads nothing.
 
     Raises
     ------
