@@ -224,7 +224,12 @@ def _looked_up(
         here = np.flatnonzero(place == first + order)
         said[here] = tables[order][_codes(text, symbols, order)[here]]
     said[place < first] = 0
-    bits = np.zeros(len(text), np.float32)
+    return _at_second_note(said, place)
+
+
+def _at_second_note(said: NDArray[np.floating], place: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return what each step says at the note that it leads to; 0 at first notes."""
+    bits = np.zeros(len(said), np.float32)
     bits[1:] = said[:-1]
     bits[place == 0] = 0
     return bits
@@ -307,10 +312,7 @@ def own_surprisals(interval: NDArray[np.int8], start: NDArray[np.int64]) -> NDAr
     counts = np.bincount(code[inside], minlength=(len(start) - 1) * _SYMBOLS).reshape(-1, _SYMBOLS)
     share = counts + OWN_PRIOR_WEIGHT * prior
     said = -np.log2(share / share.sum(axis=1, keepdims=True)).reshape(-1)[code]
-    bits = np.zeros(len(interval), np.float32)
-    bits[1:] = said[:-1]
-    bits[place == 0] = 0
-    return bits
+    return _at_second_note(said, place)
 
 
 def own_surprisal(sequence: Sequence) -> NDArray[np.float32]:

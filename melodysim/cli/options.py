@@ -5,16 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from melodysim.judge.verdict import LEVELS, LIKELY_RATE, REVIEW_RATE, Rates
 from melodysim.library import default_library_path
 from melodysim.library.rights import TERRITORIES
-
-if TYPE_CHECKING:
-    pass
 
 PATH = click.Path(readable=False, path_type=Path)
 """Whether a file can be read is found out by reading it: one that cannot does not stop the others."""
@@ -44,36 +41,20 @@ def sparing_inputs(command: Callable[..., Any]) -> Callable[..., Any]:
     return spared
 
 
-def library_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--library``."""
-    return click.option(
-        "--library",
-        "library_path",
-        type=PATH,
-        envvar="MELODYSIM_LIBRARY",
-        help="Reference library. Default: MELODYSIM_LIBRARY, or a file in your data folder.",
-    )(command)
-
-
-def territory_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--territory``."""
-    return click.option(
-        "--territory",
-        type=click.Choice(TERRITORIES),
-        default="anywhere",
-        show_default=True,
-        help="Where the track will be released: whose terms of protection count.",
-    )(command)
-
-
-def exhaustive_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--exhaustive``."""
-    return click.option(
-        "--exhaustive",
-        is_flag=True,
-        help="Compare with every melody of a library of more than 200,000, where seeds would choose "
-        "(docs/performance.md): slower, and nothing is lost.",
-    )(command)
+library_option = click.option(
+    "--library", "library_path", type=PATH, envvar="MELODYSIM_LIBRARY",
+    help="Reference library. Default: MELODYSIM_LIBRARY, or a file in your data folder.",
+)  # fmt: skip
+territory_option = click.option(
+    "--territory", type=click.Choice(TERRITORIES), default="anywhere", show_default=True,
+    help="Where the track will be released: whose terms of protection count.",
+)  # fmt: skip
+exhaustive_option = click.option(
+    "--exhaustive",
+    is_flag=True,
+    help="Compare with every melody of a library of more than 200,000, where seeds would choose "
+    "(docs/performance.md): slower, and nothing is lost.",
+)
 
 
 def output_options(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -82,17 +63,13 @@ def output_options(*formats: str) -> Callable[[Callable[..., Any]], Callable[...
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         command = sparing_inputs(command)
         command = click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks.")(command)
-        command = click.option(
+        written = click.option(
             "-o", "--output", type=PATH, help="Write the result to this file instead."
-        )(command)
+        )
         return click.option(
-            "--format",
-            "form",
-            type=click.Choice(formats),
-            default=formats[0],
-            show_default=True,
+            "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True,
             help="How to write the result.",
-        )(command)
+        )(written(command))  # fmt: skip
 
     return add
 
@@ -120,14 +97,12 @@ def verdict_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def evidence_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--evidence``."""
-    return click.option(
-        "--evidence",
-        type=PATH,
-        metavar="FOLDER",
-        help="Write MIDI and MusicXML of both passages of each match to FOLDER too.",
-    )(command)
+evidence_option = click.option(
+    "--evidence",
+    type=PATH,
+    metavar="FOLDER",
+    help="Write MIDI and MusicXML of both passages of each match to FOLDER too.",
+)
 
 
 def picture_form(path: Path) -> str:

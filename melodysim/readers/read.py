@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from melodysim.errors import ReadError
-from melodysim.melody import Kind, Piece
+from melodysim.melody import FEWEST_NOTES, Kind, Piece
 from melodysim.readers import audio
 from melodysim.readers.abc import read_abc
 from melodysim.readers.ableton_live import read_live_set
@@ -30,8 +30,6 @@ SUFFIXES = MIDI_SUFFIXES | set(PROJECT_READERS) | ABC_SUFFIXES | set(MUSIC21_FOR
 
 SHORTEST_AUDIO = 1.0
 """Seconds below which a recording cannot hold a melody."""
-SHORTEST_LINE = 4
-"""Notes below which a line heard in a recording is no melody."""
 SILENCE = 1e-4
 """Peak amplitude (-80 dBFS) below which a recording is silent: dither, not music."""
 AUDIBLE_CONFIDENCE = 0.02
@@ -153,7 +151,7 @@ def _read_recording(path: Path, digest: str, threads: int, tick: Callable[[str],
         line
         for line in melodies
         if peak > SILENCE
-        and len(line) >= SHORTEST_LINE
+        and len(line) >= FEWEST_NOTES
         and float(line.confidence.mean()) >= AUDIBLE_CONFIDENCE
     )
     return Piece(str(path), "audio", audible, duration, sha256=digest, heard=heard if audible else None)

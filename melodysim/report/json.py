@@ -24,6 +24,11 @@ def json_text(answer: dict[str, Any]) -> str:
     return json.dumps(answer, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
+def _answer(**content: Any) -> dict[str, Any]:
+    """Return an answer with its schema and the version of melodysim that gave it."""
+    return {"schema": SCHEMA_VERSION, "melodysim": __version__, **content}
+
+
 # Tracks
 
 
@@ -120,29 +125,20 @@ def library_dict(path: str, melodies: int, search: str) -> dict[str, Any]:
 
 def checks_json(reports: list[Report], library: str, melodies: int, search: str) -> str:
     """Write the answer of ``melodysim check --format json``."""
-    return json_text(
-        {
-            "schema": SCHEMA_VERSION,
-            "melodysim": __version__,
-            "library": library_dict(library, melodies, search),
-            "tracks": [track_dict(report) for report in reports],
-        }
-    )
+    compared = library_dict(library, melodies, search)
+    return json_text(_answer(library=compared, tracks=[track_dict(report) for report in reports]))
 
 
 def pair_json(report: PairReport) -> str:
     """Write the answer of ``melodysim compare --format json``."""
-    return json_text(
-        {
-            "schema": SCHEMA_VERSION,
-            "melodysim": __version__,
-            "score": round(report.score, 4),
-            "verdict": report.verdict.level,
-            "probability": round(report.verdict.probability, 6),
-            "reasons": list(report.verdict.reasons),
-            "match": None if report.match is None else match_dict(report.match),
-        }
+    answer = _answer(
+        score=round(report.score, 4),
+        verdict=report.verdict.level,
+        probability=round(report.verdict.probability, 6),
+        reasons=list(report.verdict.reasons),
+        match=None if report.match is None else match_dict(report.match),
     )
+    return json_text(answer)
 
 
 # Scans
@@ -171,15 +167,13 @@ def scan_dict(
         `alike_dict` of each pair that shares a passage, where tracks were compared with each other.
     """
     levels = ("likely", "review", "clear") if library is not None else ("melody",)
-    answer: dict[str, Any] = {
-        "schema": SCHEMA_VERSION,
-        "melodysim": __version__,
-        "library": library,
-        "tracks": sum(counts.values()),
-        "verdicts": {level: counts[level] for level in (*levels, "error")},
-        "groups": [{"group": number, "tracks": group} for number, group in enumerate(groups, 1)],
-        "errors": errors,
-    }
+    answer = _answer(
+        library=library,
+        tracks=sum(counts.values()),
+        verdicts={level: counts[level] for level in (*levels, "error")},
+        groups=[{"group": number, "tracks": group} for number, group in enumerate(groups, 1)],
+        errors=errors,
+    )
     return answer if alike is None else answer | {"alike": alike}
 
 
@@ -205,16 +199,8 @@ def alike_dict(
 
 def entry_dict(entry: Entry) -> dict[str, Any]:
     """Return a library entry as JSON has it, with the known fields of its rights."""
-    rights = entry.rights
-    known = {
-        "status": rights.status,
-        "holder": rights.holder,
-        "iswc": rights.iswc,
-        "published": rights.published,
-        "died": rights.died,
-        "expires": rights.expires,
-        "note": rights.note,
-    }
+    names = ("status", "holder", "iswc", "published", "died", "expires", "note")
+    known = {name: getattr(entry.rights, name) for name in names}
     return {
         "id": entry.id,
         "title": entry.title,
@@ -281,14 +267,5 @@ def installation_json(
     library: dict[str, object],
 ) -> str:
     """Write the answer of ``melodysim doctor --format json``."""
-    return json_text(
-        {
-            "schema": SCHEMA_VERSION,
-            "melodysim": __version__,
-            "python": python,
-            "packages": packages,
-            "models": models,
-            "kernels": kernels,
-            "library": library,
-        }
-    )
+    answer = _answer(python=python, packages=packages, models=models, kernels=kernels, library=library)
+    return json_text(answer)

@@ -15,7 +15,7 @@ from melodysim.align.dtw import IN_TIME, Costs, align_path
 from melodysim.align.salience_dtw import prepare_evidence, scan_heard, trace_heard
 from melodysim.align.surprisal import Rarity
 from melodysim.intervals import normalise
-from melodysim.melody import Melody, SemitoneSalience
+from melodysim.melody import FEWEST_NOTES, Melody, SemitoneSalience
 
 AS_CLOSELY = 0.7
 """Share of the passage's best score that another place must reach. Chance on one passage of 12 notes
@@ -23,7 +23,6 @@ reaches 0.4 of a score that is significant in a library of thousands."""
 LEAST_FOLLOWED = 0.5
 """Share of the passage's notes that a place must follow."""
 MOST_PLACES = 40
-_FEWEST_NOTES = 4
 
 
 def _passage(reference: Melody, notes: tuple[int, int], rarity: Rarity) -> Corpus:
@@ -59,7 +58,7 @@ def places_in_melody(
     ranges = [(0, len(melody))]
     while ranges and len(found) < MOST_PLACES:
         low, high = ranges.pop()
-        if high - low < _FEWEST_NOTES:
+        if high - low < FEWEST_NOTES:
             continue
         way = align_path(normalise(melody[low:high]), passage, 0, costs)
         if way.score < least or len(way.path) < LEAST_FOLLOWED * (notes[1] - notes[0]):

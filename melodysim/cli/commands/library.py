@@ -95,12 +95,9 @@ def init(
     help="A project of a workstation (.dawproject, .als): every track is a melody.",
 )  # fmt: skip
 @click.option(
-    "--rights",
-    type=click.Choice(STATUSES),
-    default="unknown",
-    show_default=True,
+    "--rights", type=click.Choice(STATUSES), default="unknown", show_default=True,
     help="Rights status of the new melodies.",
-)
+)  # fmt: skip
 @click.option("--title", help="Title, instead of what the files say; not for sets and exports.")
 @click.option("--creator", help="Composer or artist, instead; not for sets and exports.")
 @click.option("--holder", help="Who holds the rights.")

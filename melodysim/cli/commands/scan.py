@@ -31,13 +31,9 @@ SLOW_SECONDS = 20.0
 @click.argument("places", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
 @options.library_option
 @click.option(
-    "-o",
-    "--output",
-    type=options.PATH,
-    default=Path("melodysim-scan"),
-    show_default=True,
+    "-o", "--output", type=options.PATH, default=Path("melodysim-scan"), show_default=True,
     help="Folder for the results, and for what is needed to go on.",
-)
+)  # fmt: skip
 @click.option("--include", multiple=True, metavar="GLOB", help="Only files like this, such as '*.mp3'.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No files like this, such as 'demos/*'.")
 @click.option("--workers", type=click.IntRange(1, 1024), help="Processes. Default: one a core.")
@@ -49,10 +45,9 @@ SLOW_SECONDS = 20.0
 @options.exhaustive_option
 @click.option("--html", is_flag=True, help="Write a page a track, and an index over them.")
 @click.option(
-    "--against-each-other",
-    is_flag=True,
+    "--against-each-other", is_flag=True,
     help="Compare the tracks with each other instead of with a library.",
-)
+)  # fmt: skip
 @click.option("--groups/--no-groups", default=True, show_default=True, help="Find takes of one melody.")
 @click.option("--watch", is_flag=True, help="Go on with what arrives, until Ctrl-C.")
 @click.option("--retry-failed", is_flag=True, help="Try tracks again that could not be checked.")
@@ -183,9 +178,8 @@ def _told(found: ScanOutcome, settings: ScanSettings, form: str, fail_on: str, *
         from melodysim.report.text import print_scan
 
         rows = [(done.path, done.level, done.closest or {}) for done in found.flagged]
-        terminal.deliver(
-            terminal.rendered(lambda c: print_scan(c, found.answer, rows, settings.output), None), None
-        )
+        shown = (found.answer, rows, settings.output)
+        terminal.deliver(terminal.rendered(lambda console: print_scan(console, *shown), None), None)
     levels = [level for level, count in found.answer["verdicts"].items() if count]
     return 2 if found.answer["errors"] else int(options.failed(levels, fail_on))
 
@@ -224,14 +218,8 @@ def _shown(quiet: bool) -> Iterator[Callable[[ScanProgress], None]]:
         if not running:
             bar.start()
             running = True
-        words = ", ".join(_words(progress))
-        bar.update(
-            task,
-            description=progress.stage,
-            completed=progress.done,
-            total=progress.tracks,
-            words=words,
-        )
+        bar.update(task, description=progress.stage, words=", ".join(_words(progress)))
+        bar.update(task, completed=progress.done, total=progress.tracks)
         if progress.done >= progress.tracks:  # out of the way of what is printed next
             bar.stop()
             running = False

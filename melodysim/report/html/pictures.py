@@ -116,7 +116,7 @@ def _tune(melody: Melody, end: float, top: float) -> list[str]:
         paths["sure" if sure >= SURE else "unsure"].append(
             f"M{onset / end * WIDTH:.1f} {y:.1f}h{max(duration / end * WIDTH, 0.8):.1f}"
         )
-    return [f'<path class="tune {kind}" d="{"".join(d)}"/>' for kind, d in paths.items() if d]
+    return _path_elements("tune", paths)
 
 
 def _clock_marks(end: float, height: float) -> list[str]:
@@ -232,7 +232,12 @@ def _links(passage: Passage, salient: bool, upper: _Lane, lower: _Lane) -> list[
         x1, y1 = upper.x(float(time)) + 2, upper.y(int(pitch)) + _ROW
         x2, y2 = lower.x(float(onset[j])) + 2, lower.y(int(passage.reference_pitch[j]))
         paths.setdefault(kind, []).append(f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}")
-    return [f'<path class="link {kind}" d="{"".join(d)}"/>' for kind, d in paths.items()]
+    return _path_elements("link", paths)
+
+
+def _path_elements(name: str, paths: dict[str, list[str]]) -> list[str]:
+    """Write one path element for each kind that has paths."""
+    return [f'<path class="{name} {kind}" d="{"".join(d)}"/>' for kind, d in paths.items() if d]
 
 
 class _Lane:
@@ -313,7 +318,7 @@ class _Lane:
             width, height = max(self.x(b) - x - 0.8, 2.0), _ROW - 1.4
             box = f"M{x:.1f} {y:.1f}h{width:.1f}v{height:.1f}h-{width:.1f}z"
             paths["outline" if there else "outline missing"].append(box)
-        return [f'<path class="note {kind}" d="{"".join(d)}"/>' for kind, d in paths.items() if d]
+        return _path_elements("note", paths)
 
     def image(self, heard: SemitoneSalience) -> str:
         """Draw the salience behind the notes."""

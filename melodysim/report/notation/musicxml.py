@@ -126,12 +126,11 @@ def notation_of(passage: Passage, match: Match, most_bars: int | None = MOST_BAR
         mine = _written(*beats, passage, "q", _repetitions(passage), 1)
     else:
         mine = _written(*beats, passage, "q", np.zeros(len(passage.mine), bool))
-    staves = [notes for notes, _ in (mine, theirs)]
-    triplets = [grids for _, grids in (mine, theirs)]
+    staves = (mine, theirs)
     bar = length * TICKS
-    begin = min(notes[0].begin for notes in staves if notes)
+    begin = min(notes[0].begin for notes, _ in staves if notes)
     begin -= begin % TICKS
-    finish = max(notes[-1].end for notes in staves if notes)
+    finish = max(notes[-1].end for notes, _ in staves if notes)
     lines = _bar_lines(begin, finish, bar)
     written = lines if most_bars is None else lines[: most_bars + 1]
     fifths = _fifths(passage)
@@ -142,7 +141,7 @@ def notation_of(passage: Passage, match: Match, most_bars: int | None = MOST_BAR
     for number, name in enumerate(("Track", "Reference"), 1):
         part = ElementTree.SubElement(parts, "score-part", id=f"P{number}")
         ElementTree.SubElement(part, "part-name").text = name
-    for number, (notes, grids) in enumerate(zip(staves, triplets, strict=True), 1):
+    for number, (notes, grids) in enumerate(staves, 1):
         part = ElementTree.SubElement(score, "part", id=f"P{number}")
         _write_part(part, notes, grids, written, bar, length, fifths)
     ElementTree.indent(score)
