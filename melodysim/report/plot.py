@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -55,8 +57,7 @@ def transcription_picture(piece: Piece, form: str = "png") -> bytes:
         octaves = [p for p in range(low, high + 1) if p % 12 in {0, 7}]
         axes.set_yticks(octaves, [note_name(p) for p in octaves])
         axes.grid(axis="x", alpha=0.25)
-        axes.set_ylabel("pitch")
-    axes.set_xlabel("seconds")
+        axes.set(xlabel="seconds" if row == rows - 1 else "", ylabel="pitch")
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=5, frameon=False)
     figure.suptitle(piece.title or piece.source, x=0.01, ha="left", fontsize=12)
@@ -132,15 +133,21 @@ def common_intervals(new: Melody, earlier: Melody) -> NDArray[np.float64]:
     return total / WINDOW_INTERVALS
 
 
+@contextmanager
+def _plot_extra() -> Iterator[None]:
+    """Import packages of the ``plot`` extra, or say how to install them."""
+    try:
+        yield
+    except ImportError as error:
+        words = f"drawing needs {error.name}: run `pip install 'melodysim[plot]'`"
+        raise MissingDependencyError(words) from error
+
+
 def _figure(width: float, height: float) -> Any:
     """Make a figure without pyplot, which keeps figures, and a backend, for the whole process."""
-    try:
+    with _plot_extra():
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError(
-            "drawing needs matplotlib: run `pip install 'melodysim[plot]'`"
-        ) from error
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -163,21 +170,24 @@ def _draw_strength(axes, piece: Piece, begin: float, end: float, low: int, high:
     """Draw the salience of one row of the picture as an image."""
     if piece.heard is None:
         return
+    with _plot_extra():
+        from librosa.display import specshow
+
     frame = piece.heard.frame
     rows = piece.heard.strength[int(begin / frame) : int(np.ceil(end / frame))]
     columns = rows[:, max(0, low - LOWEST_SEMITONE) : max(0, high + 1 - LOWEST_SEMITONE)]
     if not columns.size:
         return
-    bottom = max(low, LOWEST_SEMITONE)
-    extent = (begin, begin + len(rows) * frame, bottom - 0.5, bottom + columns.shape[1] - 0.5)
-    axes.imshow(
+    specshow(
         np.sqrt(columns.T),
-        origin="lower",
-        aspect="auto",
-        extent=extent,
+        x_coords=begin + frame * (np.arange(len(rows)) + 0.5),
+        y_coords=max(low, LOWEST_SEMITONE) + np.arange(columns.shape[1]),
+        x_axis="s",
+        ax=axes,
         cmap="Greys",
-        vmin=0.25,  # below it the networks respond to anything
+        vmin=0.25,  # below it is what the networks show of anything
         vmax=1.6,
+        rasterized=True,
     )
 
 
