@@ -22,7 +22,7 @@ import numpy as np
 from builtin import builtin_library
 
 STAGES = (
-    ("melodysim.transcribe.recording", "transcribe_recording", "decoding and hearing"),
+    ("melodysim.transcribe.transcription", "transcribe_recording", "decoding and hearing"),
     ("melodysim.readers.read", "_read_symbolic", "reading notes"),
     ("melodysim.library.shard", "scan", "first pass"),
     ("melodysim.search", "align_scores", "second pass"),

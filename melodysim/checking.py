@@ -21,8 +21,8 @@ from melodysim.melody import FEWEST_NOTES, Melody, Piece
 from melodysim.report.reports import PairReport, Report
 from melodysim.search.e_values import standardised_of
 from melodysim.search.match import Match, Span
-from melodysim.search.pairs import p_value_of_likeness, p_value_of_notes
 from melodysim.search.pipeline import find_matches, find_passage
+from melodysim.search.two_recordings import p_value_of_likeness, p_value_of_notes
 from melodysim.util.plain_text import counted
 
 DEFAULT_TOP = 10
@@ -185,8 +185,9 @@ def compare(
     PairReport
         Judged by pitch alone, whatever the rhythm: other words force other rhythms, and the published
         comparisons of court cases (percent melodic identity; Savage et al. 2018) go by pitch too. Two
-        recordings are compared in every way there is, in both directions (`melodysim.search.pairs`).
-        `score` is higher for more alike, and comparable between pairs.
+        recordings are compared in every way there is, in both directions
+        (`melodysim.search.two_recordings`). `score` is higher for more alike, and comparable between
+        pairs.
 
     Raises
     ------

@@ -20,7 +20,6 @@ from test_schema import validator
 
 from melodysim.batch import worker
 from melodysim.batch.ledger import Done, Ledger
-from melodysim.batch.runner import ScanProgress, compared, identified, left_to_do
 from melodysim.batch.settings import Plan, ScanSettings, fingerprint_of
 from melodysim.batch.takes import (
     Alike,
@@ -30,6 +29,7 @@ from melodysim.batch.takes import (
     takes,
     unpacked_melody,
 )
+from melodysim.batch.task_loop import ScanProgress, compared, identified, left_to_do
 from melodysim.batch.tracks import find_tracks
 from melodysim.batch.transcription_cache import Cache
 from melodysim.batch.worker import check_track, moved
@@ -522,7 +522,7 @@ def test_a_change_of_library_or_options_makes_a_new_fingerprint(small, tmp_path)
 
 
 def test_only_what_changed_is_hashed_and_done(tmp_path, monkeypatch):
-    from melodysim.batch import runner as loop
+    from melodysim.batch import task_loop as loop
 
     folder = tmp_path / "album"
     folder.mkdir()

@@ -17,9 +17,9 @@ from melodysim.checking import check
 from melodysim.library import Holdings
 from melodysim.readers.read import read
 from melodysim.report.html.index_page import index_html, row_of
-from melodysim.report.html.pictures import png_bytes
-from melodysim.report.html.sound import sound_of
+from melodysim.report.html.svg import png_bytes
 from melodysim.report.html.track_page import pair_html, track_html
+from melodysim.report.html.track_sound import sound_of
 from melodysim.report.reports import PairReport
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
@@ -127,9 +127,9 @@ def test_pages_without_jinja2_say_so(monkeypatch):
     import sys
 
     from melodysim.errors import MissingDependencyError
-    from melodysim.report.html import page
+    from melodysim.report.html import template
 
-    page._templates.cache_clear()
+    template._templates.cache_clear()
     monkeypatch.setitem(sys.modules, "jinja2", None)
     monkeypatch.setitem(sys.modules, "markupsafe", None)
     one = reports()[0]
@@ -181,9 +181,9 @@ def test_sound_that_is_gone_is_said_to_be(tmp_path):
 
 
 def test_of_a_long_track_only_the_passages_are_kept(monkeypatch):
-    from melodysim.report.html import sound
+    from melodysim.report.html import track_sound
 
-    monkeypatch.setattr(sound, "WHOLE_SECONDS", 5.0)
+    monkeypatch.setattr(track_sound, "WHOLE_SECONDS", 5.0)
     piece = read(FIXTURES / "copies-paper-lanterns.mp3")
     kept = sound_of(piece, [(8.0, 9.0), (1.0, 2.0), (3.0, 4.0)], Path(piece.source)).stretches
     assert [(s.begin, s.end) for s in kept] == [(0.0, 11.0)]

@@ -13,7 +13,7 @@ from test_midi import midi, scale
 from melodysim.errors import MissingDependencyError
 from melodysim.library.entries import Entry, Reference
 from melodysim.library.importers import import_paths, run
-from melodysim.library.importers.sets import RECORDS, known_set
+from melodysim.library.importers.public_sets import RECORDS, known_set
 from melodysim.library.rights import Rights
 from melodysim.library.store import Store
 from melodysim.melody import Melody
@@ -609,7 +609,7 @@ def test_one_bad_record_costs_no_other(tmp_path):
     ],
 )
 def test_years_of_death(dates, year):
-    from melodysim.library.importers.sets import _year_of_death
+    from melodysim.library.importers.public_sets import _year_of_death
 
     assert _year_of_death(dates) == year
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import melodysim
 from melodysim.errors import ReadError
-from melodysim.readers.clips import unrolled
+from melodysim.readers.daw_clips import unrolled
 from melodysim.readers.tempo import sloping_tempi
 
 

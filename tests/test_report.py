@@ -125,8 +125,8 @@ def test_titles_cannot_command_the_terminal():
 def test_a_narrow_terminal_and_an_empty_passage_are_drawn():
     from dataclasses import replace
 
-    from melodysim.report.blocks import block_rolls
     from melodysim.report.passage import passage_of
+    from melodysim.report.text_rolls import block_rolls
 
     one = reports()[0]
     out = io.StringIO()

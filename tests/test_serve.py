@@ -259,10 +259,10 @@ def terms(place):
     return Terms(place / "library.db", "anywhere", Rates(), 1)
 
 
-def wait_for(desk, identity, seconds=60):
+def wait_for(queue, identity, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        ticket = desk.ticket(identity)
+        ticket = queue.ticket(identity)
         if ticket.state in {"done", "failed"}:
             return ticket
         time.sleep(0.1)
@@ -270,21 +270,21 @@ def wait_for(desk, identity, seconds=60):
 
 
 def test_a_check_that_takes_too_long_is_given_up_and_the_next_goes_on(place, tmp_path):
-    desk = CheckQueue(tmp_path / "checks", terms(place), limit=0.001)
+    queue = CheckQueue(tmp_path / "checks", terms(place), limit=0.001)
     try:
-        identity, path = desk.upload_path("slow.mid")
+        identity, path = queue.upload_path("slow.mid")
         shutil.copy(FIXTURES / "paper-lanterns.mid", path)
-        desk.submit(identity, "slow.mid")
-        ticket = wait_for(desk, identity)
+        queue.submit(identity, "slow.mid")
+        ticket = wait_for(queue, identity)
         assert ticket.state == "failed"
         assert "given up" in ticket.words
-        desk.limit = 60.0
-        identity, path = desk.upload_path("next.mid")
+        queue.limit = 60.0
+        identity, path = queue.upload_path("next.mid")
         shutil.copy(FIXTURES / "paper-lanterns.mid", path)
-        desk.submit(identity, "next.mid")
-        assert wait_for(desk, identity).level == "likely"
+        queue.submit(identity, "next.mid")
+        assert wait_for(queue, identity).level == "likely"
     finally:
-        desk.close()
+        queue.close()
 
 
 def test_checks_that_were_cut_off_are_taken_up_again(place, tmp_path):
@@ -376,20 +376,20 @@ def test_an_upload_that_was_cut_off_is_swept_away(place, tmp_path):
 def test_an_import_that_waits_does_not_keep_the_program_from_ending(place, tmp_path):
     import threading
 
-    desk = CheckQueue(tmp_path / "checks", terms(place))
+    queue = CheckQueue(tmp_path / "checks", terms(place))
     os.mkfifo(tmp_path / "hangs.mid")
     failed = []
 
     def wait():
         try:
-            desk.import_file(tmp_path / "hangs.mid", Rights("own"), None, None)
+            queue.import_file(tmp_path / "hangs.mid", Rights("own"), None, None)
         except MelodysimError as error:
             failed.append(error)
 
     waiting = threading.Thread(target=wait)
     waiting.start()
     time.sleep(0.5)
-    desk.close()
+    queue.close()
     waiting.join(10)
     assert not waiting.is_alive()
     assert failed

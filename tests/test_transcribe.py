@@ -12,9 +12,9 @@ from melodysim.melody import Melody
 from melodysim.report.sonify import RELEASE, melody_audio, tone
 from melodysim.transcribe import fcpe
 from melodysim.transcribe.basic_pitch import BINS_PER_SEMITONE, FRAME_SECONDS, LOWEST_PITCH, SAMPLE_RATE
-from melodysim.transcribe.recording import transcribe_recording
+from melodysim.transcribe.pitch_tracker import voice_line
 from melodysim.transcribe.salience import Salience, by_semitone, salience
-from melodysim.transcribe.tracker import voice_line
+from melodysim.transcribe.transcription import transcribe_recording
 
 
 def sung(pitches, seconds=0.6, rate=SAMPLE_RATE, depth=0.4):
@@ -145,11 +145,11 @@ def test_the_voice_line_follows_the_voice_past_louder_notes_and_through_vibrato(
 
 
 def test_a_recording_in_blocks_is_one_piece(monkeypatch):
-    from melodysim.transcribe import recording
+    from melodysim.transcribe import transcription
 
     audio = sung([60, 64, 67, 65] * 8, 0.5)
     (whole, *_), heard = transcribe_recording([audio])
-    monkeypatch.setattr(recording, "BLOCK_SECONDS", 6.0)
+    monkeypatch.setattr(transcription, "BLOCK_SECONDS", 6.0)
     (parts, *_), again = transcribe_recording(np.array_split(audio, 7))
     # Windows of the model fall elsewhere, so that a held note may be cut in two; the tune is the same.
     first_of = [np.flatnonzero(np.diff(m.pitch, prepend=-1)) for m in (parts, whole)]

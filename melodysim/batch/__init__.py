@@ -2,6 +2,6 @@
 
 `settings` holds the options of a scan, `tracks` finds files, `ledger` stores results,
 `transcription_cache` keeps transcriptions, `worker` is what a worker process does with one track,
-`executors` are where workers run, `runner` is the loop over the tracks, `takes` finds takes of one
-melody among them, `result_files` writes the results, `session` is a scan from beginning to end.
+`executors` are where workers run, `task_loop` is the loop over the tracks, `takes` finds takes of one
+melody among them, `result_files` writes the results, `scan` is a scan from beginning to end.
 """

@@ -22,7 +22,7 @@ import numpy as np
 
 from melodysim.errors import ReadError
 from melodysim.melody import Melody
-from melodysim.readers.parts import Part, Score
+from melodysim.readers.score import Part, Score
 from melodysim.readers.tempo import DEFAULT_TEMPO
 
 MAX_TUNE_QUARTERS = 100_000

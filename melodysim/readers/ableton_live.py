@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from melodysim.errors import ReadError
-from melodysim.readers.clips import (
+from melodysim.readers.daw_clips import (
     LARGEST,
     Element,
     Note,
@@ -18,7 +18,7 @@ from melodysim.readers.clips import (
     project_score,
     unrolled,
 )
-from melodysim.readers.parts import Score
+from melodysim.readers.score import Score
 from melodysim.readers.tempo import DEFAULT_TEMPO, TempoMap, sloping_tempi
 
 

@@ -14,7 +14,7 @@ import re
 import numpy as np
 
 from melodysim.melody import FEWEST_NOTES, Melody
-from melodysim.readers.parts import Part, Score, joined, part_melody
+from melodysim.readers.score import Part, Score, joined, part_melody
 
 MAX_MELODIES = 4
 """Candidate melodies kept of one piece."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from melodysim.errors import ReadError
-from melodysim.readers.parts import Part, Score
+from melodysim.readers.score import Part, Score
 from melodysim.readers.tempo import TempoMap, constant_tempi
 
 MAX_SECONDS = 24 * 3600.0

@@ -19,7 +19,7 @@ from melodysim.readers.dawproject import read_dawproject
 from melodysim.readers.melody_parts import candidate_melodies, track_melodies
 from melodysim.readers.midi import read_midi
 from melodysim.readers.music21_score import MUSIC21_FORMATS, read_music21
-from melodysim.readers.parts import Score, joined
+from melodysim.readers.score import Score, joined
 from melodysim.util.plain_text import counted
 
 MIDI_SUFFIXES = {".mid", ".midi", ".kar", ".rmi", ".smf"}
@@ -125,8 +125,8 @@ def _piece(path: Path, digest: str, kind: Kind, score: Score) -> Piece:
 def _read_recording(path: Path, digest: str, threads: int, tick: Callable[[str], None] | None) -> Piece:
     """Transcribe a recording and keep the lines that are likely to be melodies."""
     # Imported here: the transcriber takes longer to import than a file of notes takes to check.
-    from melodysim.transcribe.recording import transcribe_recording
     from melodysim.transcribe.salience import SAMPLE_RATE
+    from melodysim.transcribe.transcription import transcribe_recording
 
     samples, peak = 0, 0.0
 

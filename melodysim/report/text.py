@@ -15,9 +15,9 @@ from melodysim.intervals import estimate_key, note_name
 from melodysim.judge.verdict import REVIEW_RATE, Verdict
 from melodysim.judge.wording import HEADLINES, PAIR_HEADLINES, clock, odds
 from melodysim.melody import Piece
-from melodysim.report.blocks import block_rolls
 from melodysim.report.passage import Passage, columns, passage_of
 from melodysim.report.reports import PairReport, Report
+from melodysim.report.text_rolls import block_rolls
 from melodysim.search.match import Match
 from melodysim.util.plain_text import printable
 

@@ -13,7 +13,6 @@ from melodysim.align.dtw import IN_TIME, OTHER_RHYTHM, PITCH_ALONE, Costs, align
 from melodysim.intervals import Sequence, retrograde
 from melodysim.library import Reference, Shelf
 from melodysim.melody import Piece
-from melodysim.search.description import span
 from melodysim.search.e_values import (
     BEYOND_CHANCE,
     OBSERVED_IN_SONGS,
@@ -25,7 +24,8 @@ from melodysim.search.e_values import (
 )
 from melodysim.search.hypothesis import Hypothesis, best_of_each_kind, e_values, ranking
 from melodysim.search.match import Match
-from melodysim.search.passage_alone import background_of_passage, cut_passage, log_e_value
+from melodysim.search.match_details import span
+from melodysim.search.passage_significance import background_of_passage, cut_passage, log_e_value
 
 CANDIDATES = 300
 """References that the first pass hands on. Of passages of 20 notes of which 15 % were changed, it

@@ -22,7 +22,6 @@ from melodysim.library import Reference, Shelf
 from melodysim.library.index import sample_references
 from melodysim.melody import Melody, Piece, SemitoneSalience
 from melodysim.search.by_notes import CANDIDATES, best_of_first_pass
-from melodysim.search.description import span
 from melodysim.search.e_values import (
     FITTED_ALL,
     FITTED_LISTENED,
@@ -34,6 +33,7 @@ from melodysim.search.e_values import (
 )
 from melodysim.search.hypothesis import Hypothesis, best_of_each_kind, e_values
 from melodysim.search.match import Match, Span
+from melodysim.search.match_details import span
 
 LINE_WEIGHT, LINE_CHANCE = 1.0, 3.0
 """Share of a transcribed line's standardised score that is added to the score by listening, and the

@@ -33,9 +33,9 @@ from melodysim.search.by_notes import (
     readings_in_time,
 )
 from melodysim.search.by_salience import match_heard, read_recording
-from melodysim.search.description import rarest_turn, span, with_others
 from melodysim.search.hypothesis import Hypothesis, best_reading, ranking
 from melodysim.search.match import Match
+from melodysim.search.match_details import rarest_turn, span, with_others
 from melodysim.search.refrains import places_in_melody, places_in_recording
 
 

@@ -28,7 +28,7 @@ from starlette.routing import Route
 from melodysim.errors import MelodysimError
 from melodysim.library.rights import STATUSES, Rights, check_rights, effective
 from melodysim.library.store import Store
-from melodysim.report.html.page import rendered_page
+from melodysim.report.html.template import rendered_page
 from melodysim.report.json import browsed_dict, entry_dict
 from melodysim.serve.check_queue import CheckQueue, known_suffix
 from melodysim.util.atomic_files import file_stem, make_folder
@@ -57,24 +57,24 @@ class _RefusedError(Exception):
         self.status = status
 
 
-def create_app(desk: CheckQueue, hosts: list[str], most_bytes: int) -> Starlette:
+def create_app(queue: CheckQueue, hosts: list[str], most_bytes: int) -> Starlette:
     """Make the web app.
 
     Parameters
     ----------
-    desk : CheckQueue
+    queue : CheckQueue
         That does the checks; it is closed with the app.
     hosts : list of str
         Names under which the app may be asked.
     most_bytes : int
         Of an upload.
     """
-    answers = _Answers(desk, most_bytes)
+    answers = _Answers(queue, most_bytes)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        await run_sync(desk.close)
+        await run_sync(queue.close)
 
     routes = [
         Route("/", answers.home),
@@ -130,9 +130,9 @@ def _json(content: Any, status: int = 200) -> Response:
 class _Answers:
     """One method a route."""
 
-    def __init__(self, desk: CheckQueue, most_bytes: int) -> None:
-        self.desk, self.most_bytes = desk, most_bytes
-        self.library_path = desk.terms.library
+    def __init__(self, queue: CheckQueue, most_bytes: int) -> None:
+        self.queue, self.most_bytes = queue, most_bytes
+        self.library_path = queue.terms.library
 
     def _page(self, template: str, script: str, **values: Any) -> Response:
         page = rendered_page(
@@ -151,10 +151,10 @@ class _Answers:
         return self._page("library.html.j2", "library.js", statuses=STATUSES)
 
     async def checks(self, _: Request) -> Response:
-        return _json({"checks": [asdict(ticket) for ticket in self.desk.tickets()]})
+        return _json({"checks": [asdict(ticket) for ticket in self.queue.tickets()]})
 
     async def check(self, request: Request) -> Response:
-        ticket = self.desk.ticket(request.path_params["id"])
+        ticket = self.queue.ticket(request.path_params["id"])
         if ticket is None:
             raise _RefusedError(404, "no such check")
         return _json(asdict(ticket))
@@ -162,12 +162,12 @@ class _Answers:
     @_ours
     async def new_check(self, request: Request) -> Response:
         name = _name(request)
-        identity, path = await run_sync(self.desk.upload_path, name)
+        identity, path = await run_sync(self.queue.upload_path, name)
         try:
             await self._receive(request, path)
-            ticket = await run_sync(self.desk.submit, identity, name)
+            ticket = await run_sync(self.queue.submit, identity, name)
         except BaseException:
-            await run_sync(self.desk.discard, identity)
+            await run_sync(self.queue.discard, identity)
             raise
         return _json(asdict(ticket), 201)
 
@@ -194,7 +194,7 @@ class _Answers:
 
     @_ours
     async def forget(self, request: Request) -> Response:
-        if not await run_sync(self.desk.remove, request.path_params["id"]):
+        if not await run_sync(self.queue.remove, request.path_params["id"]):
             raise _RefusedError(404, "no such check")
         return _json({})
 
@@ -205,7 +205,7 @@ class _Answers:
         return self._file(request, "report.json", {"Content-Disposition": "attachment"})
 
     def _file(self, request: Request, name: str, headers: dict[str, str]) -> Response:
-        path = self.desk.page(request.path_params["id"], name)
+        path = self.queue.page(request.path_params["id"], name)
         if path is None or not path.is_file():
             raise _RefusedError(404, "no such report")
         return FileResponse(path, headers=_COMMON | headers)
@@ -233,7 +233,7 @@ class _Answers:
         try:
             await run_sync(make_folder, folder)
             await self._receive(request, path)
-            result = await run_sync(self.desk.import_file, path, rights, title, creator)
+            result = await run_sync(self.queue.import_file, path, rights, title, creator)
             if result.failed:
                 raise _RefusedError(400, str(result.failed[0][1].renamed(path, name)))
         except BaseException:

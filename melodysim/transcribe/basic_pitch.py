@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.transcribe.networks import inference_session, packaged_file
+from melodysim.transcribe.onnx_networks import inference_session, packaged_file
 
 SAMPLE_RATE = 22050
 """Samples per second that the model was trained on."""

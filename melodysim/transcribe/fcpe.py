@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.errors import MissingDependencyError
-from melodysim.transcribe.networks import inference_session, packaged_file
+from melodysim.transcribe.onnx_networks import inference_session, packaged_file
 
 VOICE_RATE = 16000
 """Samples per second that the network was trained on."""

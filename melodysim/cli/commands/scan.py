@@ -17,9 +17,9 @@ from melodysim.errors import ReadError
 from melodysim.util.plain_text import printable
 
 if TYPE_CHECKING:
-    from melodysim.batch.runner import ScanProgress
-    from melodysim.batch.session import ScanOutcome
+    from melodysim.batch.scan import ScanOutcome
     from melodysim.batch.settings import ScanSettings
+    from melodysim.batch.task_loop import ScanProgress
 
 LINE_SECONDS = 60.0
 """Between lines of progress where there is no terminal."""
@@ -94,7 +94,7 @@ def command(ctx: click.Context, places: tuple[Path, ...], **asked: Any) -> None:
 
     Exit status: 0, or 1 if a track is at or above --fail-on, or 2 if one could not be read.
     """
-    from melodysim.batch.session import Session
+    from melodysim.batch.scan import Scan
     from melodysim.batch.tracks import require_places
 
     settings = _settings(places, **asked)
@@ -102,27 +102,27 @@ def command(ctx: click.Context, places: tuple[Path, ...], **asked: Any) -> None:
     watch, quiet = asked["watch"], asked["quiet"]
     status, idle = 0, False
     with _shown(quiet) as tick:
-        session = Session(settings, tick)
+        scan = Scan(settings, tick)
         try:
             if watch:
                 idle = True
-                for arrived in session.arriving():
+                for arrived in scan.arriving():
                     idle = False
-                    status = _told(session.run(arrived), settings, **asked)
+                    status = _told(scan.run(arrived), settings, **asked)
                     idle = True
-            found = session.found()
+            found = scan.found()
             if not found:
                 named = ", ".join(map(str, settings.places)) or "the list"
                 chosen = " that --include and --exclude leave" if settings.include else ""
                 raise ReadError(f"no track of a kind that melodysim reads{chosen}", path=named)
-            status = _told(session.run(found), settings, **asked)
+            status = _told(scan.run(found), settings, **asked)
         except KeyboardInterrupt:
             if not idle:
                 status = 130
                 words = "stopped; what is done is kept, and the same command goes on where it was"
                 click.echo(f"melodysim: {words}", err=True)
         finally:
-            session.close()
+            scan.close()
     ctx.exit(status)
 
 

@@ -94,14 +94,14 @@ def command(
         click.echo("melodysim: others on your network can use this; there is no password", err=True)
     terms = Terms(library.path, territory, Rates(), terminal.threads())
     try:
-        desk = CheckQueue(folder or library.path.parent / "checks", terms, time_limit)
+        queue = CheckQueue(folder or library.path.parent / "checks", terms, time_limit)
     except MissingDependencyError:
         raise
     except MelodysimError as error:
         raise MelodysimError(
             error.reason, "name another folder for the checks with --folder", error.path
         ) from error
-    app = create_app(desk, _names(host), most_megabytes * 1_000_000)
+    app = create_app(queue, _names(host), most_megabytes * 1_000_000)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}/"
     click.echo(f"melodysim: {address}", err=True)

@@ -1,8 +1,8 @@
 """Import into a library: files and folders, public sets, and the tunes that come with music21.
 
 `jobs` lists what is to be read and reads it, in worker processes; `run` stores the results in chunks,
-so that an import that is stopped goes on where it was; `sets` recognises public sets; `exported` reads
-what `library export` wrote; `tables` reads melodies as plain CSV and JSON.
+so that an import that is stopped goes on where it was; `public_sets` recognises public sets; `exported`
+reads what `library export` wrote; `tables` reads melodies as plain CSV and JSON.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 from melodysim.errors import MissingDependencyError, ReadError
 from melodysim.library.importers.exported import exported_jobs
 from melodysim.library.importers.jobs import Job, file_jobs, is_exported
+from melodysim.library.importers.public_sets import PublicSet, known_set, sets_in
 from melodysim.library.importers.rights_table import INDEX, is_index
 from melodysim.library.importers.run import ImportProgress, ImportResult, run_jobs
-from melodysim.library.importers.sets import PublicSet, known_set, sets_in
 from melodysim.library.rights import Rights
 from melodysim.library.store import Store
 

@@ -226,9 +226,9 @@ def _tune_book(job: Job) -> Iterator[Made]:
 READERS = {
     "file": "jobs:read_file",
     "table": "tables:read_table",
-    "session": "sets:session_tunes",
-    "lead-sheets": "sets:lead_sheets",
-    "incipits": "sets:incipits",
+    "session": "public_sets:session_tunes",
+    "lead-sheets": "public_sets:lead_sheets",
+    "incipits": "public_sets:incipits",
 }
 """Readers by name, since a job travels to another process: module of this package, function."""
 

@@ -24,7 +24,7 @@ from melodysim.library.store import Store
 from melodysim.util.worker_processes import LocalPool
 
 if TYPE_CHECKING:
-    from melodysim.library.importers.sets import PublicSet
+    from melodysim.library.importers.public_sets import PublicSet
 
 CHUNK_SECONDS = 2.0
 """Seconds of work that an import loses at most if it is stopped."""

@@ -10,8 +10,8 @@ from typing import Any
 from melodysim.judge.verdict import LEVELS
 from melodysim.judge.wording import clock, odds
 from melodysim.library import Holdings
-from melodysim.report.html.page import rendered_page, require_pages
-from melodysim.report.html.pictures import histogram_svg
+from melodysim.report.html.svg import histogram_svg
+from melodysim.report.html.template import rendered_page, require_pages
 from melodysim.report.reports import Report
 
 PAGE_ROWS = 200

@@ -25,9 +25,9 @@ from melodysim.judge.wording import (
     transposed,
 )
 from melodysim.melody import Piece
-from melodysim.report.html.page import rendered_page, require_pages
-from melodysim.report.html.pictures import roll_of, strip_svg
-from melodysim.report.html.sound import Sound, sound_of
+from melodysim.report.html.svg import roll_of, strip_svg
+from melodysim.report.html.template import rendered_page, require_pages
+from melodysim.report.html.track_sound import Sound, sound_of
 from melodysim.report.notation.engraving import engraved
 from melodysim.report.notation.musicxml import notation_of
 from melodysim.report.note_files import compressed, evidence_of

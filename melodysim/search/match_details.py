@@ -21,7 +21,7 @@ _COMMON = 0.25
 def rarest_turn(
     match: Match, library: Shelf, reference: int, query: Melody | None = None
 ) -> Turn | None:
-    """Find the turn that a match has in common and that occurs in the fewest melodies of the library.
+    """Find the turn of a match that fewest melodies have; None if no turn is followed unbroken.
 
     Parameters
     ----------
@@ -31,11 +31,6 @@ def rarest_turn(
         Place in the index of the reference that the match is with.
     query : Melody, optional
         The melody whose notes `match.path` pairs; none if the recording was listened to.
-
-    Returns
-    -------
-    Turn or None
-        None if no five intervals are followed without a break.
     """
     first, last = match.reference_span.notes
     interval = library.index.notes(np.array([reference])).interval

@@ -1,6 +1,6 @@
 """A scan, from the search for its tracks to the result files.
 
-A session can be run again and again, for tracks that arrive; what it needs to go on lies in its output
+A scan can be run again and again, for tracks that arrive; what it needs to go on lies in its output
 folder.
 """
 
@@ -17,16 +17,6 @@ from typing import Any
 from melodysim.batch import result_files
 from melodysim.batch.executors import ClusterPool, Pool
 from melodysim.batch.ledger import Done, Ledger
-from melodysim.batch.runner import (
-    ScanProgress,
-    Track,
-    checked,
-    compared,
-    identified,
-    keep,
-    left_to_do,
-    results,
-)
 from melodysim.batch.settings import Plan, ScanSettings, fingerprint_of
 from melodysim.batch.takes import (
     BYTES_PER_NOTE,
@@ -37,6 +27,16 @@ from melodysim.batch.takes import (
     packed_melodies,
     takes,
     unpacked_melody,
+)
+from melodysim.batch.task_loop import (
+    ScanProgress,
+    Track,
+    checked,
+    compared,
+    identified,
+    keep,
+    left_to_do,
+    results,
 )
 from melodysim.batch.tracks import Found, find_tracks
 from melodysim.batch.transcription_cache import Cache, default_cache_folder
@@ -80,7 +80,7 @@ class ScanOutcome:
     flagged: list[Done]
 
 
-class Session:
+class Scan:
     """A scan; close it, since it holds processes and a file.
 
     Parameters

@@ -47,7 +47,7 @@ SMALLEST_P = 1e-300
 def p_value_of_likeness(
     one: Piece, other: Piece, best: tuple[float, float], background: list[Melody], threads: int = 1
 ) -> float:
-    """Return the probability that two unrelated recordings are at least so much alike.
+    """Return the probability that unrelated recordings, in either order, are so much alike.
 
     Parameters
     ----------
@@ -57,11 +57,6 @@ def p_value_of_likeness(
         Standardised scores of the other's likeliest line in the one, and of the one's in the other.
     background : list of Melody
         Unrelated melodies to measure chance on.
-
-    Returns
-    -------
-    float
-        The same whichever recording comes first.
     """
     average, highest = 0.0, -np.inf
     for query, work, found in ((one, other, best[0]), (other, one, best[1])):
@@ -74,7 +69,7 @@ def p_value_of_likeness(
 
 
 def p_value_of_notes(match: Match, background: list[Melody]) -> float:
-    """Return the probability of the intervals between the heard notes of a match.
+    """Return the probability of the intervals between consecutive notes that were both heard.
 
     Parameters
     ----------
@@ -82,11 +77,6 @@ def p_value_of_notes(match: Match, background: list[Melody]) -> float:
         Of a recording that was listened to.
     background : list of Melody
         Unrelated melodies: the interval model is fitted to them and the one that was heard.
-
-    Returns
-    -------
-    float
-        By the intervals alone, between consecutive notes that were both heard.
     """
     assert match.listening is not None
     melody = match.reference_melody

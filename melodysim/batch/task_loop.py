@@ -120,7 +120,7 @@ def identified(
 def left_to_do(
     tracks: list[Track], ledger: Ledger, fingerprint: str, pages: Path | None, again: bool
 ) -> list[Track]:
-    """Choose the tracks to check: one of each content that has no result.
+    """Choose the tracks to check, unreadable ones too: one of each content that has no result.
 
     Parameters
     ----------
@@ -132,11 +132,6 @@ def left_to_do(
         Folder in which each track that could be checked needs a page.
     again : bool
         Whether tracks that could not be checked are tried again.
-
-    Returns
-    -------
-    list of Track
-        Tracks that could not be read are among them: they may be readable now.
     """
     done = ledger.done(fingerprint)
     present = {path.name for path in pages.glob("*.html")} if pages is not None else set()

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.melody import Melody, SemitoneSalience
+from melodysim.transcribe.pitch_tracker import top_line_of_events, tracked_line, voice_line
 from melodysim.transcribe.salience import FRAME_SECONDS, Salience, by_semitone, salience_blocks
-from melodysim.transcribe.tracker import top_line_of_events, tracked_line, voice_line
 
 BLOCK_SECONDS = 240.0
 OVERLAP_SECONDS = 5.0

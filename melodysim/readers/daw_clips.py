@@ -20,7 +20,7 @@ import numpy as np
 
 from melodysim.errors import ReadError
 from melodysim.readers.midi import SHORTEST_NOTE
-from melodysim.readers.parts import Part, Score
+from melodysim.readers.score import Part, Score
 from melodysim.readers.tempo import TempoMap
 
 LARGEST = 512 << 20

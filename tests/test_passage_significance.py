@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from melodysim.intervals import normalise
 from melodysim.melody import Melody
 from melodysim.search.e_values import Background
-from melodysim.search.passage_alone import cut_passage, log_e_value
+from melodysim.search.passage_significance import cut_passage, log_e_value
 
 
 def test_a_passage_is_what_its_notes_alone_would_be():
