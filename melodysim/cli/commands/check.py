@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,12 +79,8 @@ def command(
     with terminal.progress("checking", quiet) as update:
         for number, track in enumerate(tracks):
             update(number, len(tracks), track.name)
-            report = _checked(track, library, top, rates, alone)
-            if pages is not None:
-                pages.add(report)
-            if evidence and not report.error:
-                terminal.write_evidence(evidence, report, number + 1 if len(tracks) > 1 else None)
-            reports.append(report)
+            keep = partial(_keep, pages, evidence, number + 1 if len(tracks) > 1 else None)
+            reports.append(_checked(track, library, top, rates, keep, alone))
     if pages is not None:
         pages.finish()
     else:
@@ -107,18 +105,31 @@ def _page_folder(library: Library, form: str, output: Path | None, tracks: int) 
     return PageFolder(output, library.holdings)
 
 
-def _checked(track: Path, library: Library, top: int, rates: Rates, alone: bool) -> Report:
-    """Check a track; of several, one that cannot be read does not stop the rest."""
+def _checked(
+    track: Path, library: Library, top: int, rates: Rates, keep: Callable[[Report], None], alone: bool
+) -> Report:
+    """Check a track and keep what is asked for; of several, one that fails does not stop the rest."""
     from melodysim.checking import check
     from melodysim.errors import MelodysimError
     from melodysim.report.reports import Report
 
     try:
-        return check(track, library, top, rates, terminal.threads())
+        report = check(track, library, top, rates, terminal.threads())
+        keep(report)
     except MelodysimError as error:
         if alone:
             raise
-        return Report(str(track), error=error)
+        report = Report(str(track), error=error)
+        keep(report)
+    return report
+
+
+def _keep(pages: PageFolder | None, evidence: Path | None, number: int | None, report: Report) -> None:
+    """Write a track's page and evidence, where they are asked for."""
+    if pages is not None:
+        pages.add(report)
+    if evidence and not report.error:
+        terminal.write_evidence(evidence, report, number)
 
 
 def _written(reports: list[Report], library: Library, form: str, output: Path | None) -> str:
