@@ -22,14 +22,18 @@ import numpy as np
 from builtin import builtin_library
 
 STAGES = (
-    ("melodysim.transcribe.transcription", "transcribe_recording", "decoding and hearing"),
-    ("melodysim.readers.read", "_read_symbolic", "reading notes"),
-    ("melodysim.library.shard", "scan", "first pass"),
-    ("melodysim.search", "align_scores", "second pass"),
-    ("melodysim.search", "scan_heard", "listening for every reference"),
-    ("melodysim.search", "trace_heard", "tracing what was heard"),
-    ("melodysim.search", "_rarest_turn", "rarest turns"),
+    ("transcribe.transcription", "transcribe_recording", "decoding and hearing"),
+    ("readers.read", "_read_symbolic", "reading notes"),
+    ("library.shard", "scan", "first pass"),
+    ("search.by_notes", "align_scores", "second pass"),
+    ("search.passage_significance", "align_scores", "second pass"),
+    ("search.by_salience", "scan_heard", "listening for every reference"),
+    ("search.by_salience", "trace_heard", "tracing what was heard"),
+    ("search.pipeline", "rarest_turn", "rarest turns"),
+    ("search.pipeline", "places_in_melody", "refrains"),
+    ("search.pipeline", "places_in_recording", "refrains"),
 )
+"""Module that calls a function by a name of its own, the function, and what it does."""
 
 
 def clocked(spent: dict[str, float], name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,14 +61,10 @@ def stages(track: Path, library: Path) -> dict[str, float]:
     spent: dict[str, float] = {}
     kept = []
     for module_name, function, name in STAGES:
-        # Callers hold their own name for what they imported.
-        for holder in (module_name, "melodysim.readers.read", "melodysim.search"):
-            module = importlib.import_module(holder)
-            if hasattr(module, function):
-                original = getattr(module, function)
-                if not hasattr(original, "__wrapped__"):
-                    kept.append((module, function, original))
-                    setattr(module, function, clocked(spent, name, original))
+        module = importlib.import_module(f"melodysim.{module_name}")
+        original = getattr(module, function)
+        kept.append((module, function, original))
+        setattr(module, function, clocked(spent, name, original))
     began = time.perf_counter()
     opened = Library(library)
     spent["opening the library"] = time.perf_counter() - began
