@@ -54,7 +54,9 @@ class MelodysimError(Exception):
         """Compare class and text, so that an error equals its copy from another process."""
         return type(self) is type(other) and str(self) == str(other)
 
-    __hash__ = Exception.__hash__
+    def __hash__(self) -> int:
+        """Return the same number for errors that are equal."""
+        return hash((type(self), str(self)))
 
     def __str__(self) -> str:
         """Return the one line that people read."""
