@@ -1,7 +1,9 @@
 """The reference library: the melodies that queries are compared with, and their rights.
 
-`store` keeps melodies and rights in one SQLite file; `rights` works out what a status means; `index`
-and its parts are what a search reads; `library` opens it all. `importers` fill a library.
+On disk: `store` keeps melodies (`entries`) and rights in one SQLite file (`schema`); `rights` works out
+what a status means in a place on a day; `importers` fill a library. For a search: a `shard` packs up to
+100,000 melodies as arrays, which `index_files` keeps beside the library; `index` searches the shards as
+one, here or on a cluster (`remote_shards`); a `shelf` is what a check sees. `library` opens it all.
 """
 
 from melodysim.library.entries import Entry, Reference
@@ -10,14 +12,5 @@ from melodysim.library.library import Holdings, Library, default_library_path
 from melodysim.library.shelf import Shelf, shelf_of_work
 from melodysim.library.store import Store
 
-__all__ = [
-    "Entry",
-    "Holdings",
-    "Index",
-    "Library",
-    "Reference",
-    "Shelf",
-    "Store",
-    "default_library_path",
-    "shelf_of_work",
-]
+__all__ = ["Entry", "Holdings", "Index", "Library", "Reference", "Shelf", "Store"]
+__all__ += ["default_library_path", "shelf_of_work"]

@@ -27,7 +27,15 @@ from melodysim.align.surprisal import Rarity
 from melodysim.errors import MelodysimError
 from melodysim.library.index import Index, Order, order_shards, sample_references
 from melodysim.library.rights import Territory
-from melodysim.library.shard import MOST, Shard, open_shard, pack_shard, write_shard
+from melodysim.library.shard import (
+    MOST,
+    Shard,
+    open_shard,
+    pack_shard,
+    packed_tables,
+    unpacked_tables,
+    write_shard,
+)
 from melodysim.library.store import Store
 from melodysim.util.array_files import map_arrays, write_arrays
 from melodysim.util.atomic_files import write_whole
@@ -135,18 +143,13 @@ def _open(folder: Path, content: str) -> Index | None:
 
 def _open_order(path: Path) -> Order:
     arrays, _ = map_arrays(path)
-    pitch, timing = (
-        tuple(arrays[f"rarity.{kind}{k}"] for k in range(3)) for kind in ("pitch", "timing")
-    )
-    rarity = Rarity(pitch, timing, arrays["rarity.displacement"])
+    rarity = Rarity(*unpacked_tables("rarity", arrays))
     return Order(**{name: arrays[name] for name in _ORDER}, rarity=rarity)
 
 
 def _write_order(path: Path, order: Order) -> None:
     arrays = {name: getattr(order, name) for name in _ORDER}
-    arrays |= {f"rarity.pitch{k}": table for k, table in enumerate(order.rarity.pitch)}
-    arrays |= {f"rarity.timing{k}": table for k, table in enumerate(order.rarity.timing)}
-    write_arrays(path, arrays | {"rarity.displacement": order.rarity.displacement})
+    write_arrays(path, arrays | packed_tables("rarity", order.rarity))
 
 
 def _refresh(folder: Path, store: Store, content: str, *, afresh: bool = False) -> Index:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from melodysim.align.corpus import PackedMelodies, counts_of, lay_melodies, take_melodies
 from melodysim.align.prefilter import Lanes, lay_in_lanes, scan
 from melodysim.align.seeds import Seeds, Turns, build_seeds, melodies_with, seed_scores
-from melodysim.align.surprisal import Counts
+from melodysim.align.surprisal import Counts, Rarity
 from melodysim.intervals import Sequence, normalise
 from melodysim.melody import Melody
 from melodysim.util.array_files import map_arrays, write_arrays
@@ -104,11 +105,7 @@ class Shard:
     def counts(self) -> Counts:
         """How often turns occur in the melodies."""
         if "counts.displacement" in self.stored:
-            pitch, timing = (
-                tuple(self.stored[f"counts.{kind}{k}"] for k in range(3))
-                for kind in ("pitch", "timing")
-            )
-            return Counts(pitch, timing, self.stored["counts.displacement"])
+            return Counts(*unpacked_tables("counts", self.stored))
         return counts_of(self.notes)
 
 
@@ -131,14 +128,27 @@ def pack_shard(melodies: Iterable[tuple[int, str, Melody]]) -> Shard:
     )
 
 
+def packed_tables(name: str, tables: Counts | Rarity) -> dict[str, NDArray]:
+    """Return the tables of n-grams as arrays of a file, under a name."""
+    kinds: dict[str, tuple[NDArray, ...]] = {"pitch": tables.pitch, "timing": tables.timing}
+    arrays = {f"{name}.{kind}{k}": t for kind, some in kinds.items() for k, t in enumerate(some)}
+    return arrays | {f"{name}.displacement": tables.displacement}
+
+
+def unpacked_tables(name: str, arrays: Mapping[str, NDArray]) -> tuple[Any, Any, NDArray]:
+    """Return the tables that `packed_tables` made arrays of: by pitch, by timing, displacement."""
+    pitch, timing = (
+        tuple(arrays[f"{name}.{kind}{k}"] for k in range(3)) for kind in ("pitch", "timing")
+    )
+    return pitch, timing, arrays[f"{name}.displacement"]
+
+
 def write_shard(path: Path, shard: Shard) -> None:
     """Write a part to a file, with its lanes, seeds and counts."""
     arrays = {f"notes.{f.name}": getattr(shard.notes, f.name) for f in fields(PackedMelodies)}
     arrays |= {f"lanes.{f.name}": getattr(shard.lanes, f.name) for f in fields(Lanes)}
     arrays |= {f"seeds.{k}": getattr(shard.seeds, k) for k in _SEEDS}
-    arrays |= {f"counts.pitch{k}": table for k, table in enumerate(shard.counts.pitch)}
-    arrays |= {f"counts.timing{k}": table for k, table in enumerate(shard.counts.timing)}
-    arrays["counts.displacement"] = shard.counts.displacement
+    arrays |= packed_tables("counts", shard.counts)
     for name in ("serial", "first_pitch", "names", "name_start"):
         arrays[name] = getattr(shard, name)
     write_arrays(path, arrays)

@@ -1,8 +1,10 @@
 """From a piece and a library to ranked matches: the one way through, for every command.
 
 `by_notes` aligns the melodies of a piece, `by_salience` a recording before any note is decided on; each
-returns a `hypothesis`. `e_values` measures scores against chance, `match_details` describes a match,
-and `pipeline` joins these steps.
+returns a `hypothesis`: one reading of the piece, with a score for each reference. `e_values` measures
+scores of whole melodies against chance, `passage_significance` those of a passage by itself. The best
+references become a `match`; `match_details` and `refrains` add its rarest turn and other places.
+`pipeline` joins these steps; `two_recordings` measures how alike two recordings are.
 
 Conventions: `threads` says how many threads to use; results do not depend on it.
 """

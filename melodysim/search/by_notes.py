@@ -53,7 +53,7 @@ TYPICAL_NOTES = Background(2.7, 1.7, 2.2, measured=False, shortest=19.0)
 
 
 def readings_in_time(melodies: int) -> list[tuple[int, Costs, float]]:
-    """List the readings to be tried where rhythm counts, each with its share of the chance of error.
+    """List the readings to try where rhythm counts: melody, costs, share of the chance of error.
 
     A weighted Bonferroni correction.
 
@@ -61,11 +61,6 @@ def readings_in_time(melodies: int) -> list[tuple[int, Costs, float]]:
     ----------
     melodies : int
         Of the piece, the likeliest first.
-
-    Returns
-    -------
-    list of (int, Costs, float)
-        Melody, costs, and share.
     """
     likeliest, *others = _shares(melodies)
     return [
@@ -88,18 +83,13 @@ def _shares(melodies: int) -> list[float]:
 
 
 def candidates_of(coarse: NDArray[np.int8], library: Shelf) -> NDArray[np.int64]:
-    """Choose the references that the first pass hands on.
+    """Choose the references that the first pass hands on: the best, and the best protected ones.
 
     Parameters
     ----------
     coarse : ndarray of int8, shape (references,)
         Scores of the first pass.
     library : Shelf
-
-    Returns
-    -------
-    ndarray of int64
-        The best of all, and the best of the protected ones; some of them twice.
     """
     # The verdict hangs on protected references: they are not crowded out by a large folk library.
     bound = np.flatnonzero(library.protected)

@@ -138,7 +138,7 @@ def ranking(readings: list[Hypothesis], best: NDArray[np.int64]) -> NDArray[np.i
 def best_of_each_kind(
     order: NDArray[np.int64], protected: NDArray[np.bool_], count: int
 ) -> NDArray[np.int64]:
-    """Pick the first few protected and the first few free references of an order.
+    """Return the first few protected references, then the first few free ones, each the best first.
 
     Parameters
     ----------
@@ -148,10 +148,5 @@ def best_of_each_kind(
         Whether each reference in `order` is protected.
     count : int
         Of each kind, at most.
-
-    Returns
-    -------
-    ndarray of int64
-        Protected ones, then free ones; each the best first.
     """
     return np.concatenate([order[protected][:count], order[~protected][:count]])

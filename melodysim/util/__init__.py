@@ -1,1 +1,1 @@
-"""Helpers that do not depend on melodies: atomic files, safe text, worker processes."""
+"""Helpers that do not depend on melodies: files written whole, text made safe, worker processes."""
