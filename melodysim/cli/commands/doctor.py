@@ -24,6 +24,7 @@ _PACKAGES = {
     "torchfcpe": ("recordings: the voice", "pip install --no-deps torchfcpe==0.0.4"),
     "av": ("m4a, aac, webm", "pip install 'melodysim[m4a]'"),
     "matplotlib": ("--plot", "pip install 'melodysim[plot]'"),
+    "librosa": ("--plot of a recording", "pip install 'melodysim[plot]'"),
     "jinja2": ("HTML reports", "pip install 'melodysim[report]'"),
     "verovio": ("HTML reports: the notation", "pip install 'melodysim[report]'"),
     "starlette": ("serve", "pip install 'melodysim[serve]'"),
