@@ -48,8 +48,8 @@ def test_an_import_against_the_contracts_is_found(tmp_path, module, line, kept):
     assert (done.returncode == 0) == kept, done.stdout
 
 
-def public_definitions():
-    """Yield the names of public classes and functions with the modules that define them."""
+def public_classes():
+    """Yield the names of public classes with the modules that define them."""
     for path in MODULES:
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
@@ -58,7 +58,7 @@ def public_definitions():
 
 def test_a_class_has_its_name_for_itself():
     homes = defaultdict(set)
-    for name, path in public_definitions():
+    for name, path in public_classes():
         homes[name].add(path)
     assert not {name: paths for name, paths in homes.items() if len(paths) > 1}
 

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass, replace
+from functools import partial
 from typing import Any
 
 from melodysim.batch import result_files
@@ -119,13 +120,8 @@ class Scan:
             self._library = Library(s.library, s.territory, exhaustive=s.exhaustive)
             require_references(self._library)
             version, protected = self._library.version, self._library.protected.tobytes()
-        own = replace(
-            s,
-            places=(),
-            listed=(),
-            output=s.output.absolute(),
-            library=None if s.library is None else s.library.absolute(),
-        )
+        library = None if s.library is None else s.library.absolute()
+        own = replace(s, places=(), listed=(), output=s.output.absolute(), library=library)
         plan = Plan(own, version, "", self._cache.folder)
         self._fingerprint = fingerprint_of(plan, protected)
         self._plan = replace(plan, mark=self._fingerprint[:6])
@@ -150,19 +146,23 @@ class Scan:
 
     def run(self, found: list[Found]) -> ScanOutcome:
         """Check the tracks that need it, write the result files, and return the outcome."""
-        s, progress = self.settings, ScanProgress(stage="hashing")
-
-        def hashed(done: int, of: int) -> None:
-            progress.done, progress.tracks = done, of
-            self._tick(progress)
-
-        tracks = identified(found, self._ledger, s.threads, hashed)
+        s, counted = self.settings, self._counting(ScanProgress("hashing"))
+        tracks = identified(found, self._ledger, s.threads, counted)
         todo = left_to_do(tracks, self._ledger, self._fingerprint, self._pages, s.retry_failed)
         unread = {t.path: failed(t.path, ReadError(t.why, path=t.path), False) for t in tracks if t.why}
         if todo:
             done = len(tracks) - len(todo)
             self._check(tracks, todo, unread, ScanProgress("checking", len(tracks), done, done))
         return self._finish(tracks, unread)
+
+    def _counting(self, progress: ScanProgress) -> Callable[[int, int], None]:
+        """Return what to call with how many are done, of how many."""
+
+        def tick(done: int, of: int) -> None:
+            progress.done, progress.tracks = done, of
+            self._tick(progress)
+
+        return tick
 
     def _workers(self) -> Pool:
         """Return the pool of workers, which the first call starts."""
@@ -218,13 +218,12 @@ class Scan:
         group_of = {path: number for number, group in enumerate(groups, 1) for path in group}
         table = result_files.table(self._results(tracks, unread), group_of)
         write_whole(place / result_files.TABLE, table.encode())
-        library = None
-        if self._library is not None:
-            library = library_dict(str(self._library.path), len(self._library), self._library.search)
+        own = self._library
+        library = None if own is None else library_dict(str(own.path), len(own), own.search)
         answer = scan_dict(counts, library, errors, groups, alike)
         result_files.write_json(place / result_files.SUMMARY, answer)
-        if self._library is not None and self.settings.pages:
-            self._write_index(self._library, self._results(tracks, unread))
+        if own is not None and self.settings.pages:
+            self._write_index(own, self._results(tracks, unread))
         self._ledger.forget_all_but(self._fingerprint)
         return ScanOutcome(answer, flagged)
 
@@ -258,12 +257,7 @@ class Scan:
     def _alike(self, packed: list[bytes], threshold: float) -> list[Alike]:
         """Compare tracks with each other, by the workers if there are several and enough to do."""
         s, progress = self.settings, ScanProgress("finding takes of one melody")
-
-        def told(done: int, of: int) -> None:
-            progress.done, progress.tracks = done, of
-            self._tick(progress)
-
-        melodies = [unpacked_melody(melody) for melody in packed]
+        told, melodies = self._counting(progress), [unpacked_melody(melody) for melody in packed]
         several = s.scheduler is not None or s.workers > 1
         held = BYTES_PER_NOTE * sum(map(len, melodies))
         too_many = s.megabytes and held > s.megabytes * 1_000_000 * HELD_PART
@@ -273,13 +267,13 @@ class Scan:
         place = (s.output / f".melodies-{secrets.token_hex(8)}").absolute()
         write_whole(place, packed_melodies(packed))
         try:
+            tick = partial(self._tick, progress)
             return find_alike(
                 melodies,
                 threshold,
-                progress=told,
-                spread=lambda tasks: compared(
-                    self._workers(), place, tasks, lambda: self._tick(progress)
-                ),
+                1,
+                told,
+                lambda tasks: compared(self._workers(), place, tasks, tick),
             )
         finally:
             place.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from melodysim.library.rights import TERRITORIES
 
 PATH = click.Path(readable=False, path_type=Path)
 """Whether a file can be read is found out by reading it: one that cannot does not stop the others."""
-_WRITTEN = ("output", "plot", "audio")
+_WRITTEN = {"output", "plot", "audio"}
 """Parameters that name files to be written."""
 
 
@@ -26,11 +26,9 @@ def sparing_inputs(command: Callable[..., Any]) -> Callable[..., Any]:
     def spared(*args: Any, **given: Any) -> Any:
         outputs = [given[name] for name in _WRITTEN if given.get(name) is not None]
         read: list[Path] = []
-        for name, value in given.items():
-            if name not in _WRITTEN:
-                read += [
-                    v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, Path)
-                ]
+        for name in given.keys() - _WRITTEN:
+            values = given[name] if isinstance(given[name], tuple) else (given[name],)
+            read += [value for value in values if isinstance(value, Path)]
         for output in outputs:
             if output.is_file() and any(path.is_file() and path.samefile(output) for path in read):
                 raise click.UsageError(

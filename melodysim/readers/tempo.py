@@ -7,6 +7,7 @@ tempo is constant, or goes to the next in a straight line, as automation in a wo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,17 +41,20 @@ class TempoMap:
     slope: NDArray[np.float64]
     elapsed: NDArray[np.float64]
 
+    @cached_property
+    def _zero(self) -> float:
+        """Seconds from the first place to place 0."""
+        return float(np.interp(0.0, self.place, self.elapsed)) if self.place[0] < 0 else 0.0
+
     def seconds(self, place: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the time of places: the integral of 60 / tempo from place 0 on, exact."""
         k = np.searchsorted(self.place, place, side="right") - 1
         k = np.clip(k, 0, len(self.place) - 1)
-        zero = float(np.interp(0.0, self.place, self.elapsed)) if self.place[0] < 0 else 0.0
-        return self.elapsed[k] + self._spent(k, place - self.place[k]) - zero
+        return self.elapsed[k] + self._spent(k, place - self.place[k]) - self._zero
 
     def places(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the places at some times in seconds: the inverse of `seconds`."""
-        zero = float(np.interp(0.0, self.place, self.elapsed)) if self.place[0] < 0 else 0.0
-        time = np.asarray(seconds, np.float64) + zero
+        time = np.asarray(seconds, np.float64) + self._zero
         k = np.clip(np.searchsorted(self.elapsed, time, side="right") - 1, 0, len(self.place) - 1)
         left, slope, tempo = time - self.elapsed[k], self.slope[k], self.tempo[k]
         steady = np.abs(slope) < _STEADY

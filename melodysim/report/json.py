@@ -233,8 +233,7 @@ def melody_json(entry: Entry, melody: Melody, key: str | None) -> str:
         "duration": melody.duration.round(6).tolist(),
         "pitch": melody.pitch.tolist(),
     }
-    shown = listed_dict(entry) | {"key": key, "melody": notes}
-    return json_text({"schema": SCHEMA_VERSION} | shown)
+    return json_text({"schema": SCHEMA_VERSION, **listed_dict(entry), "key": key, "melody": notes})
 
 
 def import_json(result: ImportResult) -> str:

@@ -21,6 +21,7 @@ from xml.etree import ElementTree
 
 from melodysim.errors import MelodysimError, MissingDependencyError, ReadError
 from melodysim.library.importers.jobs import Job, Made, file_jobs, reference, shown, unexpected
+from melodysim.library.importers.rights_table import LONGEST_CELL
 from melodysim.library.rights import Rights
 from melodysim.melody import FEWEST_NOTES, Melody
 from melodysim.readers.abc import read_abc
@@ -187,7 +188,7 @@ def _is_session(path: Path) -> bool:
 
 def _session_records(path: Path) -> Iterator[dict[str, Any]]:
     if path.suffix.lower() == ".csv":
-        csv.field_size_limit(10_000_000)
+        csv.field_size_limit(LONGEST_CELL)
         with path.open(encoding="utf-8", errors="replace", newline="") as file:
             yield from map(_setting, csv.DictReader(file))
         return

@@ -22,7 +22,7 @@ INDEX = "index.csv"
 """Name of the index of an exported library."""
 _HEADER = ("file", "id", "title", "creator", *COLUMNS[1:], "source")
 _SNIFFED = 1000
-_LONGEST_CELL = 10_000_000
+LONGEST_CELL = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def read_list(path: Path) -> list[ListedMelody]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
         raise ReadError(f"cannot be read ({reason})", path=path) from error
-    csv.field_size_limit(_LONGEST_CELL)
+    csv.field_size_limit(LONGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""))
     with _line_named(path, reader):
         names = [name.strip().lower() for name in next(reader, [])]

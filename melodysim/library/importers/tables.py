@@ -19,6 +19,7 @@ import numpy as np
 
 from melodysim.errors import MelodysimError, ReadError
 from melodysim.library.importers.jobs import Job, Made, reference
+from melodysim.library.importers.rights_table import LONGEST_CELL
 from melodysim.melody import FEWEST_NOTES, Melody
 from melodysim.readers.abc import decode
 from melodysim.readers.read import file_bytes
@@ -80,7 +81,7 @@ def _increasing(beat: list[Any]) -> list[float] | None:
 
 def _csv(job: Job, text: str) -> Iterator[Said]:
     """Group the rows of a CSV table by the column ``id``, in the order in which ids first occur."""
-    csv.field_size_limit(10_000_000)
+    csv.field_size_limit(LONGEST_CELL)
     rows = csv.DictReader(io.StringIO(text))
     names = {name.strip().lower(): name for name in rows.fieldnames or () if name}
     missing = [column for column in _COLUMNS if column not in names]

@@ -11,7 +11,7 @@ from melodysim.judge.verdict import LEVELS
 from melodysim.judge.wording import clock, odds
 from melodysim.library import Holdings
 from melodysim.report.html.svg import histogram_svg
-from melodysim.report.html.template import rendered_page, require_pages
+from melodysim.report.html.template import file_name, rendered_page, require_pages
 from melodysim.report.reports import Report
 
 PAGE_ROWS = 200
@@ -122,7 +122,7 @@ def _shown(row: TrackRow) -> dict[str, Any]:
         "level": row.level,
         "order": _ORDER[row.level],
         "source": row.source,
-        "name": row.source.replace("\\", "/").split("/")[-1],
+        "name": file_name(row.source),
         "href": row.href,
         "probability": "" if row.probability is None else f"{row.probability:.6f}",
         "percent": "" if row.probability is None else f"{row.probability:.3f}",

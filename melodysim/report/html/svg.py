@@ -39,6 +39,11 @@ _FAINT, _STRONG = 0.25, 1.6
 """Strength of salience that is drawn white, and black."""
 
 
+def match_level(match: Match, rates: Rates) -> str:
+    """Return the level of a match with a protected work; of one with a free work, "free"."""
+    return level_of(match.e_value, rates) if match.reference.rights.protected else "free"
+
+
 def strip_svg(
     piece: Piece, loudness: NDArray[np.float64], matches: tuple[Match, ...], rates: Rates
 ) -> str:
@@ -69,7 +74,7 @@ def strip_svg(
     parts += _tune(melody, end, wave)
     for number, (match, lane) in enumerate(zip(matches, lanes, strict=True), 1):
         a, b = (t / end * WIDTH for t in match.query.seconds)
-        kind = level_of(match.e_value, rates) if match.reference.rights.protected else "free"
+        kind = match_level(match, rates)
         top = below + lane * _LANE
         parts.append(
             f'<a href="#match-{number}"><rect class="span {kind}" x="{a:.1f}" y="{top:.1f}" '

@@ -78,3 +78,8 @@ def _file(name: str) -> str:
     package, _, file = name.rpartition("/")
     folder = resources.files(package or "melodysim.report.html") / "templates"
     return (folder / file).read_text(encoding="utf-8")
+
+
+def file_name(source: str) -> str:
+    """Return the last part of a path, whichever system wrote it."""
+    return source.replace("\\", "/").rsplit("/", 1)[-1]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import re
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from melodysim.errors import MelodysimError
 from melodysim.intervals import estimate_key, note_name, semitones
-from melodysim.judge.verdict import Rates, Verdict, level_of
+from melodysim.judge.verdict import Rates, Verdict
 from melodysim.judge.wording import (
     HEADLINES,
     HEARD_ENOUGH,
@@ -25,8 +24,8 @@ from melodysim.judge.wording import (
     transposed,
 )
 from melodysim.melody import Piece
-from melodysim.report.html.svg import roll_of, strip_svg
-from melodysim.report.html.template import rendered_page, require_pages
+from melodysim.report.html.svg import match_level, roll_of, strip_svg
+from melodysim.report.html.template import file_name, rendered_page, require_pages
 from melodysim.report.html.track_sound import Sound, sound_of
 from melodysim.report.notation.engraving import engraved
 from melodysim.report.notation.musicxml import notation_of
@@ -70,7 +69,7 @@ def track_html(report: Report, when: date | None = None, recording: Path | None 
         headlines=HEADLINES,
         followed="that a protected melody is followed",
         not_checked="Melodies that are not in this library.",
-        heading=piece.title or _file_name(piece.source),
+        heading=piece.title or file_name(piece.source),
         holdings=report.holdings.sentences() if report.holdings else [],
         when=when,
         unrelated="tracks",
@@ -81,7 +80,7 @@ def track_html(report: Report, when: date | None = None, recording: Path | None 
 def pair_html(report: PairReport, when: date | None = None) -> str:
     """Make the page of two works compared; parameters as in `track_html`."""
     new, earlier = report.new, report.earlier
-    names = [work.title or _file_name(work.source) for work in (new, earlier)]
+    names = [work.title or file_name(work.source) for work in (new, earlier)]
     return _page(
         new,
         report.verdict,
@@ -100,10 +99,6 @@ def pair_html(report: PairReport, when: date | None = None) -> str:
         when=when,
         unrelated="pairs of works",
     )
-
-
-def _file_name(source: str) -> str:
-    return re.split(r"[/\\]", source)[-1]
 
 
 def _page(
@@ -136,7 +131,7 @@ def _page(
     recorded = piece.kind == "audio"
     share = melody_share(piece) if recorded else 1.0
     key = estimate_key(piece.melodies[0])
-    facts = [_file_name(piece.source), piece.kind, clock(piece.duration)]
+    facts = [file_name(piece.source), piece.kind, clock(piece.duration)]
     facts += [f"about {key}"] if key else []
     return rendered_page(
         "track.html.j2",
@@ -179,7 +174,7 @@ def _span_words(matches: tuple[Match, ...], rates: Rates) -> list[tuple[str, str
         "clear": "like a protected work, as chance does",
         "free": "follows a free work",
     }
-    used = {level_of(m.e_value, rates) if m.reference.rights.protected else "free" for m in matches}
+    used = {match_level(match, rates) for match in matches}
     return [
         ("alone" if level == "clear" else level, word) for level, word in words.items() if level in used
     ]
@@ -192,9 +187,7 @@ def _sentence(words: str) -> str:
 
 def _badge(match: Match, rates: Rates) -> str:
     """Return the colour class of a match: grey ("free") if it is free to use or explained by chance."""
-    if not match.reference.rights.protected or match.e_value >= rates.review:
-        return "free"
-    return level_of(match.e_value, rates)
+    return "free" if match.e_value >= rates.review else match_level(match, rates)
 
 
 def _notes(melody: Any, pitch: Any) -> list[list[float]]:
