@@ -33,8 +33,8 @@ def melody_of_midi(content: bytes) -> Melody:
     MissingDependencyError
         If symusic is not installed.
     """
-    from melodysim.readers.melody_parts import candidate_melodies
     from melodysim.readers.midi import read_midi
+    from melodysim.readers.parts.melody_parts import candidate_melodies
 
     found = candidate_melodies(read_midi(Path("MIDI data"), content))
     if not found:

@@ -26,7 +26,7 @@ from melodysim.search.two_recordings import p_value_of_likeness, p_value_of_note
 from melodysim.util.plain_text import counted
 
 DEFAULT_TOP = 10
-CHECK_VERSION = 8
+CHECK_VERSION = 9
 """Raised whenever a check may have another result than before, wording included: stored results are
 then stale. What is heard in a recording has a version of its own in `melodysim.transcribe`."""
 
@@ -245,6 +245,7 @@ def _turned(match: Match, new: Piece, earlier: Piece) -> Match:
         transposition=-match.transposition,
         tempo_ratio=1 / match.tempo_ratio,
         path=np.stack([notes, np.arange(len(theirs))], axis=1),
+        melody=int(match.reference.id),
         voice=match.reference.voice,
         turn=None,
         places=(),  # turn and places are the earlier work's

@@ -1,8 +1,8 @@
 import numpy as np
 from conftest import random_tune
 
-from melodysim.readers.melody_parts import candidate_melodies
-from melodysim.readers.score import Part, Score
+from melodysim.readers.parts.melody_parts import candidate_melodies
+from melodysim.readers.parts.score import Part, Score
 
 
 def part(name, onset, duration, pitch):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import melodysim
 from melodysim.errors import ReadError
-from melodysim.readers.daw_clips import unrolled
+from melodysim.readers.projects.daw_clips import ClipNote, unrolled
 from melodysim.readers.tempo import sloping_tempi
 
 
@@ -191,7 +191,7 @@ def test_time_is_the_integral_of_tempo(points, places):
 
 @given(st.integers(0, 8), st.integers(1, 40), st.integers(0, 6), st.integers(0, 4), st.integers(1, 6))
 def test_loops_play_what_a_player_would(start, length, play_from, first, loop_length):
-    notes = [(k, 0.5, 60 + k) for k in range(12)]
+    notes = [ClipNote(k, 0.5, 60 + k) for k in range(12)]
     last = first + loop_length
     # A player that goes on by quarter notes, and jumps back where the loop ends.
     place, expected = play_from, []
@@ -201,7 +201,7 @@ def test_loops_play_what_a_player_would(start, length, play_from, first, loop_le
         expected += [(start + k, 60 + place)] if place < 12 else []
         place = first if place + 1 == last else place + 1
     found = unrolled(notes, start, length, play_from, (first, last))
-    assert [(onset, pitch) for onset, _, pitch in found] == expected
+    assert [(note.onset, note.pitch) for note in found] == expected
 
 
 @pytest.mark.parametrize("suffix", [".als", ".dawproject"])

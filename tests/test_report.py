@@ -48,6 +48,7 @@ def reports():
             e_value=e_value,
             standardised=20.0,
             path=path,
+            melody=0,
             voice="Lead",
             evidence="notes",
             background=Background(4, 1, 1.5),

@@ -99,6 +99,7 @@ class Scan:
     def __init__(self, settings: ScanSettings, tick: Callable[[ScanProgress], None]) -> None:
         self.settings, self._tick = settings, tick
         self._pool: Pool | None = None
+        self._passed: Counter[str] = Counter()
         self._library: Library | None = None
         self._pages = settings.output / PAGES if settings.pages else None
         self._cache = Cache(default_cache_folder(), settings.cache_bytes)
@@ -142,7 +143,8 @@ class Scan:
             If a place does not exist.
         """
         s = self.settings
-        return find_tracks(s.places, s.include, s.exclude, s.listed, s.output)
+        self._passed = Counter()
+        return find_tracks(s.places, s.include, s.exclude, s.listed, s.output, self._passed)
 
     def run(self, found: list[Found]) -> ScanOutcome:
         """Check the tracks that need it, write the result files, and return the outcome."""
@@ -220,7 +222,7 @@ class Scan:
         write_whole(place / result_files.TABLE, table.encode())
         own = self._library
         library = None if own is None else library_dict(str(own.path), len(own), own.search)
-        answer = scan_dict(counts, library, errors, groups, alike)
+        answer = scan_dict(counts, library, errors, groups, alike, self._passed)
         result_files.write_json(place / result_files.SUMMARY, answer)
         if own is not None and self.settings.pages:
             self._write_index(own, self._results(tracks, unread))

@@ -10,12 +10,14 @@ import fnmatch
 import hashlib
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from melodysim.errors import ReadError
 from melodysim.readers.read import SUFFIXES
+from melodysim.util.passed_over import suffix_of
 
 PLAYLISTS = {".m3u", ".m3u8"}
 _BLOCK = 1 << 20
@@ -49,6 +51,7 @@ def find_tracks(
     exclude: tuple[str, ...] = (),
     listed: Iterable[Path] = (),
     output: Path | None = None,
+    passed: Counter[str] | None = None,
 ) -> list[Found]:
     """Find the tracks in folders, playlists and lists.
 
@@ -64,6 +67,8 @@ def find_tracks(
         Files from a list. One that is not there is found too: its error is part of the result.
     output : Path, optional
         Folder of results, which holds no tracks.
+    passed : Counter of str, optional
+        Counts, by suffix, the files in folders that are of no kind that is read.
 
     Returns
     -------
@@ -86,7 +91,7 @@ def find_tracks(
     skipped = None if output is None else os.path.abspath(output)  # noqa: PTH100
     for place in places:
         if place.is_dir():
-            add(_below(place, include, exclude, skipped))
+            add(_below(place, include, exclude, skipped, passed))
         elif place.suffix.lower() in PLAYLISTS and place.is_file():
             add(_described(str(path)) for path in _playlist(place) if not _excluded(path, exclude))
         else:
@@ -113,7 +118,11 @@ def _named(file: Found) -> Found:
 
 
 def _below(
-    folder: Path, include: tuple[str, ...], exclude: tuple[str, ...], skipped: str | None
+    folder: Path,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    skipped: str | None,
+    passed: Counter[str] | None,
 ) -> Iterator[Found]:
     """Yield the tracks in a folder and in those below it."""
     top = str(folder)
@@ -127,8 +136,12 @@ def _below(
         for name in names:
             path = os.path.join(place, name)  # noqa: PTH118 - a Path for each of 100,000 files is slow
             inside = os.path.relpath(path, top).replace(os.sep, "/")
-            if not name.startswith(".") and _wanted(inside, name, include, exclude):
+            if name.startswith("."):
+                continue
+            if _wanted(inside, name, include, exclude):
                 yield _described(path)
+            elif passed is not None and not include and not _matches(inside, name, exclude):
+                passed[suffix_of(name)] += 1
     for error in closed:
         yield Found(str(error.filename), why=f"the folder cannot be looked into ({error.strerror})")
 

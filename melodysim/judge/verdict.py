@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from melodysim.errors import RateError
-from melodysim.judge.wording import describe, free_words, place_words, what_was_heard
+from melodysim.judge.wording import describe, free_words, place_words, reading_words, what_was_heard
 from melodysim.melody import Piece
 from melodysim.search.match import Match
 
@@ -133,7 +133,7 @@ def judge(
         for match in free[:1]
         if match.e_value < rates.review
     ]
-    reasons.append(what_was_heard(piece))
+    reasons += [what_was_heard(piece), *reading_words(piece)]
     longest = max((len(melody) for melody in piece.melodies), default=0)
     if level == "clear" and longest < FEW_NOTES:
         reasons.append(
@@ -183,7 +183,7 @@ def judge_pair(new: Piece, match: Match | None, rates: Rates) -> Verdict:
             reasons.append(f"The closest: {describe(match, 'pairs of works', explained=True)}")
     else:
         reasons = [describe(match, "pairs of works")]
-    reasons.append(what_was_heard(new))
+    reasons += [what_was_heard(new), *reading_words(new)]
     if match is not None and not match.background.measured:
         reasons.append(
             "The library holds too few melodies to measure chance on: typical values stand in."

@@ -86,6 +86,11 @@ def rarity_words(match: Match) -> str:
     return f" Its rarest turn occurs in {turn.melodies:,} of {turn.references:,} melodies."
 
 
+def reading_words(piece: Piece) -> list[str]:
+    """Return what was odd about the source as sentences."""
+    return [f"{remark[:1].upper()}{remark[1:]}." for remark in piece.remarks]
+
+
 def what_was_heard(piece: Piece) -> str:
     """Say how much of the track has a melody, and so what was checked."""
     melody = piece.melodies[0]

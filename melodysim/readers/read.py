@@ -14,20 +14,38 @@ from melodysim.errors import ReadError
 from melodysim.melody import FEWEST_NOTES, Kind, Piece
 from melodysim.readers import audio
 from melodysim.readers.abc import read_abc
-from melodysim.readers.ableton_live import read_live_set
-from melodysim.readers.dawproject import read_dawproject
-from melodysim.readers.melody_parts import candidate_melodies, track_melodies
+from melodysim.readers.bounds import MAX_SECONDS
 from melodysim.readers.midi import read_midi
-from melodysim.readers.music21_score import MUSIC21_FORMATS, read_music21
-from melodysim.readers.score import Score, joined
+from melodysim.readers.parts.melody_parts import candidate_melodies, left_out, track_melodies
+from melodysim.readers.parts.score import Score, joined
+from melodysim.readers.projects.ableton_live import read_live_set
+from melodysim.readers.projects.ardour_session import read_ardour_session
+from melodysim.readers.projects.dawproject import read_dawproject
+from melodysim.readers.projects.reaper_project import read_reaper_project
+from melodysim.readers.scores.kern_score import read_kern
+from melodysim.readers.scores.musicxml_score import read_musicxml
 from melodysim.util.plain_text import counted
 
 MIDI_SUFFIXES = {".mid", ".midi", ".kar", ".rmi", ".smf"}
-PROJECT_READERS = {".dawproject": read_dawproject, ".als": read_live_set}
+PROJECT_READERS = {
+    ".dawproject": read_dawproject,
+    ".als": read_live_set,
+    ".rpp": read_reaper_project,
+    ".ardour": read_ardour_session,
+}
 ABC_SUFFIXES = {".abc"}
-SUFFIXES = MIDI_SUFFIXES | set(PROJECT_READERS) | ABC_SUFFIXES | set(MUSIC21_FORMATS) | audio.SUFFIXES
+SCORE_READERS = {
+    ".musicxml": read_musicxml,
+    ".xml": read_musicxml,
+    ".mxl": read_musicxml,
+    ".krn": read_kern,
+}
+SUFFIXES = MIDI_SUFFIXES | set(PROJECT_READERS) | ABC_SUFFIXES | set(SCORE_READERS) | audio.SUFFIXES
 """File name suffixes that `read` knows."""
 
+_PACKED = {".gz", ".zip", ".7z", ".rar", ".bz2", ".xz", ".zst"}
+_MOST_NAMED = 12
+"""Parts that were not compared, and are named."""
 SHORTEST_AUDIO = 1.0
 """Seconds below which a recording cannot hold a melody."""
 SILENCE = 1e-4
@@ -101,8 +119,10 @@ def _read_symbolic(path: Path, suffix: str, content: bytes) -> tuple[Kind, Score
                 path,
             )
         return "score", found[0] if found else Score(())
-    if suffix in MUSIC21_FORMATS:
-        return "score", read_music21(path)
+    if suffix in SCORE_READERS:
+        return "score", SCORE_READERS[suffix](path, content)
+    if suffix in _PACKED:
+        raise ReadError(f"is packed ({suffix}), or a damaged set of melodies", "unpack it first", path)
     known = " ".join(sorted(SUFFIXES))
     raise ReadError(f"unknown kind of file {suffix or '(no suffix)'}", f"known are {known}", path)
 
@@ -111,35 +131,57 @@ def _piece(path: Path, digest: str, kind: Kind, score: Score) -> Piece:
     """Make a piece of the candidate melodies of a symbolic file."""
     if not score.parts:
         raise ReadError("holds no notes other than drums", "there is no melody to check", path)
+    if score.duration > MAX_SECONDS:
+        raise ReadError("claims to last more than a day", "export it again", path)
     melodies = candidate_melodies(score) if score.bar is None else track_melodies(score)
     if not melodies:
         count = len(joined(score.parts, "all"))
         raise ReadError(
             f"holds {counted(count, 'note')}, too few for a melody that can be recognised", path=path
         )
-    return Piece(
-        str(path), kind, melodies, score.duration, score.title, score.creator, digest, None, score.bar
-    )
+    remarks = score.remarks + _unchecked_words(left_out(score, melodies), len(melodies))
+    about = (score.title, score.creator, digest)
+    return Piece(str(path), kind, melodies, score.duration, *about, bar=score.bar, remarks=remarks)
+
+
+def _unchecked_words(names: tuple[str, ...], compared: int) -> tuple[str, ...]:
+    """Say which parts were not compared, for want of room; nothing if all were."""
+    if not names:
+        return ()
+    named = ", ".join(f"“{name}”" for name in names[:_MOST_NAMED])
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    parts = f"of {compared + len(names):,} parts the {compared} likeliest to be the tune were compared"
+    return (f"{parts}; {named}{more} were not",)
 
 
 def _read_recording(path: Path, digest: str, threads: int, tick: Callable[[str], None] | None) -> Piece:
     """Transcribe a recording and keep the lines that are likely to be melodies."""
     # Imported here: the transcriber takes longer to import than a file of notes takes to check.
     from melodysim.transcribe.salience import SAMPLE_RATE
-    from melodysim.transcribe.transcription import transcribe_recording
+    from melodysim.transcribe.transcription import transcribe_recording, with_lines_of
 
     samples, peak = 0, 0.0
+    levels = audio.ChannelLevels()
 
-    def metered():  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def metered(side: int | None):  # type: ignore[no-untyped-def]  # noqa: ANN202
         nonlocal samples, peak
-        for block in audio.audio_blocks(path, SAMPLE_RATE):
+        samples = 0
+        for block in audio.audio_blocks(path, SAMPLE_RATE, side, levels if side is None else None):
             if tick is not None:
                 tick("hearing")
             samples += len(block)
             peak = max(peak, float(abs(block).max(initial=0.0)))
             yield block
 
-    melodies, heard = transcribe_recording(metered(), threads)
+    melodies, heard = transcribe_recording(metered(None), threads)
+    remarks: tuple[str, ...] = ()
+    if levels.cancelling:
+        side = transcribe_recording(metered(levels.louder), threads)
+        melodies, heard = with_lines_of(side, (melodies, heard))
+        remarks = (
+            "its two sides cancel each other where they are mixed, so the "
+            f"{('left', 'right')[levels.louder]} side was listened to; lines were looked for in both",
+        )
     duration = samples / SAMPLE_RATE
     if duration < SHORTEST_AUDIO:
         raise ReadError(
@@ -154,4 +196,5 @@ def _read_recording(path: Path, digest: str, threads: int, tick: Callable[[str],
         and len(line) >= FEWEST_NOTES
         and float(line.confidence.mean()) >= AUDIBLE_CONFIDENCE
     )
-    return Piece(str(path), "audio", audible, duration, sha256=digest, heard=heard if audible else None)
+    found = heard if audible else None
+    return Piece(str(path), "audio", audible, duration, sha256=digest, heard=found, remarks=remarks)

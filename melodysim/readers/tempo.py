@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 DEFAULT_TEMPO = 120.0
 """Quarter notes a minute where the file gives no tempo: MIDI's default."""
-_SLOWEST = 1.0
+_SLOWEST, _FASTEST = 1.0, 2000.0
 _STEADY = 1e-9
 """Change of tempo a unit below which a stretch counts as constant."""
 
@@ -58,7 +58,7 @@ class TempoMap:
         k = np.clip(np.searchsorted(self.elapsed, time, side="right") - 1, 0, len(self.place) - 1)
         left, slope, tempo = time - self.elapsed[k], self.slope[k], self.tempo[k]
         steady = np.abs(slope) < _STEADY
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             curved = tempo / slope * np.expm1(slope * left / 60.0)
         return self.place[k] + np.where(steady, left / self.pace[k], curved)
 
@@ -69,9 +69,14 @@ class TempoMap:
         if not slope.any():
             return straight
         there = np.maximum(tempo + slope * inside, _SLOWEST)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             curved = 60.0 / slope * np.log(there / tempo)
         return np.where(np.abs(slope) < _STEADY, straight, curved)
+
+
+def plausible_tempo(tempo: float) -> float:
+    """Return a tempo in quarter notes a minute, brought to the nearest that music can have."""
+    return min(max(tempo, _SLOWEST), _FASTEST)
 
 
 def constant_tempi(place: NDArray, pace: NDArray[np.float64]) -> TempoMap:

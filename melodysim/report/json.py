@@ -59,6 +59,7 @@ def match_dict(match: Match) -> dict[str, Any]:
         "rhythm": None if match.rhythm is None else round(match.rhythm, 4),
         "transposition": match.transposition,
         "tempo_ratio": round(match.tempo_ratio, 4),
+        "melody": match.melody,
         "voice": match.voice,
         "evidence": match.evidence,
         "query": _span_dict(match.query),
@@ -90,6 +91,7 @@ def piece_dict(piece: Piece) -> dict[str, Any]:
         "kind": piece.kind,
         "duration": round(piece.duration, 3),
         "title": piece.title,
+        "remarks": list(piece.remarks),
         "melodies": [
             {
                 "voice": melody.voice,
@@ -150,6 +152,7 @@ def scan_dict(
     errors: list[dict[str, str]],
     groups: list[list[str]],
     alike: list[dict[str, Any]] | None,
+    passed: Counter[str],
 ) -> dict[str, Any]:
     """Return the summary of a scan, as ``summary.json`` and ``scan --format json`` have it.
 
@@ -165,6 +168,8 @@ def scan_dict(
         Tracks that are takes of one melody.
     alike : list of dict or None
         `alike_dict` of each pair that shares a passage, where tracks were compared with each other.
+    passed : Counter of str
+        Files of kinds that are not read, by suffix.
     """
     levels = ("likely", "review", "clear") if library is not None else ("melody",)
     answer = _answer(
@@ -173,6 +178,7 @@ def scan_dict(
         verdicts={level: counts[level] for level in (*levels, "error")},
         groups=[{"group": number, "tracks": group} for number, group in enumerate(groups, 1)],
         errors=errors,
+        passed_over=dict(sorted(passed.items())),
     )
     return answer if alike is None else answer | {"alike": alike}
 
@@ -246,6 +252,7 @@ def import_json(result: ImportResult) -> str:
             "duplicates": result.duplicates,
             "skipped": result.skipped,
             "failed": [{"source": source, "error": str(error)} for source, error in result.failed],
+            "passed_over": dict(sorted(result.passed_over.items())),
         }
     )
 

@@ -70,7 +70,7 @@ def passage_of(piece: Piece, match: Match) -> Passage:
     match : Match
         One of its matches.
     """
-    track = next((m for m in piece.melodies if m.voice == match.voice), piece.melodies[0])
+    track = piece.melodies[match.melody]
     reference = match.reference_melody
     mine, theirs = np.arange(*match.query.notes), np.arange(*match.reference_span.notes)
     inside = match.path[np.isin(match.path[:, 0], mine) & np.isin(match.path[:, 1], theirs)] - np.array(

@@ -82,8 +82,7 @@ def pair_picture(report: PairReport, form: str = "png") -> bytes:
         If matplotlib is not installed.
     """
     match = report.match
-    voices = {melody.voice: melody for melody in report.new.melodies}
-    new = voices.get(match.voice, report.new.melodies[0]) if match else report.new.melodies[0]
+    new = report.new.melodies[match.melody if match else 0]
     earlier = match.reference_melody if match else report.earlier.melodies[0]
     figure = _figure(8.5, 8.5)
     axes = figure.subplots()

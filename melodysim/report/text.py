@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from melodysim.report.passage import Passage, columns, passage_of
 from melodysim.report.reports import PairReport, Report
 from melodysim.report.text_rolls import block_rolls
 from melodysim.search.match import Match
+from melodysim.util.passed_over import passed_over_words
 from melodysim.util.plain_text import printable
 
 STYLES = {"clear": "bold green", "review": "bold yellow", "likely": "bold red"}
@@ -90,6 +92,9 @@ def print_scan(
         console.print(Text(printable(f"takes of one melody: {shown}")))
     counts = ", ".join(f"{n:,} {level}" for level, n in answer["verdicts"].items())
     console.print(Text(f"{answer['tracks']:,} tracks: {counts}", "bold"))
+    passed = passed_over_words(Counter(answer["passed_over"]))
+    if passed:
+        console.print(Text(printable(passed), "dim"))
     console.print(Text(f"results in {folder}", "dim"))
 
 

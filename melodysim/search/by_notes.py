@@ -352,6 +352,7 @@ def match_notes(
         e_value=float(reading.e_value[place]),
         standardised=float(reading.standardised[place]),
         path=path,
+        melody=reading.melody or 0,
         voice=melody.voice,
         evidence="notes",
         background=reading.backgrounds[int(library.protected[reference])],

@@ -306,6 +306,7 @@ def match_heard(
         e_value=float(reading.e_value[place]),
         standardised=float(reading.standardised[place]),
         path=path,
+        melody=0,
         voice=melody.voice,
         evidence="salience",
         background=reading.backgrounds[int(library.protected[reference])],

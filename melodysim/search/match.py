@@ -101,9 +101,11 @@ class Match:
         Score less its mode by chance, in units of the scale of chance; it goes on growing where
         E-values have become 0.
     path : ndarray of int64, shape (k, 2)
-        Pairs of a note of the melody `voice` and a note of the reference.
+        Pairs of a note of the melody and a note of the reference.
+    melody : int
+        Place among the track's melodies of the one that `path` and `query` count notes of.
     voice : str
-        Melody of the track that `path` and `query` count notes of.
+        Its name, which other melodies may have too.
     evidence : str
         "notes" if melodies were aligned; "salience" if the reference was heard in the recording.
     background : Background
@@ -129,6 +131,7 @@ class Match:
     e_value: float
     standardised: float
     path: NDArray[np.int64]
+    melody: int
     voice: str
     evidence: str
     background: Background

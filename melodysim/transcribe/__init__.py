@@ -4,5 +4,5 @@
 lines in it, `transcription` puts the blocks of a long recording together.
 """
 
-TRANSCRIPTION_VERSION = 1
+TRANSCRIPTION_VERSION = 2
 """Version of the transcription: raised when results may change, so that cached ones are stale."""

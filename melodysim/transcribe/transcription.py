@@ -65,6 +65,28 @@ def transcribe_recording(
     return tuple(melodies), SemitoneSalience(strength, ROW_SECONDS)
 
 
+Transcription = tuple[tuple[Melody, ...], SemitoneSalience]
+
+
+def with_lines_of(one: Transcription, other: Transcription) -> Transcription:
+    """Add the lines of another transcription of a recording, as of another of its channels.
+
+    Parameters
+    ----------
+    one, other : (tuple of Melody, SemitoneSalience)
+        As `transcribe_recording` returns them.
+
+    Returns
+    -------
+    melodies : tuple of Melody
+        Of both, the most seconds expected to be right first.
+    heard : SemitoneSalience
+        Of `one`. The strength of both mixed hides what either has alone.
+    """
+    melodies = tuple(sorted((*one[0], *other[0]), key=_expected_seconds, reverse=True))
+    return melodies, one[1]
+
+
 def _expected_seconds(melody: Melody) -> float:
     """Return the seconds of a line that are expected to be right."""
     return float((melody.duration * melody.confidence).sum())

@@ -12,6 +12,7 @@ import click
 from melodysim.cli import options, terminal
 from melodysim.library.rights import STATUSES, Rights, check_rights, effective
 from melodysim.util.atomic_files import make_folder, write_whole
+from melodysim.util.passed_over import passed_over_words
 from melodysim.util.plain_text import counted
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def _report(result: ImportResult, path: Path, form: str, output: Path | None) ->
         )
     if result.skipped:
         lines.append(f"{result.skipped:,} of too few notes to be recognised were passed over")
+    lines += [passed_over_words(result.passed_over)] if result.passed_over else []
     lines += [f"failed: {error}" for _, error in result.failed]
     return "\n".join(lines) + "\n"
 

@@ -19,6 +19,7 @@ from melodysim.library.importers.rights_table import INDEX, is_index
 from melodysim.library.importers.run import ImportProgress, ImportResult, run_jobs
 from melodysim.library.rights import Rights
 from melodysim.library.store import Store
+from melodysim.util.passed_over import suffix_of
 
 __all__ = ["ImportProgress", "ImportResult", "builtin_folder", "import_builtin", "import_paths"]
 
@@ -112,7 +113,7 @@ def import_paths(
         files = {file for _, file in inside}
         found = [
             job
-            for job in file_jobs(path, rights, title, creator)
+            for job in file_jobs(path, rights, title, creator, result.passed_over)
             if job.path not in files and job.path not in indices and not is_exported(job.path, exports)
         ]
         if path.is_dir() and not found and not inside and not inside_of[path]:
@@ -120,6 +121,10 @@ def import_paths(
             result.failed.append((str(path), error))
         jobs += found
         sets += inside
+        result.passed_over.subtract(
+            suffix_of(file.name) for file in {*files, *inside_of[path]} - {path}
+        )
+    result.passed_over = +result.passed_over  # without what turned out to be a set or an index
     exported = []
     for index in dict.fromkeys(indices):
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -16,9 +17,11 @@ from melodysim.library.entries import Entry, Reference
 from melodysim.library.importers.rights_table import is_index
 from melodysim.library.rights import Rights
 from melodysim.melody import FEWEST_NOTES, Melody
-from melodysim.readers.abc import decode, read_abc
-from melodysim.readers.melody_parts import candidate_melodies
+from melodysim.readers.abc import read_abc
+from melodysim.readers.parts.melody_parts import candidate_melodies
 from melodysim.readers.read import ABC_SUFFIXES, SUFFIXES, file_bytes, read
+from melodysim.readers.text_encoding import decode_text
+from melodysim.util.passed_over import hidden, suffix_of
 
 _SNIFFED = 65_536
 TABLE_SUFFIXES = {".csv", ".json"}
@@ -80,14 +83,25 @@ class JobResult:
     skipped: int = 0
 
 
-def file_jobs(path: Path, rights: Rights, title: str | None, creator: str | None) -> list[Job]:
-    """List jobs for the files of known kinds in a folder, without exported ones, or for one file."""
+def file_jobs(
+    path: Path,
+    rights: Rights,
+    title: str | None,
+    creator: str | None,
+    passed: Counter[str] | None = None,
+) -> list[Job]:
+    """List jobs for the files of known kinds in a folder, without exported ones, or for one file.
+
+    Hidden files and folders are left alone; `passed` counts the others of unknown kinds by suffix.
+    """
     files, root = [path], path.parent
     if path.is_dir():
-        found = [p for p in sorted(path.rglob("*")) if p.is_file()]
+        found = [p for p in sorted(path.rglob("*")) if not hidden(p, path) and p.is_file()]
         exports, root = {p.parent for p in found if is_index(p)}, path
         known = [p for p in found if p.suffix.lower() in SUFFIXES or looks_like_table(p)]
         files = [p for p in known if not is_exported(p, exports)]
+        if passed is not None:
+            passed.update(suffix_of(p.name) for p in set(found) - set(known))
     jobs = []
     for file in files:
         reader = "table" if file.suffix.lower() in TABLE_SUFFIXES else "file"
@@ -207,7 +221,7 @@ def read_file(job: Job) -> Iterator[Made]:
 def _tune_book(job: Job) -> Iterator[Made]:
     """Read every tune of an ABC file; if there are several, each id ends with the tune's number."""
     content = file_bytes(job.path)
-    several = len(re.findall(r"(?m)^X\s*:", decode(content))) > 1
+    several = len(re.findall(r"(?m)^X\s*:", decode_text(content))) > 1
     taken: set[str] = set()
     for position, (tune, score) in enumerate(read_abc(job.path, content), 1):
         melodies = candidate_melodies(score)

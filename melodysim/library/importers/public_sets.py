@@ -12,6 +12,7 @@ import gzip
 import itertools
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -25,8 +26,9 @@ from melodysim.library.importers.rights_table import LONGEST_CELL
 from melodysim.library.rights import Rights
 from melodysim.melody import FEWEST_NOTES, Melody
 from melodysim.readers.abc import read_abc
-from melodysim.readers.melody_parts import candidate_melodies
 from melodysim.readers.midi import read_midi
+from melodysim.readers.parts.melody_parts import candidate_melodies
+from melodysim.util.passed_over import hidden
 from melodysim.util.plain_text import printable
 
 _LONGEST_CODE = 20_000
@@ -35,6 +37,10 @@ RECORDS = 200
 _SET_SUFFIXES = {".json", ".json.gz", ".csv", ".xml", ".marcxml"}
 _SNIFFED = 65_536
 """Bytes from which a set is recognised."""
+_SMALL_SET = 16 << 20
+"""Bytes that a set may unpack to, however small it is packed."""
+_MOST_UNPACKED = 16
+"""Times its packed size that a set may unpack to."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ def known_set(path: Path) -> PublicSet | None:
 def sets_in(folder: Path) -> Iterator[tuple[PublicSet, Path]]:
     """Find the public sets in a folder that are one file each."""
     for path in sorted(folder.rglob("*")):
-        if _suffixes(path) in _SET_SUFFIXES and path.is_file():
+        if _suffixes(path) in _SET_SUFFIXES and not hidden(path, folder) and path.is_file():
             public = known_set(path)
             if public is not None:
                 yield public, path
@@ -88,8 +94,24 @@ def _beginning(path: Path) -> str:
     try:
         with _opened(path) as file:
             return file.read(_SNIFFED).decode("utf-8", errors="replace")
-    except (EOFError, gzip.BadGzipFile):
+    except (EOFError, OSError, zlib.error):
         return ""
+
+
+def _whole(path: Path) -> bytes:
+    """Read a set that is one file, unpacked, within what such a set can hold.
+
+    Raises
+    ------
+    ReadError
+        If it unpacks to far more than sets do: text of music shrinks to a tenth or so.
+    """
+    most = max(_SMALL_SET, _MOST_UNPACKED * path.stat().st_size)
+    with _opened(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ReadError(f"unpacks to more than {most >> 20:,} MB", "download it again", path)
+    return content
 
 
 def _suffixes(path: Path) -> str:
@@ -240,8 +262,7 @@ def _is_lead_sheets(path: Path) -> bool:
 
 
 def _lead_sheet_records(path: Path) -> Iterator[dict[str, Any]]:
-    with _opened(path) as file:
-        whole = json.loads(file.read())
+    whole = json.loads(_whole(path))
     for identity, sheet in whole.items():
         name = {"name of record": f"hooktheory/{identity}"}
         annotations = sheet.get("annotations") if isinstance(sheet, dict) else "none"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, fields, replace
@@ -52,6 +52,8 @@ class ImportResult:
         Source of each file or record that could not be read, and why.
     sets : list of PublicSet
         Public sets that were recognised, with their licences.
+    passed_over : Counter of str
+        Files in folders that are of no kind that is read, by suffix.
     """
 
     imported: int = 0
@@ -60,6 +62,7 @@ class ImportResult:
     skipped: int = 0
     failed: list[tuple[str, MelodysimError]] = field(default_factory=list)
     sets: list[PublicSet] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)
 
     def __iadd__(self, other: ImportResult) -> ImportResult:
         """Add the counts and failures of another import."""

@@ -21,8 +21,8 @@ from melodysim.errors import MelodysimError, ReadError
 from melodysim.library.importers.jobs import Job, Made, reference
 from melodysim.library.importers.rights_table import LONGEST_CELL
 from melodysim.melody import FEWEST_NOTES, Melody
-from melodysim.readers.abc import decode
 from melodysim.readers.read import file_bytes
+from melodysim.readers.text_encoding import decode_text
 
 _COLUMNS = ("onset", "duration", "pitch")
 Said = tuple[dict[str, Any], list[tuple[float, ...]]]
@@ -37,7 +37,7 @@ def read_table(job: Job) -> Iterator[Made]:
     ReadError
         If it is no table of notes.
     """
-    text = decode(file_bytes(job.path)).removeprefix("\ufeff")
+    text = decode_text(file_bytes(job.path)).removeprefix("\ufeff")
     found = _csv(job, text) if job.path.suffix.lower() == ".csv" else _json(job, text)
     seen: dict[str, int] = {}
     for position, (said, notes) in enumerate(found, 1):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.melody import Melody, top_line
 from melodysim.util.plain_text import printable, printable_or_none
 
 
@@ -25,6 +24,8 @@ class Part:
         MIDI note numbers.
     beat : ndarray of float64, shape (n,)
         Onsets in quarter notes.
+    velocity : ndarray of float64, shape (n,), or None
+        How hard each key is struck, 1 to 127, where the file says.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Part:
     duration: NDArray[np.float64]
     pitch: NDArray[np.float64]
     beat: NDArray[np.float64]
+    velocity: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Remove unprintable characters from the name."""
@@ -54,12 +56,15 @@ class Score:
         As the file names them.
     bar : float or None
         Quarter notes in a bar, for projects, where passages are found by bar.
+    remarks : tuple of str
+        What was odd about the file, and how it was read.
     """
 
     parts: tuple[Part, ...]
     title: str | None = None
     creator: str | None = None
     bar: float | None = None
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Remove unprintable characters from title and creator."""
@@ -72,13 +77,6 @@ class Score:
         return max((float((p.onset + p.duration).max()) for p in self.parts), default=0.0)
 
 
-def part_melody(part: Part) -> Melody:
-    """Return the top line of a part as a melody, notes cut off where the next begins."""
-    chosen = top_line(part.onset, part.duration, part.pitch)
-    onset, duration, pitch = part.onset[chosen], part.duration[chosen], part.pitch[chosen]
-    return Melody.from_overlapping(onset, duration, pitch, voice=part.name, beat=part.beat[chosen])
-
-
 def joined(parts: tuple[Part, ...], name: str) -> Part:
     """Merge parts into one, in order of onset."""
     columns = [
@@ -87,4 +85,6 @@ def joined(parts: tuple[Part, ...], name: str) -> Part:
     ]
     order = np.argsort(columns[0], kind="stable")
     onset, duration, pitch, beat = (column[order] for column in columns)
-    return Part(name, onset, duration, pitch, beat)
+    loudness = [part.velocity for part in parts if part.velocity is not None]
+    velocity = np.concatenate(loudness)[order] if len(loudness) == len(parts) else None
+    return Part(name, onset, duration, pitch, beat, velocity)

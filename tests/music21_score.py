@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from melodysim.errors import MissingDependencyError, ReadError
-from melodysim.readers.score import Part, Score
+from melodysim.readers.parts.score import Part, Score
 from melodysim.readers.tempo import DEFAULT_TEMPO, TempoMap, constant_tempi
 
 MUSIC21_FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".krn": "humdrum"}

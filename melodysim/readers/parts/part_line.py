@@ -1,0 +1,114 @@
+"""The line of a part: its notes one after another, or the melody on top of its chords.
+
+Notes that overlap the next by any length are still one voice (a legato, a string left ringing). A part
+has many voices if notes begin together, or one begins and ends while another sounds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.melody import Melody, top_line
+from melodysim.readers.parts.score import Part
+from melodysim.readers.parts.transcribed_line import is_transcribed, transcribed_line
+
+_TOGETHER = 0.03
+"""Share of a second, or of the mean note, within which notes begin together."""
+CHORDAL_SHARE = 0.1
+"""Share of notes in chords, or under others, from which on a part has many voices."""
+_SELDOM = 0.03
+"""Share of notes that begin together below which they do so by chance."""
+_APART = 12
+"""Semitones without a note between key switches, or a bass, and the line above."""
+_SWITCH_SECONDS = 0.2
+"""Longest key switch, unless it is held."""
+_UNDER = 0.8
+"""Share of low notes that sound together with higher ones, where these are a voice of their own."""
+
+
+def many_voices(onset: NDArray, end: NDArray, pitch: NDArray) -> bool:
+    """Say whether notes are more than one voice: chords, or notes under others.
+
+    Parameters
+    ----------
+    onset, end, pitch : ndarray, shape (n,)
+        In any order and unit of time.
+    """
+    return chordal_share(onset, end, pitch) >= CHORDAL_SHARE
+
+
+def chordal_share(onset: NDArray, end: NDArray, pitch: NDArray) -> float:
+    """Return the share of notes that begin together with another, or lie inside another's time."""
+    if len(onset) < 2:
+        return 0.0
+    order = np.lexsort((-pitch, onset))
+    onset, end = onset[order], end[order]
+    close = (
+        _TOGETHER * float(np.median(np.diff(np.unique(onset)))) if len(np.unique(onset)) > 1 else 0.0
+    )
+    together = np.append(False, np.diff(onset) <= close)
+    if (
+        together.mean() < _SELDOM
+    ):  # strings left ringing: notes lie inside others, but none begin together
+        return float(together.mean())
+    # A note that ends before an earlier one does: a voice below or above it.
+    latest = np.append(-np.inf, np.maximum.accumulate(end)[:-1])
+    inside = end < latest - close
+    return float((together | inside).mean())
+
+
+def part_melody(part: Part, accompanies: bool = False) -> Melody:
+    """Return the line of a part as a melody, notes cut off where the next begins.
+
+    Parameters
+    ----------
+    part : Part
+    accompanies : bool, optional
+        Whether another part is known to be the tune: the top of the chords is then line enough.
+    """
+    upper = _upper_notes(part)
+    onset, duration, pitch = part.onset[upper], part.duration[upper], part.pitch[upper]
+    if many_voices(onset, onset + duration, pitch):
+        inside = None if accompanies else _taken(part, upper)
+        if inside is not None and is_transcribed(inside):
+            chosen = upper[transcribed_line(inside)]
+        else:
+            chosen = upper[top_line(onset, duration, pitch)]
+    else:
+        chosen = upper[np.lexsort((-pitch, onset))]
+    onset, duration, pitch = part.onset[chosen], part.duration[chosen], part.pitch[chosen]
+    return Melody.from_overlapping(onset, duration, pitch, voice=part.name, beat=part.beat[chosen])
+
+
+def _taken(part: Part, notes: NDArray[np.intp]) -> Part:
+    """Return some notes of a part as a part."""
+    velocity = None if part.velocity is None else part.velocity[notes]
+    columns = (part.onset[notes], part.duration[notes], part.pitch[notes], part.beat[notes])
+    return Part(part.name, *columns, velocity)
+
+
+def _upper_notes(part: Part) -> NDArray[np.intp]:
+    """Leave out key switches, and a bass that is far below the rest of the part."""
+    everything = np.arange(len(part))
+    height = np.unique(part.pitch)
+    gaps = np.diff(height)
+    for k in np.flatnonzero(gaps > _APART)[::-1].tolist():
+        low = part.pitch <= height[k]
+        if low.mean() > 0.6:
+            continue
+        short = np.quantile(part.duration[low], 0.9) <= _SWITCH_SECONDS
+        if (short and np.median(part.duration[~low]) > np.median(part.duration[low])) or _sounds_under(
+            part, low
+        ):
+            return everything[~low]
+    return everything
+
+
+def _sounds_under(part: Part, low: NDArray[np.bool_]) -> bool:
+    """Say whether most of the low notes sound together with a higher one."""
+    onset, end = part.onset[~low], (part.onset + part.duration)[~low]
+    latest = np.maximum.accumulate(end)
+    begun = np.searchsorted(onset, (part.onset + part.duration)[low] - 0.01) - 1
+    over = (begun >= 0) & (latest[np.maximum(begun, 0)] > part.onset[low] + 0.01)
+    return bool(over.mean() >= _UNDER)

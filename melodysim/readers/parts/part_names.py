@@ -1,0 +1,37 @@
+"""What the name of a part says: that it sings, accompanies or beats time, in many languages."""
+
+from __future__ import annotations
+
+import re
+
+SINGS = re.compile(
+    r"melod|mélod|vocal|voice|voix|\bvo[czx]\b|vox|sing(?!le)|\bsang|lead|tune|theme|\btema\b|thema|solo|chant|"
+    r"canto|cantus|cantan|gesang|stimme|cantor|sopran|zang|melodi|śpiew|spiew|głos|zpěv|ének|lyric|karaoke|"
+    r"мелод|вокал|голос|соло|主旋|旋律|主唱|演唱|人声|人聲|歌|唱|メロ|ﾒﾛ|ボーカル|ヴォーカル|うた|"
+    r"멜로디|보컬|노래|선율|giai điệu|melodia",
+    re.IGNORECASE,
+)
+ACCOMPANIES = re.compile(
+    r"bass|drum|perc|pad|chord|string|accomp|backing|choir|rhythm|arp|harmony|left|\blh\b|"
+    r"伴奏|和弦|bridge|piano|begleit|akkord|acompa|accord|basso|baixo|bajo|ベース|コード|ピアノ|ドラム|"
+    r"鼓|贝司|贝斯|베이스|드럼|반주|бас|аккорд|ударн",
+    re.IGNORECASE,
+)
+_DRUMS = re.compile(
+    r"\bdrum|drums?\b|\bperc|\bkick\b|snare|hi-?hat|\bcymbal|\btoms?\b|schlagzeug|schlagwerk|bater[ií]a|"
+    r"batterie|batteria|ударн|барабан|ドラム|パーカッション|鼓|打击|打擊|드럼",
+    re.IGNORECASE,
+)
+_TUNED = re.compile(
+    r"steel|\bhang|hand ?pan|tongue|tuned|pitched|melod|lead|solo|bells?\b", re.IGNORECASE
+)
+
+
+def sings(name: str) -> bool:
+    """Say whether a name is one of a melody."""
+    return bool(SINGS.search(name))
+
+
+def names_drums(name: str) -> bool:
+    """Say whether a name is one of drums without pitch: a drum kit, not steel drums."""
+    return bool(_DRUMS.search(name)) and not _TUNED.search(name)

@@ -1,0 +1,1 @@
+"""Projects of digital audio workstations."""

@@ -1,0 +1,1 @@
+"""Notation: MusicXML (also compressed) and Humdrum's kern, as they sound."""

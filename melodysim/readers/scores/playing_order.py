@@ -1,0 +1,107 @@
+"""The order in which the measures of a score are played: repeats, endings, da capo, dal segno, coda."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_MOST_TIMES = 8
+"""A repeat that asks for more is taken as one that asks for this many."""
+_LONGEST = 20
+"""Times that a score may become longer than it is written."""
+
+
+@dataclass
+class Signs:
+    """Signs of one measure that say where to go on.
+
+    Attributes
+    ----------
+    forward : bool
+        A repeat begins with the measure.
+    times : int
+        How often what ends with the measure is played; 0 where no repeat ends.
+    endings : tuple of int
+        Numbers of the endings (voltas) that the measure is in; empty if in none.
+    jump : str
+        "da capo" or "dal segno", after the measure.
+    segno, coda, to_coda, fine : bool
+        The signs, `to_coda` and `fine` at the end of the measure.
+    """
+
+    forward: bool = False
+    times: int = 0
+    endings: tuple[int, ...] = ()
+    jump: str = ""
+    segno: bool = False
+    coda: bool = False
+    to_coda: bool = False
+    fine: bool = False
+
+
+def playing_order(signs: list[Signs]) -> list[int]:
+    """Return the measures in the order in which they are played.
+
+    Parameters
+    ----------
+    signs : list of Signs
+        One for each measure.
+
+    Examples
+    --------
+    A repeat with two endings: what is repeated, the first ending, again, the second ending.
+
+    >>> one, two = Signs(times=2, endings=(1,)), Signs(endings=(2,))
+    >>> playing_order([Signs(forward=True), one, two, Signs()])
+    [0, 1, 0, 2, 3]
+    """
+    order: list[int] = []
+    at, began, turn, jumped = 0, 0, 1, False
+    while at < len(signs) and len(order) < _LONGEST * len(signs):
+        here = signs[at]
+        if here.forward and at != began:
+            began, turn = at, 1
+        if here.endings and not _taken(signs, at, turn, jumped):
+            at += 1
+            continue
+        order.append(at)
+        if jumped and here.fine:
+            break
+        if jumped and here.to_coda:
+            coda = next((k for k in range(at + 1, len(signs)) if signs[k].coda), None)
+            if coda is not None:
+                at = began = coda
+                turn = 1
+                continue
+        if here.times and not jumped and turn < min(here.times, _MOST_TIMES):
+            turn += 1
+            at = began
+            continue
+        if here.jump and not jumped:
+            jumped = True
+            segno = next((k for k, sign in enumerate(signs) if sign.segno), 0)
+            at = began = segno if here.jump == "dal segno" else 0
+            turn = 1
+            continue
+        at += 1
+        if here.times or (here.endings and at < len(signs) and not signs[at].endings):
+            began, turn = _after(signs, at, began, turn)
+    return order
+
+
+def _taken(signs: list[Signs], at: int, turn: int, jumped: bool) -> bool:
+    """Say whether a measure in an ending is played at this turn; after a jump the last ending is."""
+    last = at
+    while last + 1 < len(signs) and signs[last + 1].endings:
+        last += 1
+    if jumped:
+        return signs[at].endings == signs[last].endings
+    return turn in signs[at].endings or (turn > max(signs[at].endings) and last == at)
+
+
+def _after(signs: list[Signs], at: int, began: int, turn: int) -> tuple[int, int]:
+    """Return where a repeat would begin after one has ended, and its turn.
+
+    Within a row of endings the same repeat goes on.
+    """
+    inside = at < len(signs) and signs[at].endings
+    return (began, turn) if inside else (at, 1)
