@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 from xml.etree import ElementTree
 from xml.parsers import expat
 
@@ -119,19 +118,13 @@ def parse_xml(content: bytes) -> Element:
         raise ReadError(f"holds {tags:,} tags of XML; melodysim reads {MOST_TAGS:,} at most")
     if b"<\0!\0E\0N\0T\0I\0T\0Y" in content or b"<!ENTITY" in content:
         raise ReadError("declares entities of XML, which no file of music needs")
-    parser: ElementTree.XMLPullParser = ElementTree.XMLPullParser(("start", "end"))
-    depth = 0
-    root: Element | None = None
-    for start in range(0, len(content), 1 << 16):
-        parser.feed(content[start : start + (1 << 16)])
-        for event, element in cast(Iterator[tuple[str, Element]], parser.read_events()):
-            root = element if root is None else root
-            depth += 1 if event == "start" else -1
-            if depth > _DEEPEST:
-                raise ReadError(f"nests elements of XML more than {_DEEPEST} deep")
-    parser.close()
-    if root is None:
-        raise ElementTree.ParseError("no element found")
+    root = ElementTree.fromstring(content)
+    level, depth = [root], 0
+    while level:
+        depth += 1
+        if depth > _DEEPEST:
+            raise ReadError(f"nests elements of XML more than {_DEEPEST} deep")
+        level = [child for element in level for child in element]
     return root
 
 

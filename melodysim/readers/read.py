@@ -24,6 +24,7 @@ from melodysim.readers.projects.dawproject import read_dawproject
 from melodysim.readers.projects.reaper_project import read_reaper_project
 from melodysim.readers.scores.kern_score import read_kern
 from melodysim.readers.scores.musicxml_score import read_musicxml
+from melodysim.readers.signatures import suffix_by_content
 from melodysim.util.plain_text import counted
 
 MIDI_SUFFIXES = {".mid", ".midi", ".kar", ".rmi", ".smf"}
@@ -81,7 +82,8 @@ def read(path: str | Path, threads: int = 0, tick: Callable[[str], None] | None 
     """
     path = Path(path)
     content = file_bytes(path)
-    suffix, digest = path.suffix.lower(), hashlib.sha256(content).hexdigest()
+    suffix = suffix_by_content(content, path.suffix.lower())
+    digest = hashlib.sha256(content).hexdigest()
     if suffix in audio.SUFFIXES:
         return _read_recording(path, digest, threads, tick)
     return _piece(path, digest, *_read_symbolic(path, suffix, content))

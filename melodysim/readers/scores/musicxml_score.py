@@ -7,6 +7,7 @@ where it stands and makes no bar longer.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -149,9 +150,14 @@ def _measures_by_part(root: Element) -> dict[str, list[Element]]:
 
 
 def _length(read: dict[str, list[_Measure]], k: int) -> float:
-    """Return how long measure k lasts: as long as its longest part, else as its metre says."""
+    """Return how long measure k lasts: as long as its longest part, else as its metre says.
+
+    A part that only rests does not count where others play: whole-measure rests are written with the
+    length of the metre in measures that are shorter, such as upbeats.
+    """
     here = [measures[k] for measures in read.values() if k < len(measures)]
-    return max((m.length for m in here), default=0.0) or max((m.written for m in here), default=4.0)
+    playing = [measure for measure in here if measure.notes] or here
+    return max((m.length for m in playing), default=0.0) or max((m.written for m in here), default=4.0)
 
 
 def _read_part(measures: list[Element], signs: list[Signs]) -> list[_Measure]:
@@ -296,6 +302,18 @@ def _read_signs(element: Element, signs: Signs, ending: tuple[int, ...]) -> tupl
                 times = repeat.get("times") or "2"
                 signs.times = int(times) if times.isdecimal() and len(times) < 3 else 2
     signs.endings = signs.endings or ending
+    _read_jumps(element, signs)
+    return after
+
+
+_JUMPS = (
+    (re.compile(r"\bD\.? ?C\.?(?!\w)|\bda capo\b", re.IGNORECASE), "da capo"),
+    (re.compile(r"\bD\.? ?S\.?(?!\w)|\bdal segno\b", re.IGNORECASE), "dal segno"),
+)
+
+
+def _read_jumps(element: Element, signs: Signs) -> None:
+    """Read da capo, dal segno and their kin: as MusicXML has them for players, else from the words."""
     for sound in element.iter("sound"):
         signs.fine |= sound.get("fine") is not None
         signs.to_coda |= sound.get("tocoda") is not None
@@ -305,4 +323,9 @@ def _read_signs(element: Element, signs: Signs, ending: tuple[int, ...]) -> tupl
             signs.jump = "da capo"
         elif sound.get("dalsegno") is not None:
             signs.jump = "dal segno"
-    return after
+    if signs.jump or signs.fine or signs.to_coda:
+        return
+    for words in element.iterfind("direction/direction-type/words"):
+        text = (words.text or "").strip()[:80]
+        signs.fine |= text.lower().rstrip(".") == "fine"
+        signs.jump = next((jump for form, jump in _JUMPS if form.search(text)), signs.jump)
