@@ -67,7 +67,11 @@ def pair_notes(tracks: tuple[TrackEvents, ...], quarter: float) -> PairedNotes:
     unended = np.flatnonzero(~ended[begins])
     if len(unended):
         spare = np.flatnonzero(~on & ~np.append(False, on[:-1] & follows[:-1]))
-        elsewhere = _ends_elsewhere(paired, unended, key[spare], tick[spare])
+        elsewhere = np.full(len(unended), _NEVER)
+        for here in np.unique(paired.track[unended]) if len(spare) else ():
+            mine = paired.track[unended] == here
+            other = spare[track[order[spare]] != here]
+            elsewhere[mine] = _ends_elsewhere(paired, unended[mine], key[other], tick[other])
         paired.end[unended] = np.minimum(
             paired.end[unended],
             np.where(elsewhere < _NEVER, elsewhere, _by_next_onset(paired, unended, quarter)),
