@@ -39,7 +39,7 @@ def readers(paths: list[Path]) -> None:
     """Compare readers, without looking for melodies."""
     print("reading one file, median:")
     mine = median_ms(lambda path: read_midi(path, path.read_bytes()), paths)
-    print(f"  symusic, as melodysim uses it {mine:8.2f} ms")
+    print(f"  melodysim                     {mine:8.2f} ms")
     try:
         import mido
 

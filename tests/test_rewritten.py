@@ -253,7 +253,7 @@ def test_midi_is_likely_however_it_is_written(tmp_path, library, song, way):
 
 # ABC
 
-NAMES = "C ^C D ^D E F ^F G ^G A ^A B".split()
+NAMES = ["C", "^C", "D", "^D", "E", "F", "^F", "G", "^G", "A", "^A", "B"]
 
 
 def abc_note(pitch, length):

@@ -1,5 +1,6 @@
 """MusicXML and kern: values worked out by hand, and music21 as a second reader of its own corpus."""
 
+import contextlib
 import importlib.util
 import warnings
 from collections import Counter
@@ -232,10 +233,8 @@ def _by_music21(path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         stream = converter.parse(path, forceSource=True, storePickle=False)
-        try:
+        with contextlib.suppress(Exception):  # it has none
             stream = stream.expandRepeats()
-        except Exception:  # noqa: BLE001 - it has none
-            pass
         found = Counter()
         for part in stream.parts:
             for sounding in part.toSoundingPitch().stripTies().recurse().notes:

@@ -24,6 +24,7 @@ from melodysim.errors import MelodysimError, MissingDependencyError
 from melodysim.judge.verdict import Rates
 from melodysim.library.importers import ImportResult
 from melodysim.library.rights import Rights, Territory
+from melodysim.readers.audio import SUFFIXES as SOUNDS
 from melodysim.readers.read import SUFFIXES
 from melodysim.util.atomic_files import make_folder, write_whole
 from melodysim.util.worker_processes import begin_worker
@@ -316,7 +317,7 @@ def _check(folder: str, name: str, suffix: str, terms: Terms) -> dict[str, Any]:
         write_whole(place / "stage", words.encode())
 
     try:
-        stage("listening" if suffix not in {".mid", ".midi"} else "reading")
+        stage("listening" if suffix in SOUNDS else "reading")
         piece = read(upload, terms.threads)
         stage("comparing with the library")
         library = Library(terms.library, terms.territory)

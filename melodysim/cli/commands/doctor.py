@@ -14,8 +14,8 @@ from melodysim.cli import options, terminal
 _PACKAGES = {
     "numpy": ("always", ""),
     "numba": ("always", ""),
-    "symusic": ("MIDI", ""),
-    "music21": ("MusicXML, kern, the built-in melodies", "pip install 'melodysim[score]'"),
+    "symusic": ("writing MIDI", ""),
+    "music21": ("the built-in melodies", "pip install 'melodysim[score]'"),
     "soundfile": ("wav, flac, ogg, mp3", "pip install 'melodysim[audio]'"),
     "soxr": ("recordings", "pip install 'melodysim[audio]'"),
     "onnxruntime": ("recordings", "pip install 'melodysim[audio]'"),

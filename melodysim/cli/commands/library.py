@@ -94,7 +94,7 @@ def init(
 @click.argument("paths", nargs=-1, type=options.PATH)
 @click.option(
     "--from-daw", "projects", multiple=True, type=options.PATH, metavar="PROJECT",
-    help="A project of a workstation (.dawproject, .als): every track is a melody.",
+    help="A project of a workstation (.dawproject, .als, .rpp, .ardour): every track is a melody.",
 )  # fmt: skip
 @click.option(
     "--rights", type=click.Choice(STATUSES), default="unknown", show_default=True,

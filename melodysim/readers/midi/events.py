@@ -19,7 +19,7 @@ _MOST_TRACKS = 10_000
 _SYSTEM_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 """Data of system common messages, which do not belong into a file and are passed over."""
 _DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
-_NOTES, _KEPT = (0x90, 0x80), (0xB0, 0xE0)
+_KEPT = (0xB0, 0xE0)
 _NAME, _INSTRUMENT, _TEMPO, _END = 0x03, 0x04, 0x51, 0x2F
 
 
@@ -138,32 +138,44 @@ def _track(data: bytes, i: int, end: int) -> TrackEvents:
     notes: list[int] = []
     controls: list[tuple[int, int, int, int]] = []
     about = _About()
-    tick = status = 0
+    tick = status = kind = channel = 0
     add = notes.append
     try:
-        while i < end and not about.ended:
-            delta, i = (data[i], i + 1) if data[i] < 0x80 else _length(data, i)
-            tick += delta
-            if data[i] >= 0x80:
-                if data[i] >= 0xF0:
-                    i = about.system(data, i, tick)
-                    continue
-                status = data[i]
+        while i < end:
+            byte = data[i]
+            i += 1
+            if byte >= 0x80:
+                byte, i = _length(data, i - 1)
+            tick += byte
+            byte = data[i]
+            if byte >= 0xF0:
+                i = about.system(data, i, tick)
+                if about.ended:
+                    break
+                continue
+            if byte >= 0x80:
                 i += 1
-            high = status & 0xF0
-            if high in _NOTES:
-                velocity = data[i + 1] if high == 0x90 else 0
-                add(tick << 20 | (status & 15) << 16 | data[i] << 8 | velocity)
-            elif high in _KEPT:
+                status, kind, channel = byte, byte & 0xF0, (byte & 15) << 16
+            if kind == 0x90:
+                add(tick << 20 | channel | data[i] << 8 | data[i + 1])
+            elif kind == 0x80:
+                add(tick << 20 | channel | data[i] << 8)
+            elif kind in _KEPT:
                 controls.append((tick, status, data[i], data[i + 1]))
-            elif tick > _MOST_TICKS or not high:
-                about.damaged = "it counts time without end" if high else "an event has no kind"
+            elif not kind:
+                about.damaged = "an event has no kind"
                 break
-            i += _DATA_BYTES[high]
+            i += _DATA_BYTES[kind]
     except IndexError:
         about.damaged = "it is cut off"
-    if i > end and not about.damaged:
-        about.damaged = "it is cut off"
+    about.damaged = about.damaged or "it is cut off" * (i > end)
+    return _kept_events(notes, controls, about)
+
+
+def _kept_events(
+    notes: list[int], controls: list[tuple[int, int, int, int]], about: _About
+) -> TrackEvents:
+    """Leave out what comes after a note that cannot be one."""
     table = _unpacked(notes)
     wrong = np.flatnonzero((table[:, 2:] > 0x7F).any(axis=1) | (table[:, 0] > _MOST_TICKS))
     if len(wrong):
