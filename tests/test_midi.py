@@ -101,31 +101,31 @@ QUARTER = 480
 
 
 def by_a_player(events, quarter=QUARTER):
-    """Pair note-ons and note-offs one by one, as slowly as obvious: {(onset, pitch, channel): end}."""
+    """Play events one by one, as slowly as obvious: {(onset, pitch, channel): end}."""
     onsets = sorted({tick for tick, _, _, on in events if on})
-    found = {}
-    for k, (tick, channel, pitch, on) in enumerate(events):
-        if not on:
-            continue
-        later = [
-            (t, o, j)
-            for j, (t, c, p, o) in enumerate(events)
-            if (c, p) == (channel, pitch) and t > tick
-        ]
-        later += [
-            (t, True, j)
-            for j, (t, c, p, o) in enumerate(events)
-            if j > k and (c, p, t, o) == (channel, pitch, tick, True)
-        ]
-        # In one tick a note ends before the next of its pitch begins.
-        later.sort(key=lambda event: (event[0], event[1], event[2]))
-        if later and not later[0][1]:
-            end = later[0][0]
-        else:
-            following = min((t for t in onsets if t > tick), default=tick + 4 * quarter)
-            end = min([following, tick + 4 * quarter] + [t for t, _, _ in later[:1]])
-        if end > tick:
-            found[tick, pitch, channel] = end
+    sounding, found = {}, {}
+
+    def end(key, tick):
+        found[sounding.pop(key), *key] = tick
+
+    for tick in sorted({event[0] for event in events}):
+        now = [((pitch, channel), on) for t, channel, pitch, on in events if t == tick]
+        for key in {key for key, _ in now}:
+            kinds = [on for other, on in now if other == key]
+            ended = not kinds[0] or (kinds == [True, False] and key in sounding)
+            if ended and key in sounding:
+                end(key, tick)
+            if True in kinds:
+                if key in sounding:  # it comes again, and what sounded had no end
+                    begun = sounding[key]
+                    following = min((t for t in onsets if t > begun), default=tick)
+                    end(key, min(following, begun + 4 * quarter, tick))
+                sounding[key] = tick
+                if kinds == [True, False] and not ended:
+                    end(key, tick)  # a note of no length
+    for key, begun in list(sounding.items()):
+        following = min((t for t in onsets if t > begun), default=begun + 4 * quarter)
+        end(key, min(following, begun + 4 * quarter))
     return found
 
 
@@ -134,6 +134,7 @@ def by_a_player(events, quarter=QUARTER):
     st.lists(
         st.tuples(st.integers(0, 40), st.integers(0, 1), st.integers(60, 63), st.booleans()),
         max_size=24,
+        unique=True,
     )
 )
 def test_notes_are_paired_as_a_patient_player_would(events):
@@ -144,6 +145,14 @@ def test_notes_are_paired_as_a_patient_player_would(events):
     columns = (notes.onset, notes.pitch, notes.channel, notes.end)
     found = {(a, b, c): end for a, b, c, end in zip(*(x.tolist() for x in columns), strict=True)}
     assert found == by_a_player(events)
+
+
+def test_an_end_that_comes_just_after_the_next_note_is_of_the_note_before():
+    rows = [(0, 60, 80), (480, 60, 80), (490, 60, 0), (960, 60, 80), (970, 60, 0), (1440, 60, 0)]
+    track = TrackEvents(np.array([(t, 0, p, v) for t, p, v in rows]), (), (), b"", "")
+    notes = pair_notes((track,), QUARTER)
+    assert notes.end.tolist() == [480, 960, 1440]
+    assert notes.unended == 0
 
 
 def test_an_end_in_another_track_of_the_channel_counts():

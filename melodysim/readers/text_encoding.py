@@ -22,6 +22,7 @@ _ENCODINGS = (
     "euc_jp",
     "cp1252",
     "cp1251",
+    "mac_roman",
     "utf-16-le",
     "latin-1",
 )
@@ -54,13 +55,19 @@ def decode_names(names: Sequence[bytes]) -> list[str]:
     """
     if all(name.isascii() and b"\0" not in name for name in names):
         return [name.decode("ascii") for name in names]
-    wide = _utf16(b"".join(names))
-    if wide is not None:
-        return [name.decode(wide, "replace").lstrip("\ufeff") for name in names]
+    if any(_utf16(name) for name in names):
+        rest = [name for name in names if not _utf16(name)]
+        others = iter(decode_names(rest) if rest else ())
+        wide = [(name, _utf16(name)) for name in names]
+        return [
+            name.decode(kind, "replace").lstrip("\ufeff") if kind else next(others)
+            for name, kind in wide
+        ]
     try:
         return [name.decode("utf-8-sig") for name in names]
     except UnicodeDecodeError:
-        best = max(_ENCODINGS, key=lambda encoding: _likelihood(names, encoding))
+        foreign = [name for name in names if not name.isascii()]
+        best = max(_ENCODINGS, key=lambda encoding: _likelihood(foreign, encoding))
         return [name.decode(best, "replace") for name in names]
 
 

@@ -19,7 +19,7 @@ _MOST_TRACKS = 10_000
 _SYSTEM_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 """Data of system common messages, which do not belong into a file and are passed over."""
 _DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
-_KEPT = (0xB0, 0xE0)
+_KEPT = (0xB0, 0xC0, 0xE0)
 _NAME, _INSTRUMENT, _TEMPO, _END = 0x03, 0x04, 0x51, 0x2F
 
 
@@ -115,7 +115,10 @@ def _track_chunks(content: bytes, position: int) -> list[tuple[int, int]]:
         name, size = content[position : position + 4], content[position + 4 : position + 8]
         if name == b"MTrk":
             first = position + 8
-            last = min(first + int.from_bytes(size), len(content))
+            last = first + int.from_bytes(size)
+            if last > len(content):  # cut off, or the size is wrong
+                following = content.find(b"MTrk", first)
+                last = following if following >= 0 else len(content)
             if (
                 content[last : last + 4] not in (b"", b"MTrk")
                 and not content[last : last + 4].isalnum()
@@ -161,7 +164,7 @@ def _track(data: bytes, i: int, end: int) -> TrackEvents:
             elif kind == 0x80:
                 add(tick << 20 | channel | data[i] << 8)
             elif kind in _KEPT:
-                controls.append((tick, status, data[i], data[i + 1]))
+                controls.append((tick, status, data[i], data[i + 1] if kind != 0xC0 else 0))
             elif not kind:
                 about.damaged = "an event has no kind"
                 break

@@ -17,6 +17,8 @@ from melodysim.readers.midi.events import TrackEvents
 
 BAR = 4
 """Quarter notes after which a note without an end is over."""
+_LATE = 0.125
+"""Quarter notes by which the end of a note may come after the next note of its pitch has begun."""
 _NEVER = np.int64(1) << 60
 _NEVER_APART = np.int64(1) << 35
 """More than any tick: a key times this plus a tick sorts by both."""
@@ -56,12 +58,13 @@ def pair_notes(tracks: tuple[TrackEvents, ...], quarter: float) -> PairedNotes:
     track = np.repeat(np.arange(len(tracks)), [len(t.notes) for t in tracks])
     tick, channel, pitch, velocity = table.T
     key, on = (track * 16 + channel) * 128 + pitch, velocity > 0
-    # Where one note of a pitch ends as the next begins, files have the two events in either order.
-    order = np.lexsort((on, tick, key))
+    order = _sorted(tick, key, on)
+    late, cut = _late_ends(tick[order], key[order], on[order], quarter)
+    cut, order = cut[~late], order[~late]
     tick, key, on = tick[order], key[order], on[order]
     follows = np.append(key[1:] == key[:-1], False) if len(key) else np.zeros(0, bool)
     following = np.where(follows, np.append(tick[1:], _NEVER)[: len(tick)], _NEVER)
-    ended = follows & np.append(~on[1:], False)[: len(on)]
+    ended = cut | (follows & np.append(~on[1:], False)[: len(on)])
     begins = np.flatnonzero(on)
     paired = _Columns(track[order[begins]], tick[begins], key[begins], following[begins])
     unended = np.flatnonzero(~ended[begins])
@@ -87,6 +90,50 @@ def pair_notes(tracks: tuple[TrackEvents, ...], quarter: float) -> PairedNotes:
         paired.key[final] // 128 % 16, paired.key[final] % 128, velocity[final],
         int(kept[unended].sum()),
     )  # fmt: skip
+
+
+def _sorted(tick: NDArray[np.int64], key: NDArray[np.int64], on: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Order events by key, then by tick, and in one tick as they were meant.
+
+    Where one note of a pitch ends as the next begins, files have the two events in either order: the
+    end comes first. It comes last only where nothing sounds that it could end: a note of no length.
+    """
+    order = np.lexsort((on, tick, key))
+    tick, key, on = tick[order], key[order], on[order]
+    if len(order) < 2:
+        return order
+    pair = (
+        ~on[:-1] & on[1:] & (key[:-1] == key[1:]) & (tick[:-1] == tick[1:]) & (order[:-1] > order[1:])
+    )
+    sounding = np.append(False, on[:-1] & (key[:-1] == key[1:]))[:-1]
+    for k in np.flatnonzero(pair & ~sounding).tolist():
+        order[k], order[k + 1] = order[k + 1], order[k]
+    return order
+
+
+def _late_ends(
+    tick: NDArray[np.int64], key: NDArray[np.int64], on: NDArray[np.bool_], quarter: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Find note-offs that come just after the next note-on of their pitch: a legato of one pitch.
+
+    Returns
+    -------
+    late : ndarray of bool, shape (n,)
+        Note-offs that end the note before the one that they follow.
+    cut : ndarray of bool, shape (n,)
+        Note-ons of the notes that they end, and that the next note-on has cut off.
+    """
+    late, cut = np.zeros(len(on), bool), np.zeros(len(on), bool)
+    if len(on) < 4:
+        return late, cut
+    near = quarter * _LATE
+    soon = ~on[2:] & on[1:-1] & (key[2:] == key[:-2]) & (tick[2:] - tick[1:-1] <= near)
+    soon &= tick[1:-1] - tick[:-2] > near
+    for k in (np.flatnonzero(soon) + 2).tolist():
+        ended = k - 2 if on[k - 2] else k - 3
+        if (on[k - 2] or late[k - 2]) and k + 1 < len(on) and key[k + 1] == key[k]:
+            late[k] = cut[ended] = True
+    return late, cut
 
 
 class _Columns(NamedTuple):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.readers.parts.part_names import names_drums
+from melodysim.readers.parts.part_names import names_drums, names_instrument, sings
 
 _KIT = (35, 36, 38, 40, 42, 44, 46)
 """Bass drums, snares and hi-hats of General MIDI: what a drum kit mostly plays."""
-_KIT_SHARE = 0.15
+KIT_SHARE = 0.15
+"""Share of such keys from which on notes are taken for those of a kit."""
 _LOWEST_TUNE = 55.0
 """MIDI note number above which the middle of a tune lies, and that of a drum kit hardly ever."""
 _FEWEST_PITCHES = 5
@@ -31,7 +32,14 @@ def beats_time(name: str, onset: NDArray[np.float64], pitch: NDArray[np.float64]
     onset, pitch : ndarray of float64, shape (n,)
         Seconds, in order, and MIDI note numbers.
     """
-    return names_drums(name) or not moves_like_a_tune(onset, pitch)
+    if names_drums(name):
+        return True
+    return not (sings(name) or names_instrument(name) or moves_like_a_tune(onset, pitch))
+
+
+def kit_share(pitch: NDArray[np.float64]) -> float:
+    """Return the share of notes that are keys of a drum kit's bass drum, snare or hi-hats."""
+    return float(np.isin(pitch, _KIT).mean()) if len(pitch) else 0.0
 
 
 def moves_like_a_tune(onset: NDArray[np.float64], pitch: NDArray[np.float64]) -> bool:
@@ -42,7 +50,7 @@ def moves_like_a_tune(onset: NDArray[np.float64], pitch: NDArray[np.float64]) ->
     moves = np.abs(np.diff(pitch))
     stepping = moves[moves > 0] <= 5
     return bool(
-        np.isin(pitch, _KIT).mean() < _KIT_SHARE
+        kit_share(pitch) < KIT_SHARE
         and np.median(pitch) >= _LOWEST_TUNE
         and len(np.unique(pitch)) >= _FEWEST_PITCHES
         and together < _TOGETHER

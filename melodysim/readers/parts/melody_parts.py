@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from melodysim.melody import FEWEST_NOTES, Melody
-from melodysim.readers.parts.part_line import many_voices, part_melody
+from melodysim.readers.parts.part_line import many_voices, part_lines
 from melodysim.readers.parts.part_names import ACCOMPANIES, sings
 from melodysim.readers.parts.score import Part, Score, joined
 
@@ -98,7 +98,7 @@ def candidate_melodies(score: Score) -> tuple[Melody, ...]:
         part's name suggests the tune, the top line of all parts together is a candidate too. Empty
         if no line has `FEWEST_NOTES` notes.
     """
-    parts = list(score.parts)
+    parts = _whole_parts(list(score.parts))
     if len(parts) > 1 and not any(sings(part.name) for part in parts):
         parts.append(joined(score.parts, TOP_LINE))
     return _ranked(parts, score.duration)[:MAX_MELODIES]
@@ -109,8 +109,25 @@ def track_melodies(score: Score) -> tuple[Melody, ...]:
     return _ranked(list(score.parts), score.duration)[:MAX_TRACKS]
 
 
+def _whole_parts(parts: list[Part]) -> list[Part]:
+    """Join parts of one name that are one voice together: a verse and a chorus on two tracks."""
+    by_name: dict[str, list[Part]] = {}
+    for part in parts:
+        by_name.setdefault(part.name, []).append(part)
+    whole = []
+    for name, same in by_name.items():
+        one = joined(tuple(same), name) if name and len(same) > 1 else None
+        if one is not None and not many_voices(one.onset, one.onset + one.duration, one.pitch):
+            whole.append(one)
+        else:
+            whole += same
+    return whole
+
+
 def left_out(score: Score, melodies: tuple[Melody, ...]) -> tuple[str, ...]:
     """Name the parts that could be a tune but are not among the melodies, for want of room."""
+    if len(melodies) < MAX_MELODIES:
+        return ()
     counts: dict[str, int] = {}
     for melody in melodies:
         counts[melody.voice] = counts.get(melody.voice, 0) + 1
@@ -130,7 +147,7 @@ def _ranked(parts: list[Part], end: float) -> tuple[Melody, ...]:
         sings(part.name) and not many_voices(part.onset, part.onset + part.duration, part.pitch)
         for part in parts
     )
-    lines = [part_melody(part, accompanies=named) for part in parts]
-    evidence = melody_evidence(parts, lines, end)
+    lines = [part_lines(part, accompanies=named) for part in parts]
+    evidence = melody_evidence(parts, [line[0] for line in lines], end)
     order = sorted(range(len(parts)), key=lambda k: -evidence[k])
-    return tuple(lines[k] for k in order if len(lines[k]) >= FEWEST_NOTES)
+    return tuple(line for k in order for line in lines[k] if len(line) >= FEWEST_NOTES)

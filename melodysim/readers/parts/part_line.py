@@ -20,10 +20,14 @@ CHORDAL_SHARE = 0.1
 """Share of notes in chords, or under others, from which on a part has many voices."""
 _SELDOM = 0.03
 """Share of notes that begin together below which they do so by chance."""
+_COVERS = 4.0
+"""Seconds for which a held note hides the notes below it; one without an end hides no more."""
 _APART = 12
 """Semitones without a note between key switches, or a bass, and the line above."""
 _SWITCH_SECONDS = 0.2
 """Longest key switch, unless it is held."""
+_SWITCHES_BELOW, _MOST_SWITCHES = 50.0, 0.6
+"""Highest key of a key switch, and the largest share of the notes that are any."""
 _UNDER = 0.8
 """Share of low notes that sound together with higher ones, where these are a voice of their own."""
 
@@ -48,10 +52,11 @@ def chordal_share(onset: NDArray, end: NDArray, pitch: NDArray) -> float:
     apart = np.diff(onset)
     apart = apart[apart > 0]
     close = _TOGETHER * float(np.quantile(apart, 0.75)) if len(apart) else 0.0
-    together = np.append(False, np.diff(onset) <= close)
-    if (
-        together.mean() < _SELDOM
-    ):  # strings left ringing: notes lie inside others, but none begin together
+    # A grace note begins close to its note, and has ended when that sounds.
+    sounding = end[:-1] > onset[1:] + np.minimum(close, 0.25 * (end[1:] - onset[1:]))
+    together = np.append(False, (np.diff(onset) <= close) & sounding)
+    # Strings left ringing: notes lie inside others, but none begin together.
+    if together.mean() < _SELDOM:
         return float(together.mean())
     # A note that ends before an earlier one does: a voice below or above it.
     latest = np.append(-np.inf, np.maximum.accumulate(end)[:-1])
@@ -59,27 +64,41 @@ def chordal_share(onset: NDArray, end: NDArray, pitch: NDArray) -> float:
     return float((together | inside).mean())
 
 
-def part_melody(part: Part, accompanies: bool = False) -> Melody:
-    """Return the line of a part as a melody, notes cut off where the next begins.
+def part_melody(part: Part) -> Melody:
+    """Return the likeliest line of a part as a melody; see `part_lines`."""
+    return part_lines(part)[0]
+
+
+def part_lines(part: Part, accompanies: bool = False) -> list[Melody]:
+    """Return the lines of a part that may be its melody, notes cut off where the next begins.
 
     Parameters
     ----------
     part : Part
     accompanies : bool, optional
         Whether another part is known to be the tune: the top of the chords is then line enough.
+
+    Returns
+    -------
+    list of Melody
+        One line, or two for a part that looks like a transcription of sound: a performance on a keyboard
+        looks the same, and there the top line is the better one as often.
     """
     upper = _upper_notes(part)
     onset, duration, pitch = part.onset[upper], part.duration[upper], part.pitch[upper]
-    if many_voices(onset, onset + duration, pitch):
-        inside = None if accompanies else _taken(part, upper)
-        if inside is not None and is_transcribed(inside):
-            chosen = upper[transcribed_line(inside)]
-        else:
-            chosen = upper[top_line(onset, duration, pitch)]
-    else:
-        chosen = upper[np.lexsort((-pitch, onset))]
-    onset, duration, pitch = part.onset[chosen], part.duration[chosen], part.pitch[chosen]
-    return Melody.from_overlapping(onset, duration, pitch, voice=part.name, beat=part.beat[chosen])
+    if not many_voices(onset, onset + duration, pitch):
+        return [_line(part, upper[np.lexsort((-pitch, onset))], part.name)]
+    top = upper[top_line(onset, np.minimum(duration, _COVERS), pitch)]
+    inside = part if accompanies else _taken(part, upper)
+    if accompanies or not is_transcribed(inside):
+        return [_line(part, top, part.name)]
+    followed = upper[transcribed_line(inside)]
+    return [_line(part, followed, part.name), _line(part, top, f"{part.name}, top line".lstrip(", "))]
+
+
+def _line(part: Part, notes: NDArray[np.intp], name: str) -> Melody:
+    onset, duration, pitch = part.onset[notes], part.duration[notes], part.pitch[notes]
+    return Melody.from_overlapping(onset, duration, pitch, voice=name, beat=part.beat[notes])
 
 
 def _taken(part: Part, notes: NDArray[np.intp]) -> Part:
@@ -96,12 +115,12 @@ def _upper_notes(part: Part) -> NDArray[np.intp]:
     gaps = np.diff(height)
     for k in np.flatnonzero(gaps > _APART)[::-1].tolist():
         low = part.pitch <= height[k]
-        if low.mean() > 0.6:
+        if low.mean() > _MOST_SWITCHES:
             continue
         short = np.quantile(part.duration[low], 0.9) <= _SWITCH_SECONDS
-        if (short and np.median(part.duration[~low]) > np.median(part.duration[low])) or _sounds_under(
-            part, low
-        ):
+        shorter = np.median(part.duration[low]) <= np.median(part.duration[~low])
+        switches = short and shorter and height[k] <= _SWITCHES_BELOW
+        if switches or _sounds_under(part, low):
             return everything[~low]
     return everything
 

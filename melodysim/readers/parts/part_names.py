@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 SINGS = re.compile(
-    r"melod|mélod|vocal|voice|voix|\bvo[czx]\b|vox|sing(?!le)|\bsang|lead|tune|theme|\btema\b|thema|solo|chant|"
+    r"melod|mélod|vocal|voice|voix|\bvo[czx]\b|vox|\bsing(?!le)|\bsang|lead|tune|theme|\btema\b|thema|solo|chant|"
     r"canto|cantus|cantan|gesang|stimme|cantor|sopran|zang|melodi|śpiew|spiew|głos|zpěv|ének|lyric|karaoke|"
     r"мелод|вокал|голос|соло|主旋|旋律|主唱|演唱|人声|人聲|歌|唱|メロ|ﾒﾛ|ボーカル|ヴォーカル|うた|"
     r"멜로디|보컬|노래|선율|giai điệu|melodia",
@@ -25,6 +25,19 @@ _DRUMS = re.compile(
 _TUNED = re.compile(
     r"steel|\bhang|hand ?pan|tongue|tuned|pitched|melod|lead|solo|bells?\b", re.IGNORECASE
 )
+
+
+_INSTRUMENTS = re.compile(
+    r"viol|cello|flut|flöt|oboe|hautbois|clarin|klarin|bassoon|fagott|sax|trumpet|trompet|horn|tromb|posaune|"
+    r"guitar|gitarre|organ|orgel|synth|piano|klavier|harp|vibra|marimba|xylo|glock|celesta|timpani|pauken|"
+    r"accordion|mandolin|banjo|sitar|ギター|ピアノ|吉他|钢琴|鋼琴",
+    re.IGNORECASE,
+)
+
+
+def names_instrument(name: str) -> bool:
+    """Say whether a name is one of an instrument with pitch."""
+    return bool(_INSTRUMENTS.search(name) or _TUNED.search(name))
 
 
 def sings(name: str) -> bool:
