@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 import melodysim
 from melodysim.errors import ReadError
+from melodysim.readers.projects.ardour_session import read_ardour_session
 from melodysim.readers.projects.daw_clips import ClipNote, unrolled
+from melodysim.readers.projects.dawproject import read_dawproject
+from melodysim.readers.projects.reaper_project import read_reaper_project
 from melodysim.readers.tempo import sloping_tempi
 
 
@@ -225,3 +228,88 @@ def test_damaged_projects_say_so(tmp_path, suffix, content):
     path.write_bytes(content)
     with pytest.raises(ReadError, match="bad"):
         melodysim.read(path)
+
+
+def rpp(items, head="TEMPO 120 4 4"):
+    return f'<REAPER_PROJECT 0.1 "7.0" 1\n  {head}\n  <TRACK {{1}}\n    NAME "Lead"\n{items}\n  >\n>\n'.encode()
+
+
+def rpp_item(lines, source="", pitches=(60, 62, 64, 65)):
+    events = "\n".join(f"        E 0 90 {p:02x} 60\n        E 480 80 {p:02x} 00" for p in pitches)
+    return (
+        f"    <ITEM\n{lines}\n      <SOURCE MIDI\n        HASDATA 1 480 QN\n{events}\n        E 0 b0 7b 00\n"
+        f"{source}\n      >\n    >"
+    )
+
+
+def rpp_notes(tmp_path, items, head="TEMPO 120 4 4"):
+    found = read_reaper_project(tmp_path / "song.rpp", rpp(items, head)).parts[0]
+    return [(round(float(t), 3), int(p)) for t, p in zip(found.onset, found.pitch, strict=True)]
+
+
+def test_items_of_reaper_lie_where_they_play(tmp_path):
+    plain = rpp_notes(tmp_path, rpp_item("      POSITION 1\n      LENGTH 2"))
+    assert plain == [(1.0, 60), (1.5, 62), (2.0, 64), (2.5, 65)]
+    cut = rpp_notes(tmp_path, rpp_item("      POSITION 1\n      LENGTH 1\n      SOFFS 0.5"))
+    assert cut == [(1.0, 62), (1.5, 64)]
+    looped = rpp_notes(tmp_path, rpp_item("      POSITION 0\n      LENGTH 3\n      LOOP 1"))
+    assert looped == [(0.0, 60), (0.5, 62), (1.0, 64), (1.5, 65), (2.0, 60), (2.5, 62)]
+    faster = rpp_notes(tmp_path, rpp_item("      POSITION 0\n      LENGTH 1\n      PLAYRATE 2 1 3"))
+    assert faster == [(0.0, 63), (0.25, 65), (0.5, 67), (0.75, 68)]
+    own = rpp_notes(tmp_path, rpp_item("      POSITION 0\n      LENGTH 4", "        IGNTEMPO 1 60 4 4"))
+    assert own == [(0.0, 60), (1.0, 62), (2.0, 64), (3.0, 65)]
+
+
+def test_the_tempo_envelope_of_reaper_is_in_seconds(tmp_path):
+    square = "TEMPO 120 4 4\n  <TEMPOENVEX\n    PT 0 120 1\n    PT 1 60 1\n  >"
+    assert rpp_notes(tmp_path, rpp_item("      POSITION 0\n      LENGTH 9"), square) == [
+        (0.0, 60), (0.5, 62), (1.0, 64), (2.0, 65),
+    ]  # fmt: skip
+    # From 60 to 180 in two seconds: t + t^2/2 quarter notes after t seconds.
+    slope = "TEMPO 60 4 4\n  <TEMPOENVEX\n    PT 0 60 0\n    PT 2 180 1\n  >"
+    found = rpp_notes(tmp_path, rpp_item("      POSITION 0\n      LENGTH 9"), slope)
+    assert [t for t, _ in found] == pytest.approx([0, 3**0.5 - 1, 5**0.5 - 1, 7**0.5 - 1], abs=0.01)
+
+
+def test_the_selected_take_of_reaper_plays_and_a_missing_file_is_named(tmp_path):
+    takes = rpp_item("      POSITION 0\n      LENGTH 2").replace(
+        "      >\n    >",
+        "      >\n      TAKE SEL\n      <SOURCE MIDI\n        HASDATA 1 480 QN\n        E 0 90 48 60\n"
+        '        E 480 80 48 00\n      >\n      TAKE\n      <SOURCE MIDI\n        FILE "C:\\\\no.mid"\n      >\n    >',
+    )
+    assert rpp_notes(tmp_path, takes) == [(0.0, 72)]
+    beside = '    <ITEM\n      POSITION 0\n      LENGTH 2\n      <SOURCE MIDI\n        FILE "gone.mid"\n      >\n    >'
+    score = read_reaper_project(tmp_path / "song.rpp", rpp(beside))
+    assert any("gone.mid" in remark for remark in score.remarks)
+
+
+def test_tempo_automation_goes_on_as_its_first_point_says():
+    def onsets(first, second):
+        points = f"<RealPoint time='0' value='60' interpolation='{first}'/>"
+        points += f"<RealPoint time='4' value='120' interpolation='{second}'/>"
+        lanes = clip("a", [(k, 1, 60 + k) for k in range(6)], 'time="0" duration="9"')
+        content = dawproject(
+            f"<TempoAutomation>{points}</TempoAutomation><Lanes>{lanes}</Lanes>", "", 60
+        )
+        return read_dawproject("x", content).parts[0].onset.tolist()
+
+    assert onsets("hold", "linear")[:5] == pytest.approx([0, 1, 2, 3, 4])
+    sloping = onsets("linear", "hold")
+    assert sloping[1] == pytest.approx(4 * np.log(75 / 60), abs=1e-6)  # 60 to 120 in four quarter notes
+    assert sloping[5] - sloping[4] == pytest.approx(0.5)
+
+
+def test_an_ardour_session_of_version_5_counts_in_samples(tmp_path):
+    place = tmp_path / "interchange" / "S" / "midifiles"
+    place.mkdir(parents=True)
+    (place / "a.mid").write_bytes((FIXTURES / "twinkle.mid").read_bytes())
+    session = (
+        '<Session sample-rate="48000"><Sources><Source name="a.mid" type="midi" id="9"/></Sources><Playlists>'
+        '<Playlist id="7" name="Lead" type="midi"><Region position="96000" length="48000" start="24000" source-0="9"/>'
+        "</Playlist></Playlists></Session>"
+    )
+    found = read_ardour_session(tmp_path / "s.ardour", session.encode()).parts[0]
+    whole = melodysim.read(FIXTURES / "twinkle.mid").melodies[0]
+    # At 120 a minute the region begins at 4, plays two quarter notes, from the second on.
+    assert found.beat.tolist() == [4.0, 5.0]
+    assert found.pitch.tolist() == whole.pitch[1:3].tolist()

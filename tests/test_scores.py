@@ -138,10 +138,66 @@ def test_repeats_and_endings_are_played():
         ),
         ([Signs(times=2), Signs(jump="da capo")], [0, 0, 1, 0, 1]),
         ([Signs(), Signs(endings=(1, 2), times=3), Signs(endings=(3,))], [0, 1, 0, 1, 0, 2]),
+        (
+            [Signs(), Signs(endings=(1, 2), times=2), Signs(endings=(3,)), Signs()],
+            [0, 1, 0, 1, 0, 2, 3],
+        ),
+        (
+            [Signs(), *(Signs(endings=(k,), times=2) for k in (1, 2)), Signs(endings=(3,)), Signs()],
+            [0, 1, 0, 2, 0, 3, 4],
+        ),
+        (
+            [Signs(), Signs(endings=(1,), times=2), Signs(endings=(2, 3), times=2), Signs()],
+            [0, 1, 0, 2, 0, 2, 3],
+        ),
+        ([Signs(), Signs(endings=(1,), times=2), Signs(), Signs()], [0, 1, 0, 2, 3]),
     ],
 )
 def test_the_order_of_playing(signs, order):
     assert playing_order(signs) == order
+
+
+def test_a_tie_out_of_a_repeat_does_not_lead_back_into_it():
+    right = '<barline location="right"><repeat direction="backward"/></barline>'
+    tied = note("C", 4, '<tie type="start"/>')
+    bars = [note("C") + note("D") + note("E") + tied + right, note("C", 4, '<tie type="stop"/>')]
+    assert [beat for beat, _ in notes(score(*bars))] == [0, 1, 2, 3, 4, 5, 6, 7]
+
+
+def test_signs_are_read_as_they_are_printed():
+    def printed(inner):
+        return f"<direction><direction-type>{inner}</direction-type></direction>"
+
+    bars = [
+        note("C"), printed("<segno/>") + note("D"), note("E") + printed("<words>To Coda</words>"),
+        note("F") + printed("<words>D.S. al Coda</words>"), printed("<coda/>") + note("G"),
+    ]  # fmt: skip
+    assert names(score(*bars)) == "CDEFDEG"
+    assert names(score(note("C") + printed("<words>arr. D.C. Smith</words>"), note("D"))) == "CD"
+
+
+def test_drums_with_pitches_are_no_part_unless_they_play_a_tune():
+    beat = "".join(note(name, 4, octave=2) for name in "CDCDCDCD")
+    clef = "<clef><sign>percussion</sign></clef>"
+    assert not read_musicxml(Path("x"), score(beat, attributes=clef)).parts
+    tune = "".join(note(name) for name in "CDEFGFEDC")
+    assert read_musicxml(Path("x"), score(tune, attributes=clef)).parts
+
+
+def test_a_tempo_that_is_no_number_costs_the_tempo():
+    odd = '<direction><sound tempo="Allegro"/></direction><direction><sound tempo="92,5"/></direction>'
+    found = read_musicxml(Path("x"), score(odd + BAR)).parts[0]
+    assert found.onset[1] == pytest.approx(60 / 92.5)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "shift_jis", "gb2312", "latin-1"])
+def test_scores_are_read_in_the_encoding_that_they_declare(encoding):
+    text = f'<?xml version="1.0" encoding="{encoding}"?>\n' + score(BAR).decode()
+    assert names(text.encode(encoding)) == "CDEF"
+    assert (
+        names(b"\n\n" + text.encode(encoding) if encoding != "utf-16" else text.encode(encoding))
+        == "CDEF"
+    )
 
 
 def test_a_part_that_only_rests_does_not_lengthen_an_upbeat():

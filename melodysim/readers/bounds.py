@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -118,7 +119,8 @@ def parse_xml(content: bytes) -> Element:
         raise ReadError(f"holds {tags:,} tags of XML; melodysim reads {MOST_TAGS:,} at most")
     if b"<\0!\0E\0N\0T\0I\0T\0Y" in content or b"<!ENTITY" in content:
         raise ReadError("declares entities of XML, which no file of music needs")
-    root = ElementTree.fromstring(content)
+    wide = b"\0" in content[:8]  # UTF-16, where a zero is half of a character
+    root = _parsed(content if wide else content.strip(b"\0 \t\r\n"))
     level, depth = [root], 0
     while level:
         depth += 1
@@ -126,6 +128,20 @@ def parse_xml(content: bytes) -> Element:
             raise ReadError(f"nests elements of XML more than {_DEEPEST} deep")
         level = [child for element in level for child in element]
     return root
+
+
+_DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding=[\"\']([\w.-]{1,40})[\"\'][^>]{0,200}?>")
+
+
+def _parsed(content: bytes) -> Element:
+    """Parse XML, also in the encodings of more than one byte that the parser does not know."""
+    try:
+        return ElementTree.fromstring(content)
+    except ValueError:
+        declared = _DECLARED.match(content)
+        if declared is None:
+            raise
+        return ElementTree.fromstring(content[declared.end() :].decode(declared[1].decode("ascii")))
 
 
 def number_of(element: Element | None, name: str, default: float) -> float:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from melodysim.readers.audio.streams import kind_of_sound
 
 _NOTES = (
     (b"MThd", ".mid"),
     (b"<REAPER_PROJECT", ".rpp"),
     (b"<Session", ".ardour"),
-    (b"**kern", ".krn"),
 )
-_PACKED = ((b"project.xml", ".dawproject"), (b"META-INF/container.xml", ".mxl"))
-_SOUND = {"wav": ".wav", "ogg": ".ogg", "sndfile": ".flac", "av": ".m4a"}
+_WRITTEN = (
+    (re.compile(rb"\APK.*?project\.xml", re.DOTALL), ".dawproject"),
+    (re.compile(rb"\APK.*?META-INF/container\.xml", re.DOTALL), ".mxl"),
+    (re.compile(rb"<score-(?:partwise|timewise)\b"), ".musicxml"),
+    (re.compile(rb"(?m)^(?:\*\*\w+\t)*\*\*kern\b"), ".krn"),
+)
+_SOUND = {"wav": ".wav", "ogg": ".ogg", "sndfile": ".flac", "mp3": ".mp3", "av": ".m4a"}
 _SEEN = 4096
 
 
@@ -36,11 +42,8 @@ def suffix_by_content(content: bytes, suffix: str) -> str:
             return right
     if head[:4] == b"RIFF" and head[8:12] == b"RMID":
         return ".rmi"
-    if head.startswith(b"PK"):
-        return next((right for name, right in _PACKED if name in head), suffix)
-    if b"<score-partwise" in head or b"<score-timewise" in head:
-        return ".musicxml"
     sound = kind_of_sound(head)
-    if sound == "mp3" and not head.startswith(b"ID3"):
-        return suffix  # two bytes of a frame are no proof
-    return ".mp3" if sound == "mp3" else _SOUND.get(sound, suffix)
+    if sound == "mp3" and not head.startswith(b"ID3"):  # two bytes of a frame are no proof
+        sound = ""
+    written = next((right for form, right in _WRITTEN if form.search(head)), suffix)
+    return _SOUND.get(sound, written)

@@ -81,8 +81,8 @@ def part_lines(part: Part, accompanies: bool = False) -> list[Melody]:
     Returns
     -------
     list of Melody
-        One line, or two for a part that looks like a transcription of sound: a performance on a keyboard
-        looks the same, and there the top line is the better one as often.
+        One line, or two for a part that looks like a transcription of sound: a performance on a
+        keyboard looks the same, and there the top line is the better one as often.
     """
     upper = _upper_notes(part)
     onset, duration, pitch = part.onset[upper], part.duration[upper], part.pitch[upper]

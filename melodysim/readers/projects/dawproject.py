@@ -64,11 +64,13 @@ def _project(archive: Archive) -> Score:
 def _tempo_map(project: Element) -> TempoMap:
     start = plausible_tempo(number_of(project.find("Transport/Tempo"), "value", DEFAULT_TEMPO))
     beats, tempi = [0.0], [start]
+    sloping = False  # how the tempo goes on after a point is said at that point
     for point in project.iterfind("Arrangement/TempoAutomation/RealPoint"):
         beat, value = number_of(point, "time", 0), plausible_tempo(number_of(point, "value", start))
-        if point.get("interpolation") != "linear":  # the tempo before holds until here
+        if not sloping:  # the tempo before holds until here
             beats.append(beat)
             tempi.append(tempi[-1])
+        sloping = point.get("interpolation") == "linear"
         beats.append(beat)
         tempi.append(value)
     return sloping_tempi(np.array(beats), np.array(tempi))

@@ -153,6 +153,8 @@ class _Sources:
         if named:
             place = self.folder / named[0].replace("\\", "/")
             found = notes_of_file(place)
+            if found is None:  # a path of another computer
+                found = notes_of_file(self.folder / place.name)
             if found is None:
                 self.missing += [place.name] if place.name not in self.missing else []
                 return [], 0.0
@@ -234,20 +236,34 @@ def _item(
     item: _Block, take: _Block, source: _Block, tempo: TempoMap, sources: _Sources
 ) -> list[ClipNote]:
     """Lay the notes of an item's source on the time line."""
-    kind = source.words[1:2]
-    offset = take.number("SOFFS", 0.0)
-    if kind == ["SECTION"]:  # a part of a source
+    offset, section = take.number("SOFFS", 0.0), 0.0
+    if source.words[1:2] == ["SECTION"]:  # a part of a source, in seconds
         offset += source.number("STARTPOS", 0.0)
+        section = source.number("LENGTH", 0.0)
         source = next(source.named("SOURCE"), source)
-        kind = source.words[1:2]
-    if kind not in (["MIDI"], ["MIDIPOOL"]):
+    if source.words[1:2] not in (["MIDI"], ["MIDIPOOL"]):
         return []
     notes, source_length = sources.notes(source)
     position, length = item.number("POSITION", 0.0), item.number("LENGTH", 0.0)
     rate = min(max(take.number("PLAYRATE", 1.0), 0.01), 100.0)
-    start, end, after = tempo.places(
-        np.array([position, position + length, position + offset])
-    ).tolist()
-    notes = [note._replace(onset=note.onset / rate, duration=note.duration / rate) for note in notes]
-    loop = (0.0, source_length / rate) if item.number("LOOP", 0) and source_length else None
-    return unrolled(notes, start, end - start, (after - start) / rate, loop)
+    times = np.array([position, position + length, position + offset, position + section])
+    start, end, after, part = tempo.places(times).tolist()
+    own = source.number("IGNTEMPO", 0.0, 1) if source.number("IGNTEMPO", 0.0) else 0.0
+    if own > 0:  # the source keeps its own tempo: a quarter of it is as many of the project's
+        rate *= own / _tempo_at(tempo, start)
+    raised = round(take.number("PLAYRATE", 0.0, 2))
+    played = [
+        note._replace(onset=note.onset / rate, duration=note.duration / rate, pitch=note.pitch + raised)
+        for note in notes
+    ]
+    whole = (part - start) / rate if section else source_length / rate
+    begin = (after - start) / rate
+    loop = None
+    if item.number("LOOP", 0) and whole:
+        loop = (begin, begin + whole) if section else (0.0, whole)
+    return unrolled(played, start, end - start, begin, loop)
+
+
+def _tempo_at(tempo: TempoMap, place: float) -> float:
+    """Return the quarter notes a minute at a place."""
+    return 60.0 / float(np.diff(tempo.seconds(np.array([place, place + 1e-3])))[0]) * 1e-3

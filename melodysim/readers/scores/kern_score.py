@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from melodysim.errors import ReadError
@@ -55,6 +56,8 @@ class _Reading:
     spines: list[_Spine] = field(default_factory=list)
     sections: list[_Section] = field(default_factory=lambda: [_Section(0.0)])
     names: dict[int, str] = field(default_factory=dict)
+    codes: dict[int, str] = field(default_factory=dict)
+    drums: set[int] = field(default_factory=set)
     expansion: list[str] = field(default_factory=list)
     now: float = 0.0
     parts: int = 0
@@ -108,9 +111,14 @@ def _score(reading: _Reading, about: dict[str, str]) -> Score:
         [(b + place, t) for b, k in zip(begins, order, strict=True) for place, t in sections[k].tempi]
     )
     parts = []
+    follows = [before + 1 == k for before, k in pairwise([-1, *order])]
     for part in range(reading.parts):
-        played = ((b, sections[k].notes.get(part, [])) for b, k in zip(begins, order, strict=True))
-        parts += parts_of(reading.names.get(part) or f"spine {part + 1}", lay(played), tempo)
+        played = (
+            (begin, after, sections[k].notes.get(part, []))
+            for begin, after, k in zip(begins, follows, order, strict=True)
+        )
+        name = reading.names.get(part) or reading.codes.get(part) or f"spine {part + 1}"
+        parts += parts_of(name, lay(played), tempo, part in reading.drums)
     # Humdrum writes scores from the bass up.
     return Score(tuple(reversed(parts)), about.get("OTL") or about.get("OTI"), about.get("COM"))
 
@@ -158,9 +166,13 @@ def _begun(reading: _Reading, token: str) -> _Spine:
 def _interpret(reading: _Reading, tokens: list[str]) -> None:
     """Follow a line of interpretations: what spines do, names, tempi, sections."""
     for spine, token in zip(reading.spines, tokens, strict=True):
-        if token.startswith('*I"') and spine.kern:
+        if token.startswith(('*I"', "*I'")) and spine.kern:
             reading.names.setdefault(spine.part, token[3:].strip()[:100])
-        elif token.startswith("*MM") and re.fullmatch(r"\d{1,4}(\.\d{1,4})?", token[3:]):
+        elif token.startswith("*I") and token[2:3].islower() and spine.kern:
+            reading.codes.setdefault(spine.part, token[2:].strip()[:40])
+        if spine.kern and (token.startswith("*clefX") or token == "*Idrmset"):
+            reading.drums.add(spine.part)
+        if token.startswith("*MM") and re.fullmatch(r"\d{1,4}(\.\d{1,4})?", token[3:]):
             _section_at(reading).tempi.append(
                 (reading.end - _section_at(reading).begin, float(token[3:]))
             )

@@ -9,6 +9,7 @@ import numpy as np
 
 from melodysim.errors import ReadError
 from melodysim.readers.bounds import MAX_QUARTERS, MAX_SECONDS, MOST_NOTES
+from melodysim.readers.parts.drums import moves_like_a_tune
 from melodysim.readers.parts.score import Part
 from melodysim.readers.tempo import DEFAULT_TEMPO, TempoMap, constant_tempi
 
@@ -43,13 +44,14 @@ class MeasureNote:
     tie_ends: bool = False
 
 
-def lay(measures: Iterable[tuple[float, list[MeasureNote]]]) -> dict[str, list[list[float]]]:
+def lay(measures: Iterable[tuple[float, bool, list[MeasureNote]]]) -> dict[str, list[list[float]]]:
     """Lay measures on the time line and join ties, each within its voice.
 
     Parameters
     ----------
-    measures : iterable of (float, list of MeasureNote)
-        Beginning in quarter notes, and notes, of each measure in the order of playing.
+    measures : iterable of (float, bool, list of MeasureNote)
+        Beginning in quarter notes, whether it is played after the measure that it is written after, and
+        notes, of each measure in the order of playing.
 
     Returns
     -------
@@ -59,10 +61,10 @@ def lay(measures: Iterable[tuple[float, list[MeasureNote]]]) -> dict[str, list[l
     laid: dict[str, list[list[float]]] = {}
     open_ties: dict[tuple[str, str, float], list[float]] = {}
     count = 0
-    for begin, notes in measures:
+    for begin, follows, notes in measures:
         for note in notes:
             onset = begin + note.onset
-            before = _tied(open_ties, note, onset)
+            before = _tied(open_ties, note, onset, follows)
             if before is not None:
                 before[1] = onset + note.duration - before[0]
                 row = before
@@ -78,15 +80,17 @@ def lay(measures: Iterable[tuple[float, list[MeasureNote]]]) -> dict[str, list[l
 
 
 def _tied(
-    open_ties: dict[tuple[str, str, float], list[float]], note: MeasureNote, onset: float
+    open_ties: dict[tuple[str, str, float], list[float]], note: MeasureNote, onset: float, follows: bool
 ) -> list[float] | None:
     """Find the note that a note continues: in its voice, or, if it says that it is tied, in another."""
     key = (note.staff, note.voice, note.pitch)
     row = open_ties.get(key)
     if row is not None:
-        # A tie leads to the next note of its pitch and ends there, even if that does not say so.
+        # A tie leads to the next note of its pitch and ends there, even if that does not say so; but
+        # out of a repeat it does not lead back to the repeat's beginning.
         del open_ties[key]
-        return row if abs(row[0] + row[1] - onset) < _NEAR else None
+        near = abs(row[0] + row[1] - onset) < _NEAR
+        return row if near and (follows or note.tie_ends or note.onset > 0) else None
     if not note.tie_ends:
         return None
     for other, row in open_ties.items():
@@ -96,8 +100,10 @@ def _tied(
     return None
 
 
-def parts_of(name: str, laid: dict[str, list[list[float]]], tempo: TempoMap) -> list[Part]:
-    """Make a part of each staff."""
+def parts_of(
+    name: str, laid: dict[str, list[list[float]]], tempo: TempoMap, drums: bool = False
+) -> list[Part]:
+    """Make a part of each staff; of drums, only if they move like a tune."""
     parts = []
     for number, (staff, rows) in enumerate(sorted(laid.items()), 1):
         beat, length, pitch = np.array(sorted(rows), np.float64).T
@@ -106,6 +112,8 @@ def parts_of(name: str, laid: dict[str, list[list[float]]], tempo: TempoMap) -> 
         onset = tempo.seconds(beat)
         duration = tempo.seconds(beat + length) - onset
         kept = (pitch >= 0) & (pitch <= 127) & (duration > 0)
+        if drums and not moves_like_a_tune(onset, pitch):
+            continue
         called = name if len(laid) == 1 else f"{name}, staff {staff or number}"
         part = Part(called, onset[kept], duration[kept], pitch[kept], beat[kept])
         if len(part):

@@ -7,14 +7,17 @@ where it stands and makes no bar longer.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
 from melodysim.errors import ReadError
-from melodysim.readers.bounds import Archive, Element, damage, finite, number_of, parse_xml
+from melodysim.readers.bounds import Archive, Element, damage, finite, parse_xml
 from melodysim.readers.parts.score import Score
 from melodysim.readers.scores.laying import MeasureNote, lay, parts_of, tempo_map
 from melodysim.readers.scores.playing_order import Signs, playing_order
@@ -28,16 +31,19 @@ _LONGEST_NOTE = 1024.0
 """Quarter notes."""
 _PICTURED = ("slash", "none")
 _EVERY_STAFF = ""
+_NO_SCORES = ("META-INF/", "__MACOSX/")
+_SPEED = re.compile(r"\d{1,4}(?:[.,]\d{1,4})?")
 
 
 @dataclass
 class _Measure:
-    """A measure of one part: its notes, length and tempi, in quarter notes."""
+    """A measure of one part: notes, length and tempi in quarter notes; whether its clef is of drums."""
 
     notes: list[MeasureNote] = field(default_factory=list)
     length: float = 0.0
     written: float = 4.0
     tempi: list[tuple[float, float]] = field(default_factory=list)
+    percussion: bool = False
 
 
 @dataclass
@@ -73,17 +79,19 @@ def read_musicxml(path: Path, content: bytes) -> Score:
 
 def _unpacked(archive: Archive) -> bytes:
     """Return the score of a compressed file: the one that its container names first."""
+    named: list[str] = []
     if "META-INF/container.xml" in archive.names:
-        container = parse_xml(archive.read("META-INF/container.xml"))
-        for file in container.iter():
-            if _tag(file) == "rootfile" and file.get("full-path") in archive.names:
-                return archive.read(str(file.get("full-path")))
+        with contextlib.suppress(ElementTree.ParseError, ReadError):  # then the names in it must do
+            for file in parse_xml(archive.read("META-INF/container.xml")).iter():
+                place, kind = file.get("full-path") or "", file.get("media-type") or "xml"
+                if _tag(file) == "rootfile" and place in archive.names and "xml" in kind:
+                    named.append(place)
     for name in archive.names:
-        if name.lower().endswith((".musicxml", ".xml")) and not name.startswith(
-            ("META-INF/", "__MACOSX/")
-        ):
-            return archive.read(name)
-    raise ReadError("no score in it")
+        if name.lower().endswith((".musicxml", ".xml")) and not name.startswith(_NO_SCORES):
+            named.append(name)
+    if not named:
+        raise ReadError("no score in it")
+    return archive.read(named[0])
 
 
 def _tag(element: Element) -> str:
@@ -98,10 +106,7 @@ def _score(root: Element) -> Score:
     if root.tag != kind:  # a namespace, which MusicXML does not use
         for element in root.iter():
             element.tag = _tag(element)
-    names = {
-        part.get("id"): (part.findtext("part-name") or "").strip()
-        for part in root.iterfind("part-list/score-part")
-    }
+    names, drums = _announced(root)
     signs: list[Signs] = []
     read = {part: _read_part(written, signs) for part, written in _measures_by_part(root).items()}
     lengths = [_length(read, k) for k in range(len(signs))]
@@ -120,18 +125,35 @@ def _score(root: Element) -> Score:
             for place, speed in measures[k].tempi
         ]
     )
+    follows = [before + 1 == k for before, k in pairwise([-1, *order])]
     for number, (part, measures) in enumerate(read.items(), 1):
         played = (
-            (begin, measures[k].notes)
-            for begin, k in zip(begins, order, strict=True)
+            (begin, after, measures[k].notes)
+            for begin, after, k in zip(begins, follows, order, strict=True)
             if k < len(measures) and measures[k].notes
         )
-        parts += parts_of(names.get(part) or f"part {number}", lay(played), tempo)
+        beats = part in drums or any(measure.percussion for measure in measures[:1])
+        parts += parts_of(names.get(part) or f"part {number}", lay(played), tempo, beats)
     creators = [
         c for c in root.iterfind("identification/creator") if c.get("type") in ("composer", None)
     ]
     title = root.findtext("work/work-title") or root.findtext("movement-title")
     return Score(tuple(parts), title, creators[0].text if creators else None)
+
+
+def _announced(root: Element) -> tuple[dict[str, str], set[str]]:
+    """Return the names of the parts by id, and the ids of those that are announced as drums."""
+    names, drums = {}, set()
+    for part in root.iterfind("part-list/score-part"):
+        identity = part.get("id") or ""
+        instrument = part.findtext("score-instrument/instrument-name") or ""
+        names[identity] = (part.findtext("part-name") or "").strip() or instrument.strip()
+        if (
+            part.findtext("midi-instrument/midi-channel") == "10"
+            or part.find("midi-instrument/midi-unpitched") is not None
+        ):
+            drums.add(identity)
+    return names, drums
 
 
 def _measures_by_part(root: Element) -> dict[str, list[Element]]:
@@ -168,7 +190,7 @@ def _read_part(measures: list[Element], signs: list[Signs]) -> list[_Measure]:
     for k, element in enumerate(measures):
         if k == len(signs):
             signs.append(Signs())
-        ending = _read_signs(element, signs[k], ending)
+        ending = _read_signs(element, signs[k], signs[k - 1] if k else None, ending)
         found.append(_read_measure(element, state))
     return found
 
@@ -192,6 +214,7 @@ def _read_measure(element: Element, state: _State) -> _Measure:
             now += _duration(child, state)
         elif kind == "attributes":
             _apply_attributes(child, state)
+            measure.percussion |= (child.findtext("clef/sign") or "").strip() == "percussion"
         elif kind in ("direction", "sound"):
             measure.tempi += [(now, speed) for speed in _tempi(child)]
         measure.length = max(measure.length, now)
@@ -268,52 +291,59 @@ def _tempi(element: Element) -> Iterator[float]:
     """Yield the tempo that a direction or a sound sets, in quarter notes a minute."""
     sounds = [element] if element.tag == "sound" else element.findall("sound")
     for sound in sounds:
-        if sound.get("tempo"):
-            yield number_of(sound, "tempo", 0.0)
+        said = _SPEED.match((sound.get("tempo") or "").strip())
+        if said:
+            yield float(said[0].replace(",", "."))
             return
     for metronome in element.iterfind("direction-type/metronome"):
         unit = _BEATS.get((metronome.findtext("beat-unit") or "").strip())
-        speed = (metronome.findtext("per-minute") or "").strip()
-        if unit and speed.replace(".", "", 1).isdecimal():
+        speed = _SPEED.search(metronome.findtext("per-minute") or "")  # "c. 60" and "60-66" too
+        if unit and speed:
             dots = len(metronome.findall("beat-unit-dot"))
-            yield finite(speed) * unit * (2 - 0.5 ** min(dots, 4))
+            yield float(speed[0].replace(",", ".")) * unit * (2 - 0.5 ** min(dots, 4))
             return
 
 
-def _read_signs(element: Element, signs: Signs, ending: tuple[int, ...]) -> tuple[int, ...]:
+def _ending_numbers(said: str) -> tuple[int, ...]:
+    """Return the numbers of an ending such as "1", "1, 2" or "1-3"."""
+    numbers: list[int] = []
+    for first, last in re.findall(r"(\d{1,2})(?:\s*-\s*(\d{1,2}))?", said[:100]):
+        numbers += range(int(first), int(last or first) + 1)
+    return tuple(numbers) or (1,)
+
+
+def _read_signs(
+    element: Element, signs: Signs, before: Signs | None, ending: tuple[int, ...]
+) -> tuple[int, ...]:
     """Read the repeats, endings and jumps of a measure; return the ending that goes on after it."""
     after = ending
     for line in element.iterfind("barline"):
         repeat, volta = line.find("repeat"), line.find("ending")
         if volta is not None:
-            numbers = tuple(
-                int(n)
-                for n in (volta.get("number") or "1").replace(" ", ",").split(",")
-                if n.isdecimal() and len(n) < 3
-            )
             if volta.get("type") == "start":
-                ending = after = numbers or (1,)
+                ending = after = _ending_numbers(volta.get("number") or "1")
             else:
                 after = ()
-        if repeat is not None:
-            if repeat.get("direction") == "forward":
-                signs.forward = True
-            else:
-                times = repeat.get("times") or "2"
-                signs.times = int(times) if times.isdecimal() and len(times) < 3 else 2
+        if repeat is not None and repeat.get("direction") == "forward":
+            signs.forward = True
+        elif repeat is not None:
+            times = repeat.get("times") or "2"
+            # A repeat on the left of a measure ends the measure before.
+            of = before if line.get("location") == "left" and before is not None else signs
+            of.times = int(times) if times.isdecimal() and len(times) < 3 else 2
     signs.endings = signs.endings or ending
     _read_jumps(element, signs)
     return after
 
 
 _JUMPS = (
-    (re.compile(r"\bD\.? ?C\.?(?!\w)|\bda capo\b", re.IGNORECASE), "da capo"),
-    (re.compile(r"\bD\.? ?S\.?(?!\w)|\bdal segno\b", re.IGNORECASE), "dal segno"),
+    (re.compile(r"D\.? ?C\.?(?!\w)|da capo\b", re.IGNORECASE), "da capo"),
+    (re.compile(r"D\.? ?S\.?(?!\w)|dal segno\b", re.IGNORECASE), "dal segno"),
 )
 
 
 def _read_jumps(element: Element, signs: Signs) -> None:
-    """Read da capo, dal segno and their kin: as MusicXML has them for players, else from the words."""
+    """Read da capo, dal segno and their kin: as MusicXML has them for players, or else as printed."""
     for sound in element.iter("sound"):
         signs.fine |= sound.get("fine") is not None
         signs.to_coda |= sound.get("tocoda") is not None
@@ -323,9 +353,12 @@ def _read_jumps(element: Element, signs: Signs) -> None:
             signs.jump = "da capo"
         elif sound.get("dalsegno") is not None:
             signs.jump = "dal segno"
-    if signs.jump or signs.fine or signs.to_coda:
-        return
-    for words in element.iterfind("direction/direction-type/words"):
-        text = (words.text or "").strip()[:80]
+    for printed in element.iterfind("direction/direction-type"):
+        signs.segno |= printed.find("segno") is not None
+        signs.coda |= printed.find("coda") is not None and not signs.to_coda
+        text = (printed.findtext("words") or "").strip()[:80]
         signs.fine |= text.lower().rstrip(".") == "fine"
-        signs.jump = next((jump for form, jump in _JUMPS if form.search(text)), signs.jump)
+        signs.to_coda |= text.lower().startswith("to coda")
+        jump = next((jump for form, jump in _JUMPS if form.match(text)), "")
+        signs.jump = signs.jump or jump
+    signs.coda &= not signs.to_coda

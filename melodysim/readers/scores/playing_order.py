@@ -72,7 +72,7 @@ def playing_order(signs: list[Signs]) -> list[int]:
                 at = began = coda
                 turn = 1
                 continue
-        if here.times and not jumped and turn < min(here.times, _MOST_TIMES):
+        if here.times and not jumped and _goes_back(signs, at, turn):
             turn += 1
             at = began
             continue
@@ -88,14 +88,33 @@ def playing_order(signs: list[Signs]) -> list[int]:
     return order
 
 
-def _taken(signs: list[Signs], at: int, turn: int, jumped: bool) -> bool:
-    """Say whether a measure in an ending is played at this turn; after a jump the last ending is."""
-    last = at
+def _row(signs: list[Signs], at: int) -> list[Signs]:
+    """Return the measures of the row of endings that a measure is in."""
+    first = last = at
+    while first and signs[first - 1].endings:
+        first -= 1
     while last + 1 < len(signs) and signs[last + 1].endings:
         last += 1
+    return signs[first : last + 1]
+
+
+def _goes_back(signs: list[Signs], at: int, turn: int) -> bool:
+    """Say whether the repeat that ends with a measure is played again: while an ending is left, too."""
+    here = signs[at]
+    if turn >= _MOST_TIMES:
+        return False
+    left = here.endings and any(number > turn for sign in _row(signs, at) for number in sign.endings)
+    return bool(left) or turn < here.times
+
+
+def _taken(signs: list[Signs], at: int, turn: int, jumped: bool) -> bool:
+    """Say whether a measure in an ending is played at this turn; after a jump the last ending is."""
+    row = _row(signs, at)
+    several = len({sign.endings for sign in row}) > 1
     if jumped:
-        return signs[at].endings == signs[last].endings
-    return turn in signs[at].endings or (turn > max(signs[at].endings) and last == at)
+        return signs[at].endings == row[-1].endings and (several or not row[-1].times)
+    beyond = turn > max(number for sign in row for number in sign.endings)
+    return turn in signs[at].endings or (several and beyond and signs[at].endings == row[-1].endings)
 
 
 def _after(signs: list[Signs], at: int, began: int, turn: int) -> tuple[int, int]:
