@@ -18,14 +18,17 @@ _SHARPS, _FLATS = "FCGDAEB", "BEADGCF"
 _TONIC_FIFTHS = {"C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5, "F": -1, "H": 5}
 _MODE_FIFTHS = {"ion": 0, "maj": 0, "mix": -1, "dor": -2, "aeo": -3, "min": -3, "m": -3}
 _MODE_FIFTHS |= {"phr": -4, "loc": -5, "lyd": 1}
-ACCIDENTALS = {"^^": 2.0, "^": 1.0, "^/": 0.5, "=": 0.0, "_/": -0.5, "_": -1.0, "__": -2.0}
-"""Semitones of each accidental; those with a slash are quarter tones."""
+_ACCIDENTALS = {"^^": 2.0, "^": 1.0, "=": 0.0, "_": -1.0, "__": -2.0}
 
-_GIVEN = re.compile(r"(\^\^|\^/|\^|__|_/|_|=)([A-Ga-g])")
-_TONIC = re.compile(rf"([A-H])([#b]?)([A-Za-z]*)((?:{_GIVEN.pattern})*)$")
+_GIVEN = re.compile(r"(\^\^|\^|__|_|=)([A-Ga-g])")
+_TONIC = re.compile(rf"([A-H])([#b♯♭]?)([A-Za-z]*)((?:{_GIVEN.pattern})*)$")
+_SMALL_TONIC = re.compile(r"([a-g])([#b♯♭]?)((?:m|min|maj|ion|mix|dor|aeo|phr|loc|lyd)[a-z]*)?$")
+_CLEF = re.compile(r"(?:clef=)?\"?(?:treble|alto|tenor|bass|perc|none|[GCF]\d?)\d?([+-](?:8|15))?\"?$")
 _FRACTION = re.compile(r"(\d{1,4})\s*/\s*(\d{1,4})")
+_NAMED = re.compile(r"\b(?:name|nm|snm|sname|subname)=(?:\"[^\"]*\"|\S+)")
+_SHIFTS = {"octave": 12, "transpose": 1, "t": 1}
 _OPTION = re.compile(r"([a-z]+)=(\"[^\"]*\"|\S+)")
-_SPEED = re.compile(r"=\s*(\d{1,4}(?:\.\d{1,4})?)")
+_SPEED = re.compile(r"=\s*(?:ca?\.?\s*)?(\d{1,4}(?:\.\d{1,4})?)")
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,9 @@ class Setting:
         Whether the metre has beats of three.
     key : dict of str to float
         Semitones that the key signature adds, by letter.
-    shift : int
-        Semitones by which the voice sounds higher than it is written.
+    clef, octave, transposition : int
+        Semitones by which the voice sounds higher than it is written: by the 8 at its clef, by
+        ``octave=`` and by ``transpose=``.
     name : str
         Of the voice.
     """
@@ -52,15 +56,36 @@ class Setting:
     bar: Fraction | None = Fraction(4)
     compound: bool = False
     key: dict[str, float] = field(default_factory=dict)
-    shift: int = 0
+    clef: int = 0
+    octave: int = 0
+    transposition: int = 0
     name: str = ""
     spans: dict[str, Fraction] = field(default_factory=dict, init=False, compare=False)
+
+    @property
+    def shift(self) -> int:
+        """Semitones by which the voice sounds higher than it is written, in all."""
+        return self.clef + self.octave + self.transposition
 
     def span(self, text: str) -> Fraction:
         """Return the length in quarter notes that a token writes, such as ``3/2``; remember it."""
         if text not in self.spans:
             self.spans[text] = length(text) * self.unit
         return self.spans[text]
+
+
+def alteration(accidental: str) -> float:
+    """Return the semitones of an accidental; "^/" and "^1/2" are quarter tones, "^3/2" three of them.
+
+    Examples
+    --------
+    >>> alteration("^"), alteration("__"), alteration("_/"), alteration("^3/2")
+    (1.0, -2.0, -0.5, 1.5)
+    """
+    if "/" not in accidental:
+        return _ACCIDENTALS[accidental]
+    above, below = accidental[1:].split("/")
+    return (1 if accidental[0] == "^" else -1) * int(above or 1) / max(int(below or 2), 1)
 
 
 def with_field(setting: Setting, name: str, value: str) -> Setting:
@@ -111,7 +136,10 @@ def metre(value: str) -> tuple[Fraction | None, bool]:
         elif term.strip().isdecimal() and len(term) < 5:
             waiting += int(term)
     if not total or waiting:
-        return None, False
+        first = _FRACTION.search(value)  # "5/4 (3+2)"
+        if first is None or not int(first[1]) or not int(first[2]):
+            return None, False
+        return Fraction(int(first[1]), int(first[2])) * 4, int(first[1]) in (6, 9, 12)
     return total * 4, "+" not in value and beats in (6, 9, 12)
 
 
@@ -134,6 +162,9 @@ def tempo(value: str, unit: Fraction) -> float | None:
     if speed:
         before = value[: speed.start()]
         beat = sum(4 * Fraction(int(a), int(b)) for a, b in _FRACTION.findall(before) if int(b))
+        whole = re.fullmatch(r"\s*(\d)\s*", before)
+        if whole:
+            beat = Fraction(4 * int(whole[1]))
         if not beat and before.strip().startswith("C"):
             number = before.strip()[1:].strip()
             beat = unit * (int(number) if number.isdecimal() and len(number) < 3 else 1)
@@ -150,7 +181,7 @@ def _key(value: str, before: dict[str, float]) -> dict[str, float]:
     words = value.split()
     first = words[0] if words else ""
     given = {
-        letter.upper(): ACCIDENTALS[accidental]
+        letter.upper(): _ACCIDENTALS[accidental]
         for word in words
         for accidental, letter in _GIVEN.findall(_accidentals_of(word))
     }
@@ -158,16 +189,21 @@ def _key(value: str, before: dict[str, float]) -> dict[str, float]:
         return {"F": 1.0, "C": 1.0} | given
     if first == "none" or not words:
         return given
+    if _SMALL_TONIC.match(first):
+        first = first.capitalize()
     found = _TONIC.match(first)
+    exact = any("exp" in word for word in words[:2])
     if not found:
-        return {**before, **given} if given and "exp" not in words else (given if given else before)
+        if exact and first.startswith("exp"):
+            return given
+        return before | given
     tonic, sign, mode = found.groups()[:3]
     if not mode and len(words) > 1:
         mode = words[1]
     mode = "" if mode == "M" else mode.lower()
-    fifths = _TONIC_FIFTHS[tonic] + {"#": 7, "b": -7, "": 0}[sign]
+    fifths = _TONIC_FIFTHS[tonic] + {"#": 7, "♯": 7, "b": -7, "♭": -7, "": 0}[sign]
     fifths += _MODE_FIFTHS.get("m" if mode == "m" else mode[:3], 0)
-    if "exp" in words:
+    if exact:
         return given
     letters = _SHARPS[: max(0, fifths)] if fifths > 0 else _FLATS[: max(0, -fifths)]
     return dict.fromkeys(letters, 1.0 if fifths > 0 else -1.0) | given
@@ -178,19 +214,26 @@ def _accidentals_of(word: str) -> str:
     tonic = _TONIC.match(word)
     if tonic:
         return tonic[4]
+    word = word.removeprefix("exp")
     return word if re.fullmatch(rf"(?:{_GIVEN.pattern})+", word) else ""
 
 
 def _with_clef(setting: Setting, value: str) -> Setting:
-    """Apply the octave and transposition of a V: or K: field.
+    """Apply the clef, octave and transposition of a V: or K: field, those that it names.
 
     The clef itself and ``middle=`` only say where notes are written; its 8 says how they sound.
     """
-    shift = None
+    value = _NAMED.sub("", value)
+    clef, octave, transposition = setting.clef, setting.octave, setting.transposition
     for name, said in _OPTION.findall(value):
-        if name in ("octave", "transpose", "t") and re.fullmatch(r"[+-]?\d{1,2}", said):
-            shift = (shift or 0) + int(said) * (12 if name == "octave" else 1)
-    found = re.search(r"(?:^|[\s=\"])(?:treble|alto|tenor|bass|perc|[GCFP])\d?([+-])(8|15)", value)
-    if found:
-        shift = (shift or 0) + (12 if found[2] == "8" else 24) * (1 if found[1] == "+" else -1)
-    return setting if shift is None else replace(setting, shift=shift)
+        if name in _SHIFTS and re.fullmatch(r"[+-]?\d{1,2}", said):
+            if name == "octave":
+                octave = int(said) * _SHIFTS[name]
+            else:
+                transposition = int(said)
+    for word in value.split():
+        found = _CLEF.match(word)
+        if found:
+            eight = found[1] or "+0"
+            clef = {"0": 0, "8": 12, "15": 24}[eight[1:]] * (1 if eight[0] == "+" else -1)
+    return replace(setting, clef=clef, octave=octave, transposition=transposition)

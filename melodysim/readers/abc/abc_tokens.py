@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-_ACCIDENTAL = r"\^\^|\^/|\^|__|_/|_|="
+_ACCIDENTAL = r"\^\^|__|=|[\^_](?:\d{0,2}/\d{0,2}(?=[A-Ga-g]))?"
 _LENGTH = r"\d*/*\d*"
+_NOTE = rf"(?:{_ACCIDENTAL})?[A-Ga-g][,']*{_LENGTH}"
 
 TOKEN = re.compile(
     rf"""
@@ -18,23 +19,25 @@ TOKEN = re.compile(
   | (?P<bar>\.?(?:\[\||[|:])[|:\]]*(?:\d[\d,.-]*)?)
   | (?P<rest>[zx](?P<restlen>{_LENGTH}))
   | (?P<text>"[^"]*")
-  | (?P<mark>![^!\s|=:]{{1,40}}!|\+[A-Za-z0-9.()<>]{{1,40}}\+)   # decorations
+  | (?P<plus>\+(?P<oldchord>(?:{_NOTE}){{2,16}})\+)            # a chord, up to version 1.5
+  | (?P<mark>![^!\s|:\[\]]{{1,40}}!|\+[A-Za-z0-9.()<>]{{1,40}}\+  # decorations
+      |!(?:D\.\ ?[CS]\.|da\ ?capo|dal\ ?segno|to\ coda)[^!|\[\]:]{{0,30}}!)
   | (?P<grace>\{{[^{{}}]*\}})
   | (?P<field>\[[A-Za-z]:[^\]\[]*\])
   | (?P<volta>\[\d[\d,.-]*)
-  | (?P<chord>\[(?P<inside>[^\]\[|]*)\](?P<chordlen>{_LENGTH}))
-  | (?P<tuplet>\((?P<p>[2-9])(?::(?P<q>\d?))?(?::(?P<r>\d{{0,2}}))?)
+  | (?P<chord>\[(?P<inside>(?:"[^"]*"|[^\]\[|"])*)\](?P<chordlen>{_LENGTH}))
+  | (?P<tuplet>\((?P<p>[2-9]|1\d(?=:[1-9]))(?::(?P<q>\d{{0,2}}))?(?::(?P<r>\d{{0,3}}))?)
   | (?P<barrest>[ZX](?P<bars>\d*))
   | (?P<tie>-)
   | (?P<broken>[<>]+)
   | (?P<space>y{_LENGTH})
-  | (?P<overlay>&)
+  | (?P<overlay>&+)
     """,
     re.VERBOSE,
 )
 """Everything else in a line (spaces, slurs, letters that stand for decorations) sounds nothing."""
 
-CHORD_NOTE = re.compile(rf"({_ACCIDENTAL})?([A-Ga-g])([,']*)({_LENGTH})(-?)")
+CHORD_NOTE = re.compile(rf"({_ACCIDENTAL})?([A-Ga-gzx])([,']*)({_LENGTH})(-?)")
 NOT_IN_CHORD = re.compile(r'"[^"]*"|![^!]*!|\+[A-Za-z0-9.()<>]*\+|\{[^{}]*\}')
 """Decorations and texts, which may stand before any note of a chord."""
 _LENGTH_PARTS = re.compile(r"(\d*)(/*)(\d*)")

@@ -10,6 +10,7 @@ Conventions: onsets and durations are exact fractions of a quarter note until th
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -21,11 +22,11 @@ import numpy as np
 from melodysim.errors import ReadError
 from melodysim.melody import Melody
 from melodysim.readers.abc import abc_fields
-from melodysim.readers.abc.abc_fields import ACCIDENTALS, Setting, with_field
+from melodysim.readers.abc.abc_fields import Setting, alteration, with_field
 from melodysim.readers.abc.abc_tokens import CHORD_NOTE, NOT_IN_CHORD, TOKEN, length, tuplet
 from melodysim.readers.bounds import MOST_NOTES
 from melodysim.readers.parts.score import Part, Score
-from melodysim.readers.tempo import DEFAULT_TEMPO, constant_tempi
+from melodysim.readers.tempo import DEFAULT_TEMPO, TempoMap, constant_tempi
 from melodysim.readers.text_encoding import decode_text
 
 MAX_TUNE_QUARTERS = 100_000
@@ -39,6 +40,7 @@ _COMMENT = re.compile(r"(?<!\\)%.*")
 _BLOCK = re.compile(r"%%\s*begin(\w{1,20})")
 _MOST_BARS_OF_REST = 1000
 _LONGEST_NAME = 40
+_MOST_VOICES, _MOST_LAYERS, _MOST_TEMPI = 200, 8, 2000
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class _Voice:
 
     setting: Setting
     now: Fraction = Fraction(0)
-    bar_began: Fraction = Fraction(0)
+    bars: list[Fraction] = field(default_factory=lambda: [Fraction(0)])  # where the last ones began
     notes: list[list] = field(default_factory=list)  # [onset, duration, pitch]
     bar: dict = field(default_factory=dict)  # accidentals in force, by letter (and octave)
     ties: dict = field(default_factory=dict)  # letter and octave: (pitch, entry in notes or None)
@@ -85,61 +87,86 @@ class _Body:
         self.header = setting
         self.voices: dict[str, _Voice] = {}
         self.settings: dict[str, Setting] = {}
-        self.layers = [""]  # the voice that is written in, and what lies over it in this bar
         self.tempi: dict[Fraction, float] = {}
-        self.octave_alone = False
+        self.reach = "pitch"  # of accidentals
         self.bang_breaks = False
+        self.begun = False  # with a voice, or with music
+        self.main = "1"
+        self.layer = 0  # which overlay of the voice is written in; 0 for the voice itself
+        self.layer_bars = 0  # bar lines until the overlay ends
+        self.bar_open = False  # whether the voice's own bar goes on behind the overlay
         self.choose("1")
 
     @property
     def voice(self) -> _Voice:
-        """The voice that the next note belongs to."""
-        return self.voices[self.layers[-1]]
+        """The voice, or the layer over it, that the next note belongs to."""
+        return self.voices[f"{self.main} & {self.layer + 1}" if self.layer else self.main]
 
     def choose(self, name: str) -> None:
         """Go on in a voice, which begins with the tune's own setting."""
-        self.layers = [name]
-        if name not in self.voices:
-            self.voices[name] = _Voice(self.settings.get(name, self.header))
+        self.layer = 0
+        if name in self.voices or len(self.voices) < _MOST_VOICES:
+            self.main = name
+            self.voices.setdefault(name, _Voice(self.settings.get(name, self.header)))
 
     def announce(self, value: str) -> None:
         """Keep what a V: field of the header says, until its voice begins."""
-        name = (value.split(None, 1) or ["1"])[0][:_LONGEST_NAME]
+        name = _voice_name(value)
         self.settings[name] = with_field(self.settings.get(name, self.header), "V", value)
         if name == "1":
             self.voice.setting = self.settings[name]
 
-    def overlay(self) -> None:
-        """Go back to the beginning of the bar, in a layer of its own."""
-        main = self.voices[self.layers[0]]
-        name = f"{self.layers[0]} & {len(self.layers) + 1}"
-        layer = self.voices.setdefault(name, _Voice(replace(main.setting, name="")))
-        layer.setting, layer.now = replace(main.setting, name=""), main.bar_began
-        layer.bar, layer.ties, layer.tuplet, layer.broken, layer.last = {}, {}, None, None, None
-        self.layers.append(name)
+    def overlay(self, bars: int) -> None:
+        """Go back to the beginning of the bar, or of some bars, in a layer of its own."""
+        main = self.voices[self.main]
+        self.bar_open = main.now > main.bars[-1]
+        back = bars if self.bar_open else bars + 1
+        begin = main.bars[-min(back, len(main.bars))]
+        if self.layer + 1 < _MOST_LAYERS:
+            self.layer += 1
+        self.layer_bars = bars
+        setting = replace(main.setting, name="")
+        layer = self.voices.setdefault(f"{self.main} & {self.layer + 1}", _Voice(setting))
+        if layer.now != begin:  # else what is tied goes on
+            layer.ties = {}
+        layer.setting, layer.now = setting, begin
+        layer.bar, layer.tuplet, layer.broken, layer.last = {}, None, None, None
 
     def bar_line(self) -> None:
-        """End the bar: layers are joined, accidentals no longer hold."""
-        main = self.voices[self.layers[0]]
-        main.now = max(self.voices[name].now for name in self.layers)
-        self.layers = self.layers[:1]
-        main.bar_began = main.now
+        """End the bar: accidentals no longer hold, and an overlay may end."""
+        main = self.voices[self.main]
+        if self.layer:
+            self.voice.bar = {}
+            self.layer_bars -= 1
+            if self.layer_bars > 0:
+                return
+            if self.bar_open:
+                main.now = max(main.now, self.voice.now)
+            self.layer = 0
+            if not self.bar_open:
+                return
         main.bar = {}
+        if main.now != main.bars[-1]:
+            main.bars = [*main.bars[-_MOST_LAYERS:], main.now]
 
     def apply(self, name: str, value: str) -> None:
         """Apply a field in the body, which holds for the voice that it stands in."""
         voice = self.voice
         if name == "V":
-            called = (value.split(None, 1) or ["1"])[0][:_LONGEST_NAME]
-            self.choose(called)
+            self.begun = True
+            self.choose(_voice_name(value))
             self.voice.setting = with_field(self.voice.setting, "V", value)
         elif name == "Q":
             speed = abc_fields.tempo(value, voice.setting.unit)
-            if speed:
+            if speed and len(self.tempi) < _MOST_TEMPI:
                 self.tempi[voice.now] = speed
         elif name == "I":
             self.instruct(value)
-        else:
+        elif self.begun:
+            voice.setting = with_field(voice.setting, name, value)
+        else:  # a field of the header that stands behind its end
+            self.header = with_field(self.header, name, value)
+            self.settings = {v: with_field(s, name, value) for v, s in self.settings.items()}
             voice.setting = with_field(voice.setting, name, value)
 
     def instruct(self, value: str) -> None:
@@ -148,7 +175,11 @@ class _Body:
         if words[:1] == ["linebreak"]:
             self.bang_breaks = "!" in words
         if words[:1] == ["propagate-accidentals"]:
-            self.octave_alone = "octave" in words
+            self.reach = words[1] if len(words) > 1 else "pitch"
+
+
+def _voice_name(value: str) -> str:
+    return (value.split(None, 1) or ["1"])[0][:_LONGEST_NAME]
 
 
 def read_abc(path: Path, content: bytes) -> Iterator[tuple[Tune, Score]]:
@@ -202,12 +233,29 @@ def tunes(text: str) -> Iterator[Tune]:
     Tune
         Also when it has no notes.
     """
-    parts = re.split(r"(?m)^(?=X[ \t]*:)", text.replace("\r\n", "\n").replace("\r", "\n"))
-    header = parts[0] if not parts[0].lstrip().startswith("X") else ""
-    shared = [line for line in header.split("\n") if re.match(r"[LMQC]:|I:", line)]
-    bodies = parts[1:] if header or not parts[0] else parts
-    for body in bodies:
-        yield _tune([*shared, *_lines(body.split("\n"))])
+    text = re.sub(r"\r\r\n|\r\n|\r", "\n", text).replace("\ufeff", "")
+    if "&quot;" in text or "&amp;" in text:  # saved from a page
+        text = html.unescape(text)
+    parts = _TUNE_BEGINS.split(text)
+    if len(parts) == 1:  # no X: at all; with a K: it is one tune, as it is pasted
+        if re.search(r"(?m)^K:", text):
+            yield _tune([line for line in text.split("\n") if line.strip()])
+        return
+    header = _lines(parts[0].lstrip("\n").split("\n"))
+    # Of each field the last counts, and of the creators the first.
+    shared: dict[str, str] = {}
+    for line in header:
+        name = line[:1]
+        if re.match(r"[LMQI]:", line):
+            shared[line.split()[0] if name == "I" else name] = line
+        elif line.startswith("C:"):
+            shared.setdefault("C", line)
+    for body in parts[1:]:
+        yield _tune([*shared.values(), *_lines(body.split("\n"))])
+
+
+_TUNE_BEGINS = re.compile(r"(?m)^[ \t]*(?=X[ \t]*:(?![|:\]]))")
+_HTML = re.compile(r"\s*</?[A-Za-z!][^>]{0,200}>")
 
 
 def _lines(lines: list[str]) -> Iterator[str]:
@@ -219,26 +267,25 @@ def _lines(lines: list[str]) -> Iterator[str]:
     waiting: str | None = None
     for line in lines:
         if block:
-            block = "" if line.startswith(f"%%end{block}") else block
-            continue
-        if line.startswith("%%"):
+            block = "" if re.match(rf"%%\s*end{block}", line) else block
+        elif line.startswith("%%"):
             found = _BLOCK.match(line)
             block = found[1] if found else ""
-            if waiting is not None and not found:
-                yield waiting
-                waiting = None
             if not found:
                 yield "I:" + line[2:].strip()
-            continue
-        if not line.strip():
+        elif not line.strip() or _HTML.match(line):
             break
-        line = _COMMENT.sub("", line).rstrip()
-        if line.startswith("+:"):
-            waiting = None if waiting is None else f"{waiting} {line[2:].strip()}"
-        elif line:
-            if waiting is not None:
-                yield waiting
-            waiting = line
+        else:
+            line = _COMMENT.sub("", line).rstrip()
+            open_field = (waiting or "").endswith("\\") and _field_of(waiting or "") is not None
+            if line.startswith("+:"):
+                waiting = None if waiting is None else f"{waiting} {line[2:].strip()}"
+            elif open_field and _field_of(line) is None:
+                waiting = f"{str(waiting)[:-1]} {line}"
+            elif line:
+                if waiting is not None:
+                    yield waiting
+                waiting = line
     if waiting is not None:
         yield waiting
 
@@ -259,14 +306,17 @@ def _tune(lines: list[str]) -> Tune:
     for line in rest:
         said = _field_of(line)
         if said is None:
+            body.begun = True
             _music(line, body)
-            if any(v.now > MAX_TUNE_QUARTERS for v in body.voices.values()):
+            if body.voice.now > MAX_TUNE_QUARTERS:
                 break
         elif said[0] not in "wWsTCX":
             body.apply(*said)
-    melodies = tuple(
-        _melody(voice, body.tempi, name) for name, voice in body.voices.items() if voice.notes
+    places = sorted(body.tempi)
+    tempo = constant_tempi(
+        np.array(places, dtype=float), 60.0 / np.array([body.tempi[place] for place in places])
     )
+    melodies = tuple(_melody(voice, tempo, name) for name, voice in body.voices.items() if voice.notes)
     return Tune(texts.get("X", ""), texts.get("T") or None, texts.get("C") or None, melodies)
 
 
@@ -301,14 +351,10 @@ def _header(lines: list[str], texts: dict[str, str]) -> tuple[_Body, list[str]]:
     return body, lines[end:] if lines else []
 
 
-def _melody(voice: _Voice, tempi: dict[Fraction, float], name: str) -> Melody:
+def _melody(voice: _Voice, tempo: TempoMap, name: str) -> Melody:
     """Freeze the notes of a voice, in seconds."""
     onset, duration, pitch = (
         np.array(column, dtype=float) for column in zip(*voice.notes, strict=True)
-    )
-    places = sorted(tempi)
-    tempo = constant_tempi(
-        np.array(places, dtype=float), 60.0 / np.array([tempi[place] for place in places])
     )
     begins = tempo.seconds(onset)
     lasts = np.maximum(tempo.seconds(onset + duration) - begins, 1e-3)
@@ -317,18 +363,21 @@ def _melody(voice: _Voice, tempi: dict[Fraction, float], name: str) -> Melody:
     return Melody.from_overlapping(begins, lasts, np.clip(pitch, 0, 127), voice=called, beat=onset)
 
 
-def _pitch(accidental: str | None, letter: str, octave: str, voice: _Voice, alone: bool) -> float:
+def _pitch(accidental: str | None, letter: str, octave: str, voice: _Voice, reach: str) -> float:
     """Return the MIDI note number of a note under the key, the accidentals of the bar, and ties."""
     step = letter.upper()
-    key: object = letter + octave if alone else step
-    height = 60 + (12 if letter.islower() else 0) + voice.setting.shift
+    height = 60 + (12 if letter.islower() else 0)
     if octave:
         height += 12 * (octave[:10].count("'") - octave[:10].count(","))
+    place: object = step if reach == "pitch" else (step, height)
+    height += voice.setting.shift + _STEPS[step]
     if accidental:
-        voice.bar[key] = ACCIDENTALS[accidental]
+        if reach == "not":
+            return height + alteration(accidental)
+        voice.bar[place] = alteration(accidental)
     elif voice.ties and letter + octave in voice.ties:
         return float(voice.ties[letter + octave][0])  # what is tied keeps its accidental over the bar
-    return height + _STEPS[step] + voice.bar.get(key, voice.setting.key.get(step, 0.0))
+    return height + voice.bar.get(place, voice.setting.key.get(step, 0.0))
 
 
 def _sound(voice: _Voice, duration: Fraction, pitches: dict[str, float]) -> None:
@@ -383,7 +432,7 @@ def _music(line: str, body: _Body) -> None:
         if kind in ("field", "bar", "overlay"):
             _structure(kind, token[0], body)
         else:
-            _notes(token, body.voice, body.octave_alone)
+            _notes(token, body.voice, body.reach)
 
 
 def _structure(kind: str, text: str, body: _Body) -> None:
@@ -393,17 +442,19 @@ def _structure(kind: str, text: str, body: _Body) -> None:
     elif kind == "bar":
         body.bar_line()
     else:
-        body.overlay()
+        body.overlay(min(len(text), _MOST_LAYERS))
 
 
-def _notes(token: re.Match[str], voice: _Voice, alone: bool) -> None:
+def _notes(token: re.Match[str], voice: _Voice, reach: str) -> None:
     """Append the note, chord or rest of a token, or apply its tie, broken rhythm or tuplet."""
     if token["note"]:
         key = token["letter"] + token["oct"]
-        pitch = _pitch(token["acc"], token["letter"], token["oct"], voice, alone)
+        pitch = _pitch(token["acc"], token["letter"], token["oct"], voice, reach)
         _sound(voice, voice.setting.span(token["len"]), {key: pitch})
     elif token["chord"]:
-        _chord(token, voice, alone)
+        _chord(token["inside"], token["chordlen"], voice, reach)
+    elif token["plus"]:
+        _chord(token["oldchord"], "", voice, reach)
     elif token["rest"]:
         _sound(voice, voice.setting.span(token["restlen"]), {})
     elif token["barrest"]:
@@ -417,14 +468,14 @@ def _notes(token: re.Match[str], voice: _Voice, alone: bool) -> None:
         voice.tuplet = tuplet(token["p"], token["q"], token["r"], voice.setting.compound)
 
 
-def _chord(token: re.Match[str], voice: _Voice, alone: bool) -> None:
-    """Append the top note of a chord; it is as long as its first note."""
-    found = CHORD_NOTE.findall(NOT_IN_CHORD.sub("", token["inside"]))
+def _chord(inside: str, times: str, voice: _Voice, reach: str) -> None:
+    """Append the top note of a chord; it is as long as its first note or rest."""
+    found = CHORD_NOTE.findall(NOT_IN_CHORD.sub("", inside))
     if not found:
         return
-    pitches = {b + c: _pitch(a or None, b, c, voice, alone) for a, b, c, _, _ in found}
-    long = length(found[0][3]) * length(token["chordlen"])
-    _sound(voice, long * voice.setting.unit, pitches)
+    sounding = [note for note in found if note[1] not in "zx"]
+    pitches = {b + c: _pitch(a or None, b, c, voice, reach) for a, b, c, _, _ in sounding}
+    _sound(voice, length(found[0][3]) * length(times) * voice.setting.unit, pitches)
     voice.ties = {
-        b + c: voice.sounding[b + c] for _, b, c, _, tie in found if tie and b + c in voice.sounding
+        b + c: voice.sounding[b + c] for _, b, c, _, tie in sounding if tie and b + c in voice.sounding
     }
