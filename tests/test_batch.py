@@ -11,6 +11,7 @@ import sys
 import time
 from concurrent.futures import Future, TimeoutError
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,8 @@ def test_each_track_has_the_line_that_check_gives(environment, folder, undisturb
     # A recording against so few works, where typical values stand in, is for review.
     assert (summary["verdicts"]["likely"], summary["verdicts"]["review"]) == (2, 1)
     assert len(summary["errors"]) == 8
+    assert summary["passed_over"] == {".txt": 1}
+    assert "passed over 1 file of a kind that is not read: 1 .txt" in done.stdout
     assert {"tracks": [str(folder / "stolen.mid"), str(folder / "sub" / "stolen too.mid")]}.items() <= (
         summary["groups"][0].items()
     )
@@ -492,10 +495,11 @@ def test_a_recording_is_listened_to_once_and_comes_out_the_same(small, tmp_path,
 
 
 def test_a_damaged_or_swept_cache_costs_time_alone(tmp_path):
-    piece = read(FIXTURES / "twinkle-piano.ogg")
+    piece = replace(read(FIXTURES / "twinkle-piano.ogg"), remarks=("its sides cancel", "it is odd"))
     cache = Cache(tmp_path / "cache", 10**9)
     cache.put(piece)
     back = cache.get(piece.sha256, piece.source)
+    assert back.remarks == piece.remarks
     assert (back.heard.strength == piece.heard.strength).all()
     assert [m.voice for m in back.melodies] == [m.voice for m in piece.melodies]
     assert all((a.pitch == b.pitch).all() for a, b in zip(back.melodies, piece.melodies, strict=True))

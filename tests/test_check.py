@@ -19,6 +19,7 @@ from melodysim.library.rights import Rights
 from melodysim.library.store import Store
 from melodysim.melody import Melody, Piece
 from melodysim.readers.read import read
+from melodysim.report.passage import passage_of
 from melodysim.search import by_salience
 from melodysim.search.by_notes import IN_TIME_SHARE, STAND_IN, TYPICAL_NOTES
 from melodysim.search.e_values import OBSERVED_IN_SONGS, fit_background, observed_e_values
@@ -453,3 +454,18 @@ def test_a_drone_is_not_told_from_many_drones(tmp_path):
     mine = rap(np.random.default_rng(15))
     track = Piece("mix", "audio", (mine,), mine.end, heard=heard_from(mine, rng, noise=0.3))
     assert check(track, shelf).verdict.level == "clear"
+
+
+def test_parts_of_one_name_keep_their_own_notes(library, lanterns):
+    """A match shows the notes of its own melody, whatever the others are called."""
+    rng = np.random.default_rng(5)
+    other = random_tune(rng, 60)
+    named = [replace(melody, voice="Lead") for melody in (other, lanterns)]
+    track = piece(*named)
+    report = check(track, library, top=1)
+    (match,) = report.matches
+    assert match.melody == 1
+    shown = passage_of(track, match)
+    assert shown.track is named[1]
+    assert report.to_dict()["matches"][0]["melody"] == 1
+    assert "<html" in report.to_html()

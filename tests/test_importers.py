@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import random_tune
+from conftest import FIXTURES, random_tune
 from test_midi import midi, scale
 
 from melodysim.errors import MissingDependencyError
@@ -622,3 +622,16 @@ def test_a_library_is_not_made_where_there_is_nothing_to_fill_it(tmp_path, monke
     with pytest.raises(MissingDependencyError, match=r"melodysim\[score\]"):
         cli.main(["library", "init", "--library", str(path)], standalone_mode=False)
     assert not path.exists()
+
+
+def test_a_folder_says_what_it_passes_over_and_leaves_hidden_files_alone(tmp_path):
+    songs = tmp_path / "songs"
+    (songs / ".hidden").mkdir(parents=True)
+    tune = (FIXTURES / "twinkle.mid").read_bytes()
+    for name in ("a.mid", "._a.mid", ".hidden/b.mid", "notes.txt", "c.mid.gz", "d.MID.gz", "e.caf"):
+        (songs / name).write_bytes(tune)
+    with Store(tmp_path / "l.db", create=True) as store:
+        result = import_paths(store, [songs], Rights())
+        assert store.count() == 1
+    assert result.passed_over == {".txt": 1, ".mid.gz": 2, ".caf": 1}
+    assert not result.failed

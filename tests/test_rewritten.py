@@ -1,7 +1,9 @@
 """A protected song, rewritten in every way that files are written: the verdict is the same."""
 
+import difflib
 import gzip
 import io
+import random
 import struct
 import zipfile
 
@@ -653,3 +655,66 @@ def test_sound_is_found_however_it_is_stored(tmp_path, library, sounds, name):
     plain = verdict(tmp_path, library, "plain.flac", encoded(sounds[0], "FLAC"))
     assert plain == "likely"
     assert verdict(tmp_path, library, name, SOUND_WAYS[name](*sounds)) == plain
+
+
+# Ways together
+
+
+def accompaniment(rng, end):
+    """One of the things that accompany a tune."""
+    kind = rng.choice(["chords", "arpeggio", "high arpeggio", "bass", "offbeat", "counterpoint", "kit"])
+    steps = np.arange(0, end, {"chords": 2, "bass": 1, "offbeat": 1, "counterpoint": 2}.get(kind, 0.5))
+    pitches = {
+        "chords": (48, 47, 53), "arpeggio": (48, 55, 60, 64), "high arpeggio": (79, 84, 88, 91),
+        "bass": (36, 43, 41, 38), "offbeat": (36, 43, 41, 38), "counterpoint": (60, 59, 57, 55), "kit": (36, 42, 38, 42),
+    }[kind]  # fmt: skip
+    length = {"chords": 1.9, "bass": 0.9, "offbeat": 0.4, "counterpoint": 1.4, "kit": 0.1}.get(
+        kind, 0.5
+    )
+    notes = [
+        (t + 0.5 * (kind in ("offbeat", "counterpoint")), length, pitches[k % len(pitches)])
+        for k, t in enumerate(steps)
+    ]
+    if kind == "chords":
+        notes += [(t, d, p + step) for t, d, p in notes for step in (4, 7)]
+    return kind, notes
+
+
+def combined(song, seed):
+    """Write the song in several ways at once, among accompaniments."""
+    rng = random.Random(seed)
+    channels = rng.choice(
+        [lambda k: 0, lambda k: k % 2, lambda k: 1 + k % 15, lambda k: 2 + song[k][2] % 5]
+    )
+    length, missing = rng.choice([0.5, 0.95, 1.0, 1.3, 1.8]), rng.choice([0, 0, 0.15, 1])
+    events = events_of(song, channels, length)
+    events = offs_without(events, lambda _: rng.random() < missing)
+    if rng.random() < 0.3:
+        events += [event for event in events if event[2].type == "note_on"]
+    if rng.random() < 0.3:
+        switches = [(max(onset - 0.06, 0.0), 0.05, 24 + k % 4) for k, (onset, _, _) in enumerate(song)]
+        events += events_of(switches[:: rng.choice([1, 2, 4])])
+    tracks = [track(events, rng.choice(["Lead", "", "Melody", "Violin", "Track 1"]))]
+    for number in range(rng.randrange(4)):
+        kind, notes = accompaniment(rng, song[-1][0])
+        channel = 9 if kind == "kit" else 10 + number
+        tracks.append(
+            track(
+                events_of(notes, lambda _, c=channel: c),
+                rng.choice(["", "Piano", f"Track {number + 2}"]),
+            )
+        )
+    rng.shuffle(tracks)
+    return midi(*tracks)
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_the_song_is_a_candidate_in_any_combination(tmp_path, song, seed):
+    path = tmp_path / "song.mid"
+    path.write_bytes(combined(song, seed))
+    wanted = [pitch for _, _, pitch in song]
+    alike = [
+        difflib.SequenceMatcher(None, wanted, melody.pitch.astype(int).tolist(), autojunk=False).ratio()
+        for melody in read(path).melodies
+    ]
+    assert max(alike) > 0.95

@@ -73,6 +73,7 @@ class Cache:
         voices = [melody.voice for melody in piece.melodies]
         arrays["voices"] = np.frombuffer("\n".join(voices).encode(), np.uint8)
         arrays["count"] = np.array(len(voices))
+        arrays["remarks"] = np.frombuffer("\n".join(piece.remarks).encode(), np.uint8)
         for k, melody in enumerate(piece.melodies):
             for name in ("onset", "duration", "pitch", "confidence"):
                 arrays[f"{k}.{name}"] = getattr(melody, name)
@@ -131,4 +132,6 @@ def _piece(stored: np.lib.npyio.NpzFile, sha256: str) -> Piece:
         strength = stored["strength"]
         strength.flags.writeable = False
         heard = SemitoneSalience(strength, float(stored["frame"]))
-    return Piece("", "audio", melodies, float(stored["duration"]), sha256=sha256, heard=heard)
+    remarks = tuple(filter(None, stored["remarks"].tobytes().decode().split("\n")))
+    duration = float(stored["duration"])
+    return Piece("", "audio", melodies, duration, sha256=sha256, heard=heard, remarks=remarks)

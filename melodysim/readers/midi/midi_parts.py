@@ -236,7 +236,11 @@ def _one_of_many(channel: NDArray[np.int64], pitch: NDArray[np.float64]) -> bool
     """Say whether channel 10 is one of many that a controller gives notes to, one after the other."""
     used, counts = np.unique(channel, return_counts=True)
     ten = channel == DRUM_CHANNEL
-    if len(used) < _MANY_CHANNELS or ten.sum() > 2 * np.median(counts[used != DRUM_CHANNEL]):
+    if (
+        not ten.any()
+        or len(used) < _MANY_CHANNELS
+        or ten.sum() > 2 * np.median(counts[used != DRUM_CHANNEL])
+    ):
         return False
     others = pitch[~ten]
     return bool(pitch[ten].min() >= others.min() - 2 and pitch[ten].max() <= others.max() + 2)
