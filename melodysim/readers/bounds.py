@@ -22,7 +22,7 @@ from melodysim.errors import ReadError
 
 MOST_BYTES = 192 << 20
 """Of one file of notes, unpacked: Live's sets reach a hundred megabytes."""
-MOST_TAGS = 2_500_000
+MOST_TAGS = 2_000_000
 """Opening and closing tags of XML: an orchestral movement has a million."""
 MOST_NOTES = 500_000
 """In a file: a symphony has a hundred thousand."""

@@ -62,7 +62,8 @@ def read(path: str | Path, threads: int = 0, tick: Callable[[str], None] | None 
     Parameters
     ----------
     path : str or Path
-        MIDI, MusicXML (also compressed), ABC, kern, or a recording.
+        MIDI, a score (MusicXML, ABC, kern), a project of a workstation, or a recording; what it is is told
+        by its content first.
     threads : int, optional
         Threads for transcribing a recording; 0 takes all cores.
     tick : callable, optional
