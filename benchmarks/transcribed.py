@@ -3,7 +3,7 @@
     uv run --with resampy --with pretty_midi python benchmarks/transcribed.py --songs DIR --font F.sf2
 
 Songs (MIDI with a track named melody) are rendered alone and in a mix, sung and played (`render.py`),
-and transcribed by basic-pitch's own note creation with its defaults. Every second song, in order of name,
+and transcribed by basic-pitch's own note creation with its defaults. Every second song, by name,
 is one that no weight was tuned on. With --library, the MIDI is checked against a library that holds the
 songs by the names of their files.
 

@@ -62,8 +62,8 @@ def read(path: str | Path, threads: int = 0, tick: Callable[[str], None] | None 
     Parameters
     ----------
     path : str or Path
-        MIDI, a score (MusicXML, ABC, kern), a project of a workstation, or a recording; what it is is told
-        by its content first.
+        MIDI, a score (MusicXML, ABC, kern), a project of a workstation, or a recording. Its content
+        says which; its suffix, where that does not say.
     threads : int, optional
         Threads for transcribing a recording; 0 takes all cores.
     tick : callable, optional

@@ -206,8 +206,8 @@ def _has_av() -> bool:
 def _by_av(path: Path) -> Iterator[tuple[NDArray[np.float32], int]]:
     if not _has_av():
         raise MissingDependencyError(
-            f"reading {path.suffix or 'this'} needs PyAV: run `pip install 'melodysim[m4a]'`, or "
-            "convert the file to mp3, flac or wav",
+            "reading this kind of sound (m4a, aac, webm and the like) needs PyAV: run "
+            "`pip install 'melodysim[m4a]'`, or convert the file to mp3, flac or wav",
             path=path,
         )
     import av
