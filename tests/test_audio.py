@@ -11,7 +11,13 @@ import soundfile
 
 from melodysim.errors import ReadError
 from melodysim.readers.audio import ChannelLevels, audio_blocks
-from melodysim.readers.audio.streams import kind_of_sound, mended_wav, mp3_streams, ogg_streams
+from melodysim.readers.audio.streams import (
+    is_cut_off,
+    kind_of_sound,
+    mended_wav,
+    mp3_streams,
+    ogg_streams,
+)
 from melodysim.readers.read import read
 from melodysim.readers.signatures import suffix_by_content
 from melodysim.util.quiet_stderr import quiet_stderr
@@ -166,3 +172,27 @@ def test_kinds_of_sound():
     assert kind_of_sound(b"\0\0\0\x18ftypM4A ") == "av"
     assert kind_of_sound(encoded(sine(0.3), "MP3")) == "mp3"
     assert kind_of_sound(b"\xff\xfeX\0:\0001\0") == ""  # UTF-16
+
+
+@pytest.mark.parametrize(
+    ("form", "subtype"), [("WAV", None), ("OGG", "VORBIS"), ("MP3", None), ("AIFF", None)]
+)
+def test_a_file_that_ends_before_its_sound_is_noticed(tmp_path, form, subtype):
+    whole = encoded(sine(4.0), form, subtype)
+    for content, cut in ((whole, False), (whole[: len(whole) // 2], True)):
+        levels = ChannelLevels()
+        try:
+            decoded(tmp_path, f"a.{form.lower()}", content, levels=levels)
+        except ReadError:
+            assert cut
+        else:
+            assert levels.cut_off == cut
+
+
+def test_pages_that_are_missing_are_noticed():
+    whole = encoded(
+        sine(30.0, 440) + 0.1 * np.random.default_rng(0).normal(size=(30 * RATE, 1)), "OGG", "VORBIS"
+    )
+    pages = [k for k in range(len(whole)) if whole.startswith(b"OggS", k)]
+    assert not is_cut_off("ogg", whole)
+    assert is_cut_off("ogg", whole[: pages[4]] + whole[pages[5] :])

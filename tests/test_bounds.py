@@ -32,7 +32,7 @@ def zipped(name, content):
             b"<!DOCTYPE a [<!ENTITY a 'b'>]><score-partwise>&a;</score-partwise>",
             "entities",
         ),
-        ("f.mid.gz", gzip.compress(b"x"), "packed"),
+        ("f.mid.gz", gzip.compress(b"x"), "not a MIDI file"),
         ("g.rpp", b"<REAPER_PROJECT\n" + b"<A\n" * 500, "deep"),
     ],
 )

@@ -350,6 +350,7 @@ def test_the_library_from_the_command_line(run, fixtures, tmp_path):
         "skipped": 0,
         "failed": [],
         "passed_over": {},
+        "remarks": [],
     }
     again = answer(
         run("library", "import", fixtures / "tunes.abc", "--library", db, "--format", "json")

@@ -68,7 +68,7 @@ def test_riff_is_unwrapped(tmp_path):
         (midi([scale()])[:40], "damaged|no notes|too few"),
         (b"MThd" + bytes(100), "damaged|no notes"),
         (midi([[]]), "no notes"),
-        (midi([scale(9, (36, 42, 38, 42, 36, 42))]), "no notes other than drums"),
+        (midi([scale(9, (36, 42, 38, 42, 36, 42))]), "no notes, or only drums"),
         (midi([scale(notes=(60, 62))]), "too few"),
         (b"", "empty"),
     ],
@@ -257,7 +257,9 @@ def test_a_beat_is_drums_and_a_tune_is_not():
     assert beats_time("", np.arange(40) * 0.25, np.tile([62.0, 63.0, 64.0, 62.0], 10))  # congas
     tune = 60 + np.cumsum(rng.choice([-2, -1, 1, 2], 40)).astype(float)
     assert not beats_time("", np.arange(40) * 0.5, tune)
-    assert beats_time("Drums", np.arange(40) * 0.5, tune)
+    assert not beats_time("Drums", np.arange(40) * 0.5, tune)
+    assert not beats_time("Violoncello", np.arange(40) * 0.5, tune - 24)
+    assert beats_time("Drums", np.arange(40) * 0.5, tune - 24)
 
 
 def test_the_line_of_notes_transcribed_from_sound_leaves_ghosts_out():
@@ -276,3 +278,28 @@ def test_the_line_of_notes_transcribed_from_sound_leaves_ghosts_out():
     assert is_transcribed(part)
     line = part_melody(part)
     assert line.pitch.tolist() == pitch.tolist()
+
+
+def test_what_is_odd_is_said_whatever_the_kind_of_file(tmp_path):
+    tune = "CDEF GABc|cBAG FEDC|"
+    oddities = {
+        "behind.abc": (f"X:1\nL:1/4\nK:C\n{tune}\n\n{tune}\n", "behind the empty line"),
+        "section.krn": ("**kern\n*>[A,Z]\n*>A\n4c\n4d\n4e\n4f\n*-\n", "does not have (Z)"),
+        "cut.rpp": (
+            '<REAPER_PROJECT 0.1 "7" 1\n<TRACK\n<ITEM\nPOSITION 0\nLENGTH 9\n'
+            "<SOURCE MIDI\nHASDATA 1 480 QN\n"
+            + "".join(f"E 0 90 {p:02x} 50\nE 480 80 {p:02x} 00\n" for p in (60, 62, 64, 65)),
+            "ends in the middle",
+        ),
+    }
+    for name, (content, says) in oddities.items():
+        path = tmp_path / name
+        path.write_text(content)
+        assert says in " ".join(read(path).remarks), name
+
+
+def test_a_part_that_is_cut_off_early_says_so(tmp_path):
+    path = tmp_path / "cut.mid"
+    path.write_bytes(midi([scale()])[:42])
+    with pytest.raises(ReadError, match="cut off"):
+        read(path)

@@ -56,12 +56,13 @@ def damage(path: Path, kind: str, remedy: str) -> Iterator[None]:
         yield
     except ReadError as error:
         raise ReadError(error.reason, error.remedy or remedy, path) from error
+    except ElementTree.ParseError as error:  # says in which line
+        raise ReadError(f"damaged, or no {kind} ({error})", remedy, path) from error
     except (
-        ElementTree.ParseError, expat.ExpatError, zipfile.BadZipFile, zlib.error, EOFError, LookupError,
-        OSError, ValueError, ArithmeticError, NotImplementedError, RuntimeError, TypeError,
+        expat.ExpatError, zipfile.BadZipFile, zlib.error, EOFError, LookupError, OSError, ValueError,
+        ArithmeticError, NotImplementedError, RuntimeError, TypeError,
     ) as error:  # fmt: skip
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
-        raise ReadError(f"damaged, or no {kind} ({reason})", remedy, path) from error
+        raise ReadError(f"damaged, or no {kind}", remedy, path) from error
 
 
 def gunzipped(content: bytes) -> bytes:

@@ -14,7 +14,7 @@ from melodysim.errors import ReadError
 from melodysim.melody import FEWEST_NOTES, Kind, Piece
 from melodysim.readers import audio
 from melodysim.readers.abc import read_abc
-from melodysim.readers.bounds import MAX_SECONDS
+from melodysim.readers.bounds import MAX_SECONDS, damage, gunzipped
 from melodysim.readers.midi import read_midi
 from melodysim.readers.parts.melody_parts import candidate_melodies, left_out, track_melodies
 from melodysim.readers.parts.score import Score, joined
@@ -85,6 +85,9 @@ def read(path: str | Path, threads: int = 0, tick: Callable[[str], None] | None 
     content = file_bytes(path)
     suffix = suffix_by_content(content, path.suffix.lower())
     digest = hashlib.sha256(content).hexdigest()
+    if suffix == ".gz":
+        with damage(path, "file packed with gzip", "unpack it first"):
+            content, suffix = gunzipped(content), Path(path.stem).suffix.lower()
     if suffix in audio.SUFFIXES:
         return _read_recording(path, digest, threads, tick)
     return _piece(path, digest, *_read_symbolic(path, suffix, content))
@@ -132,15 +135,18 @@ def _read_symbolic(path: Path, suffix: str, content: bytes) -> tuple[Kind, Score
 
 def _piece(path: Path, digest: str, kind: Kind, score: Score) -> Piece:
     """Make a piece of the candidate melodies of a symbolic file."""
+    odd = "".join(f"; {remark}" for remark in score.remarks[:1])
     if not score.parts:
-        raise ReadError("holds no notes other than drums", "there is no melody to check", path)
+        only = "drums" if score.bar is None else "drums, muted clips or audio"
+        raise ReadError(f"holds no notes, or only {only}{odd}", "there is no melody to check", path)
     if score.duration > MAX_SECONDS:
         raise ReadError("claims to last more than a day", "export it again", path)
     melodies = candidate_melodies(score) if score.bar is None else track_melodies(score)
     if not melodies:
         count = len(joined(score.parts, "all"))
         raise ReadError(
-            f"holds {counted(count, 'note')}, too few for a melody that can be recognised", path=path
+            f"holds {counted(count, 'note')}, too few for a melody that can be recognised{odd}",
+            path=path,
         )
     remarks = score.remarks + _unchecked_words(left_out(score, melodies), len(melodies))
     about = (score.title, score.creator, digest)
@@ -178,10 +184,12 @@ def _read_recording(path: Path, digest: str, threads: int, tick: Callable[[str],
 
     melodies, heard = transcribe_recording(metered(None), threads)
     remarks: tuple[str, ...] = ()
+    if levels.cut_off:
+        remarks = ("the recording ends before its sound does, or parts of it are missing",)
     if levels.cancelling:
         side = transcribe_recording(metered(levels.louder), threads)
         melodies, heard = with_lines_of(side, (melodies, heard))
-        remarks = (
+        remarks += (
             "its two sides cancel each other where they are mixed, so the "
             f"{('left', 'right')[levels.louder]} side was listened to; lines were looked for in both",
         )

@@ -253,6 +253,7 @@ def import_json(result: ImportResult) -> str:
             "skipped": result.skipped,
             "failed": [{"source": source, "error": str(error)} for source, error in result.failed],
             "passed_over": dict(sorted(result.passed_over.items())),
+            "remarks": [{"source": source, "remark": remark} for source, remark in result.odd],
         }
     )
 

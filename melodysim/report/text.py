@@ -21,7 +21,7 @@ from melodysim.report.reports import PairReport, Report
 from melodysim.report.text_rolls import block_rolls
 from melodysim.search.match import Match
 from melodysim.util.passed_over import passed_over_words
-from melodysim.util.plain_text import printable
+from melodysim.util.plain_text import counted, printable
 
 STYLES = {"clear": "bold green", "review": "bold yellow", "likely": "bold red"}
 _PICTURED = 3
@@ -91,7 +91,7 @@ def print_scan(
         shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
         console.print(Text(printable(f"takes of one melody: {shown}")))
     counts = ", ".join(f"{n:,} {level}" for level, n in answer["verdicts"].items())
-    console.print(Text(f"{answer['tracks']:,} tracks: {counts}", "bold"))
+    console.print(Text(f"{counted(answer['tracks'], 'track')}: {counts}", "bold"))
     passed = passed_over_words(Counter(answer["passed_over"]))
     if passed:
         console.print(Text(printable(passed), "dim"))

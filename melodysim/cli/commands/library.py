@@ -48,6 +48,7 @@ def _report(result: ImportResult, path: Path, form: str, output: Path | None) ->
     if result.skipped:
         lines.append(f"{result.skipped:,} of too few notes to be recognised were passed over")
     lines += [passed_over_words(result.passed_over)] if result.passed_over else []
+    lines += [f"odd: {source}: {remark}" for source, remark in result.odd]
     lines += [f"failed: {error}" for _, error in result.failed]
     return "\n".join(lines) + "\n"
 

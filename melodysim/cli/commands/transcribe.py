@@ -71,6 +71,8 @@ def command(
     if audio:
         _write_side_by_side(track, piece, audio)
     if not quiet:
+        for remark in piece.remarks:
+            click.echo(f"{track}: {remark}", err=True)
         for melody in piece.melodies:
             click.echo(f"{melody.voice or 'melody'}: {counted(len(melody), 'note')}", err=True)
 

@@ -75,12 +75,23 @@ class JobResult:
         Sources of what could not be read, and why.
     skipped : int
         Melodies of too few notes.
+    odd : list of (str, str)
+        Sources that were odd, and how they were read.
     """
 
     digest: str
     references: list[Reference] | None
     failed: list[tuple[str, MelodysimError]] = field(default_factory=list)
     skipped: int = 0
+    odd: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """What was odd about a source that was read, and how it was read."""
+
+    source: str
+    remark: str
 
 
 def file_jobs(
@@ -149,16 +160,18 @@ def read_job(job: Job, known: frozenset[str]) -> JobResult:
             digest = hashlib.sha256(file_bytes(job.path)).hexdigest()
         if digest in known:
             return JobResult(digest, None)
-        references, failed, skipped = [], [], 0
+        references, failed, skipped, odd = [], [], 0, []
         for made in _reader(job.reader)(job):
             if isinstance(made, Reference):
                 references.append(made)
             elif made is None:
                 skipped += 1
+            elif isinstance(made, Oddity):
+                odd.append((made.source, made.remark))
             else:
                 failed.append(made)
         # Without a digest, the next import reads the file again and reports the same failures.
-        return JobResult("" if failed else digest, references, failed, skipped)
+        return JobResult("" if failed else digest, references, failed, skipped, odd)
     except MelodysimError as error:
         return JobResult("", [], [(job.source, error)])
     except Exception as error:  # whatever a hostile file makes a reader do
@@ -178,8 +191,8 @@ def shown(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", errors="backslashreplace")
 
 
-Made = Reference | tuple[str, MelodysimError] | None
-"""A melody; the source of one that could not be read, and why; None for one of too few notes."""
+Made = Reference | tuple[str, MelodysimError] | Oddity | None
+"""A melody; the source of one that could not be read, and why; what was odd; None for too few notes."""
 
 
 def reference(
@@ -209,6 +222,7 @@ def read_file(job: Job) -> Iterator[Made]:
     piece = read(job.path, threads=1)
     if not piece.melodies:
         raise ReadError("no melody was heard in it", path=job.path)
+    yield from (Oddity(job.source, remark) for remark in piece.remarks)
     title = piece.title or job.path.stem
     if piece.bar is None:
         yield reference(job, piece.melodies[0], job.identity, title, piece.creator)
@@ -225,6 +239,7 @@ def _tune_book(job: Job) -> Iterator[Made]:
     taken: set[str] = set()
     for position, (tune, score) in enumerate(read_abc(job.path, content), 1):
         melodies = candidate_melodies(score)
+        yield from (Oddity(f"{job.source}#{tune.number}", remark) for remark in score.remarks)
         if not melodies or len(melodies[0]) < FEWEST_NOTES:
             yield None
             continue

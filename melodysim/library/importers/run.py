@@ -54,6 +54,8 @@ class ImportResult:
         Public sets that were recognised, with their licences.
     passed_over : Counter of str
         Files in folders that are of no kind that is read, by suffix.
+    odd : list of (str, str)
+        Sources that were odd, and how they were read.
     """
 
     imported: int = 0
@@ -63,6 +65,7 @@ class ImportResult:
     failed: list[tuple[str, MelodysimError]] = field(default_factory=list)
     sets: list[PublicSet] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
+    odd: list[tuple[str, str]] = field(default_factory=list)
 
     def __iadd__(self, other: ImportResult) -> ImportResult:
         """Add the counts and failures of another import."""
@@ -139,6 +142,7 @@ class _Writer:
             for job, outcome in chunk:
                 added.failed += outcome.failed
                 added.skipped += outcome.skipped
+                added.odd += outcome.odd
                 if outcome.references is None:
                     added.unchanged += self._once("unchanged", job)
                 elif outcome.references:
@@ -249,4 +253,5 @@ def _halved(job: Job, died: str) -> JobResult:
         [reference for half in halves for reference in half.references or []],
         [failure for half in halves for failure in half.failed],
         sum(half.skipped for half in halves),
+        [odd for half in halves for odd in half.odd],
     )

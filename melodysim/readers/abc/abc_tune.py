@@ -28,6 +28,7 @@ from melodysim.readers.bounds import MOST_NOTES
 from melodysim.readers.parts.score import Part, Score
 from melodysim.readers.tempo import DEFAULT_TEMPO, TempoMap, constant_tempi
 from melodysim.readers.text_encoding import decode_text
+from melodysim.util.plain_text import counted
 
 MAX_TUNE_QUARTERS = 100_000
 """A tune that claims to be longer is damaged."""
@@ -56,12 +57,15 @@ class Tune:
     melodies : tuple of Melody
         One for each voice that has notes, in the order of the tune; what is overlaid on a voice
         (``&``) is a voice of its own.
+    remarks : tuple of str
+        What was odd about the tune, and how it was read.
     """
 
     number: str
     title: str | None
     creator: str | None
     melodies: tuple[Melody, ...]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass
@@ -208,7 +212,7 @@ def read_abc(path: Path, content: bytes) -> Iterator[tuple[Tune, Score]]:
     for tune in tunes(decode_text(content)):
         found = found or bool(tune.melodies)
         parts = tuple(map(_melody_part, tune.melodies))
-        yield tune, Score(parts, tune.title, tune.creator)
+        yield tune, Score(parts, tune.title, tune.creator, remarks=tune.remarks)
     if not found:
         raise ReadError("no ABC tune with notes in it", "is it an ABC file?", path)
 
@@ -251,11 +255,31 @@ def tunes(text: str) -> Iterator[Tune]:
         elif line.startswith("C:"):
             shared.setdefault("C", line)
     for body in parts[1:]:
-        yield _tune([*shared.values(), *_lines(body.split("\n"))])
+        lines = body.split("\n")
+        tune = _tune([*shared.values(), *_lines(lines)])
+        yield replace(tune, remarks=_behind_an_empty_line(lines))
 
 
 _TUNE_BEGINS = re.compile(r"(?m)^[ \t]*(?=X[ \t]*:(?![|:\]]))")
 _HTML = re.compile(r"\s*</?[A-Za-z!][^>]{0,200}>")
+
+
+def _behind_an_empty_line(lines: list[str]) -> tuple[str, ...]:
+    """Say that something like music stands behind the empty line that ends a tune."""
+    end = next((k for k, line in enumerate(lines) if not line.strip()), len(lines))
+    music = [
+        line
+        for line in lines[end:]
+        if "|" in line and len(_NOTES.findall(line)) > 3 and not _field_of(line)
+    ]
+    if not music:
+        return ()
+    return (
+        f"{counted(len(music), 'line')} like music behind the empty line that ends the tune: not read",
+    )
+
+
+_NOTES = re.compile(r"[A-Ga-g][,']*\d?")
 
 
 def _lines(lines: list[str]) -> Iterator[str]:

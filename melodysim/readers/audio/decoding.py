@@ -19,7 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.errors import MissingDependencyError, ReadError
-from melodysim.readers.audio.streams import kind_of_sound, mended_wav, mp3_streams, ogg_streams
+from melodysim.readers.audio.streams import (
+    is_cut_off,
+    kind_of_sound,
+    mended_wav,
+    mp3_streams,
+    ogg_streams,
+)
 from melodysim.readers.bounds import MAX_SECONDS
 from melodysim.util.quiet_stderr import quiet_stderr
 
@@ -34,6 +40,8 @@ _PLAUSIBLE_RATES = (4_000, 400_000)
 """Samples a second: half of a telephone's, and twice the fastest converters'."""
 _LOUDEST = 1e4
 """Amplitude beyond which a sample is damage: full scale is 1."""
+_MISSING, _UNKNOWN = 0.5, 1 << 62
+"""Seconds that a file may lack of what it announces; the frames of one that announces nothing."""
 _CONVERT = "convert it to wav or flac"
 
 
@@ -47,11 +55,14 @@ class ChannelLevels:
         Of the left and of the right.
     mean, difference : float
         Of half of their sum, and of half of their difference.
+    cut_off : bool
+        Whether the file ends before its sound does, or parts of it are missing.
     """
 
     side: list[float] = field(default_factory=lambda: [0.0, 0.0])
     mean: float = 0.0
     difference: float = 0.0
+    cut_off: bool = False
 
     def add(self, block: NDArray[np.float32]) -> None:
         """Add a block of samples, shape (samples, channels)."""
@@ -110,7 +121,8 @@ def audio_blocks(
             "reading audio needs soundfile and soxr: run `pip install 'melodysim[audio]'`", path=path
         ) from error
     resampler, current, seconds = None, 0, 0.0
-    for block, found in _decoded(path):
+    levels = ChannelLevels() if levels is None else levels
+    for block, found in _decoded(path, levels):
         if not _PLAUSIBLE_RATES[0] <= found <= _PLAUSIBLE_RATES[1]:
             raise ReadError(
                 f"claims {found:,} samples a second, which no recording has", _CONVERT, path
@@ -124,8 +136,7 @@ def audio_blocks(
             raise ReadError("lasts longer than a day", "cut it up", path)
         usable = np.isfinite(block) & (np.abs(block) < _LOUDEST)
         sound = block if usable.all() else np.where(usable, block, np.float32(0))
-        if levels is not None:
-            levels.add(sound)
+        levels.add(sound)
         mono = sound.mean(axis=1) if side is None else np.ascontiguousarray(sound[:, side])
         assert resampler is not None
         yield resampler.resample_chunk(mono)
@@ -133,7 +144,7 @@ def audio_blocks(
         yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
-def _decoded(path: Path) -> Iterator[tuple[NDArray[np.float32], int]]:
+def _decoded(path: Path, levels: ChannelLevels) -> Iterator[tuple[NDArray[np.float32], int]]:
     """Yield blocks of samples, shape (samples, channels), and their rate."""
     try:
         with path.open("rb") as file:
@@ -145,8 +156,8 @@ def _decoded(path: Path) -> Iterator[tuple[NDArray[np.float32], int]]:
         return
     began = False
     try:
-        for source in _sources(path, kind):
-            for block in _by_sndfile(source):
+        for source in _sources(path, kind, levels):
+            for block in _by_sndfile(source, levels):
                 began = True
                 yield block
     except ReadError as error:
@@ -157,22 +168,27 @@ def _decoded(path: Path) -> Iterator[tuple[NDArray[np.float32], int]]:
         raise ReadError(error.reason, remedy, path) from error
 
 
-def _sources(path: Path, kind: str) -> Iterator[Path | io.BytesIO]:
+def _sources(path: Path, kind: str, levels: ChannelLevels) -> Iterator[Path | io.BytesIO]:
     """Yield what libsndfile is to decode, one after another."""
     if kind == "wav":
         content = path.read_bytes()
+        levels.cut_off |= is_cut_off(kind, content)
         mended = mended_wav(content)
         yield path if mended is content else io.BytesIO(mended)
     elif kind in ("ogg", "mp3"):
         content = path.read_bytes()
+        levels.cut_off |= is_cut_off(kind, content)
         streams = (ogg_streams if kind == "ogg" else mp3_streams)(content)
         whole = len(streams) == 1 and streams[0] == content
         yield from [path] if whole and path.suffix.lower() in SUFFIXES else map(io.BytesIO, streams)
     else:
+        levels.cut_off |= is_cut_off(kind, path.read_bytes())
         yield path
 
 
-def _by_sndfile(source: Path | io.BytesIO) -> Iterator[tuple[NDArray[np.float32], int]]:
+def _by_sndfile(
+    source: Path | io.BytesIO, levels: ChannelLevels
+) -> Iterator[tuple[NDArray[np.float32], int]]:
     try:
         import soundfile
     except ImportError as error:
@@ -184,18 +200,23 @@ def _by_sndfile(source: Path | io.BytesIO) -> Iterator[tuple[NDArray[np.float32]
             file = soundfile.SoundFile(source)
         with file:
             frames = max(1, min(int(BLOCK_SECONDS * file.samplerate), 1 << 22))
+            left = file.frames
             while True:
                 with quiet_stderr():
                     block = file.read(frames, dtype="float32", always_2d=True)
                 if len(block):
                     yield block, file.samplerate
+                left -= len(block)
                 if len(block) < frames:
+                    levels.cut_off |= _MISSING * file.samplerate < left < _UNKNOWN
                     return
     except (soundfile.SoundFileError, ValueError, OverflowError, MemoryError, OSError) as error:
         name = f"{str(source)!r}" if isinstance(source, Path) else ""
         reason = str(error).strip().rstrip(".").removeprefix(f"Error opening {name}: ")
         if reason.startswith(("File does not exist", "Error opening")):  # what it says of no sound
             reason = "it holds no sound that could be found"
+        elif reason.startswith("Unspecified"):
+            reason = "it is damaged"
         raise ReadError(f"cannot be decoded as audio ({reason})") from error
 
 

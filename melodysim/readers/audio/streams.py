@@ -152,6 +152,35 @@ def _flac_of(stream: bytes) -> bytes:
     return bytes(whole)
 
 
+def is_cut_off(kind: str, content: bytes) -> bool:
+    """Say whether a WAV, AIFF or Ogg file ends before its sound does, or pages of it are missing.
+
+    Parameters
+    ----------
+    kind : str
+        As `kind_of_sound` says.
+    content : bytes
+    """
+    if kind == "wav":
+        at = content.find(b"data", 12, 1 << 16)
+        size = int.from_bytes(content[at + 4 : at + 8], "little")
+        return at > 0 and size not in _UNSAID and size > len(content) - at - 8 + 1
+    if content.startswith(b"FORM"):
+        return int.from_bytes(content[4:8]) > len(content) - 8 + 1
+    if kind != "ogg":
+        return False
+    ended, numbers = True, dict[bytes, int]()
+    for first, _, flags in _ogg_pages(content):
+        stream, number = (
+            content[first + 14 : first + 18],
+            int.from_bytes(content[first + 18 : first + 22], "little"),
+        )
+        if not flags & 2 and number != numbers.get(stream, -1) + 1:
+            return True
+        numbers[stream], ended = number, bool(flags & 4)
+    return not ended
+
+
 # MP3
 
 _BITRATES = {  # kilobits a second: MPEG-1 layer 3; MPEG-2 and 2.5 layer 3 (ISO/IEC 11172-3 and 13818-3)

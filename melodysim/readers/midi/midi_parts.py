@@ -40,6 +40,8 @@ DRUM_CHANNEL = 9
 _MANY_CHANNELS = 4
 _ONE_REGISTER = 9.0
 """Semitones between the middles of channels that take turns at one line, at most."""
+_ENOUGH_NOTES = 8
+"""Notes of a channel from which on it has a register."""
 _SELDOM_TOGETHER = 0.3
 _LONGEST_NOTE = 600.0
 """Seconds; a note that claims more has lost its end."""
@@ -196,8 +198,9 @@ def _takes_turns(notes: PairedNotes, which: NDArray[np.intp]) -> bool:
     )
     if not len(which) or many_voices(onset, end, pitch):
         return False
-    middles = [np.median(pitch[channel == k]) for k in np.unique(channel)]
-    if max(middles) - min(middles) > _ONE_REGISTER:
+    used, counts = np.unique(channel, return_counts=True)
+    middles = [np.median(pitch[channel == k]) for k in used[counts >= _ENOUGH_NOTES]]
+    if middles and max(middles) - min(middles) > _ONE_REGISTER:
         return False
     order = np.argsort(onset, kind="stable")
     onset, end, channel = onset[order], end[order], channel[order]

@@ -102,12 +102,13 @@ def _sorted(tick: NDArray[np.int64], key: NDArray[np.int64], on: NDArray[np.bool
     tick, key, on = tick[order], key[order], on[order]
     if len(order) < 2:
         return order
-    pair = (
-        ~on[:-1] & on[1:] & (key[:-1] == key[1:]) & (tick[:-1] == tick[1:]) & (order[:-1] > order[1:])
-    )
-    sounding = np.append(False, on[:-1] & (key[:-1] == key[1:]))[:-1]
-    for k in np.flatnonzero(pair & ~sounding).tolist():
+    same = key[:-1] == key[1:]
+    pair = ~on[:-1] & on[1:] & same & (tick[:-1] == tick[1:]) & (order[:-1] > order[1:])
+    for k in np.flatnonzero(pair).tolist():
+        if k and on[k - 1] and same[k - 1]:
+            continue  # it ends what sounds
         order[k], order[k + 1] = order[k + 1], order[k]
+        on[k], on[k + 1] = True, False
     return order
 
 

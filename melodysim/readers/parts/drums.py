@@ -32,9 +32,9 @@ def beats_time(name: str, onset: NDArray[np.float64], pitch: NDArray[np.float64]
     onset, pitch : ndarray of float64, shape (n,)
         Seconds, in order, and MIDI note numbers.
     """
-    if names_drums(name):
-        return True
-    return not (sings(name) or names_instrument(name) or moves_like_a_tune(onset, pitch))
+    if moves_like_a_tune(onset, pitch):
+        return False
+    return names_drums(name) or not (sings(name) or names_instrument(name))
 
 
 def kit_share(pitch: NDArray[np.float64]) -> float:

@@ -10,7 +10,13 @@ from melodysim.errors import ReadError
 from melodysim.readers.bounds import Element, damage, finite, gunzipped, number_of, parse_xml
 from melodysim.readers.parts.drums import moves_like_a_tune
 from melodysim.readers.parts.score import Score
-from melodysim.readers.projects.daw_clips import SAVE_AGAIN, ClipNote, project_score, unrolled
+from melodysim.readers.projects.daw_clips import (
+    AUDIO_UNHEARD,
+    SAVE_AGAIN,
+    ClipNote,
+    project_score,
+    unrolled,
+)
 from melodysim.readers.tempo import DEFAULT_TEMPO, TempoMap, plausible_tempo, sloping_tempi
 
 
@@ -59,7 +65,9 @@ def _live_set(content: bytes) -> Score:
     signature = live.find(".//RemoteableTimeSignature")
     upper = finite(_value(signature.find("Numerator"), "4")) if signature is not None else 4.0
     lower = finite(_value(signature.find("Denominator"), "4")) if signature is not None else 4.0
-    return project_score(tracks, _live_tempo(main), 4 * upper / max(lower, 1.0))
+    heard = live.find("Tracks/AudioTrack//AudioClip") is not None
+    remarks = (AUDIO_UNHEARD,) if heard else ()
+    return project_score(tracks, _live_tempo(main), 4 * upper / max(lower, 1.0), remarks=remarks)
 
 
 def _plays_a_tune(track: Element) -> bool:

@@ -10,7 +10,13 @@ import numpy as np
 from melodysim.errors import ReadError
 from melodysim.readers.bounds import Element, damage, finite, number_of, parse_xml
 from melodysim.readers.parts.score import Score
-from melodysim.readers.projects.daw_clips import SAVE_AGAIN, ClipNote, project_score, unrolled
+from melodysim.readers.projects.daw_clips import (
+    AUDIO_UNHEARD,
+    SAVE_AGAIN,
+    ClipNote,
+    project_score,
+    unrolled,
+)
 from melodysim.readers.projects.midi_sources import missing_words, notes_of_file
 from melodysim.readers.tempo import DEFAULT_TEMPO, TempoMap, plausible_tempo, sloping_tempi
 
@@ -63,6 +69,8 @@ def read_ardour_session(path: Path, content: bytes) -> Score:
                 laid += unrolled(found, start, length, play_from, None)
             tracks.append((name, laid))
         remarks = tuple(missing_words(name) for name in missing)
+        if session.find("Playlists/Playlist[@type='audio']/Region") is not None:
+            remarks += (AUDIO_UNHEARD,)
         return project_score(tracks, tempo, _bar(session), remarks=remarks)
 
 

@@ -22,6 +22,7 @@ from melodysim.readers.parts.score import Part, Score
 from melodysim.readers.tempo import TempoMap
 
 SAVE_AGAIN = "save the project again"
+AUDIO_UNHEARD = "audio in the project was not listened to: bounce it, and check the recording too"
 _EMPTY_LOOP = 1e-6
 
 

@@ -11,8 +11,15 @@ import numpy as np
 from melodysim.errors import ReadError
 from melodysim.readers.bounds import MOST_NOTES, Archive, Element, damage, number_of, parse_xml
 from melodysim.readers.parts.score import Score
-from melodysim.readers.projects.daw_clips import SAVE_AGAIN, ClipNote, project_score, unrolled
+from melodysim.readers.projects.daw_clips import (
+    AUDIO_UNHEARD,
+    SAVE_AGAIN,
+    ClipNote,
+    project_score,
+    unrolled,
+)
 from melodysim.readers.tempo import DEFAULT_TEMPO, TempoMap, plausible_tempo, sloping_tempi
+from melodysim.util.plain_text import counted
 
 _DEEPEST = 24
 """Clips inside clips; a clip that refers to what it stands in would never end."""
@@ -58,7 +65,12 @@ def _project(archive: Archive) -> Score:
     bar = 4 * number_of(signature, "numerator", 4) / max(number_of(signature, "denominator", 4), 1)
     title = about.findtext("Title") if about is not None else None
     creator = about.findtext("Songwriter") or about.findtext("Artist") if about is not None else None
-    return project_score(tracks, tempo, bar, title or None, creator or None)
+    remarks: tuple[str, ...] = ()
+    if next(project.iter("Audio"), None) is not None:
+        remarks = (AUDIO_UNHEARD,)
+    if timeline.lost:
+        remarks += (f"{counted(timeline.lost, 'clip')} without the notes that it refers to",)
+    return project_score(tracks, tempo, bar, title or None, creator or None, remarks)
 
 
 def _tempo_map(project: Element) -> TempoMap:
@@ -84,6 +96,7 @@ class _Timeline:
     shared: dict[str, Element]
     count: int = 0
     visits: int = 0
+    lost: int = 0
 
     def beats(self, place: float, unit: str, origin: float) -> float:
         """Return a place in quarter notes after `origin`; seconds are counted from there on."""
@@ -120,6 +133,7 @@ class _Timeline:
         inside = clip.get("contentTimeUnit") or ("beats" if clip.get("timeUnit") is None else unit)
         content = list(clip)
         refers = self.shared.get(clip.get("reference") or "")
+        self.lost += clip.get("reference") is not None and refers is None
         if refers is not None:  # an alias of what another clip holds
             content += list(refers) if refers.tag == "Clip" else [refers]
         holder = Element(clip.tag)

@@ -18,7 +18,13 @@ from melodysim.errors import ReadError
 from melodysim.readers.bounds import MAX_SECONDS, MOST_BYTES, MOST_NOTES, damage, finite
 from melodysim.readers.midi.events import TrackEvents
 from melodysim.readers.parts.score import Score
-from melodysim.readers.projects.daw_clips import SAVE_AGAIN, ClipNote, project_score, unrolled
+from melodysim.readers.projects.daw_clips import (
+    AUDIO_UNHEARD,
+    SAVE_AGAIN,
+    ClipNote,
+    project_score,
+    unrolled,
+)
 from melodysim.readers.projects.midi_sources import missing_words, notes_of, notes_of_file
 from melodysim.readers.tempo import DEFAULT_TEMPO, TempoMap, constant_tempi, plausible_tempo
 from melodysim.readers.text_encoding import decode_text
@@ -28,6 +34,8 @@ _DEEPEST = 100
 _RAMP_STEPS = 32
 """Constant stretches that a tempo which slopes in time is cut into."""
 _TICKS = 960
+_UNCLOSED = "<"
+"""Stands behind the words of a project that is not closed."""
 
 
 @dataclass(eq=False)
@@ -76,6 +84,10 @@ def read_reaper_project(path: Path, content: bytes) -> Score:
         sources = _Sources(path.parent, _pooled(project))
         tracks = [(_name(track), list(_track(track, tempo, sources))) for track in _tracks(project)]
         remarks = tuple(missing_words(name) for name in sources.missing)
+        if sources.sounds:
+            remarks += (AUDIO_UNHEARD,)
+        if project.words[-1:] == [_UNCLOSED]:
+            remarks += ("the project ends in the middle, and was read up to there",)
         return project_score(tracks, tempo, beats_a_bar, remarks=remarks)
 
 
@@ -103,6 +115,8 @@ def _blocks(text: str) -> _Block:
     project = next(root.named("REAPER_PROJECT"), None)
     if project is None:
         raise ReadError("no REAPER project in it")
+    if len(open_blocks) > 1:
+        project.words.append(_UNCLOSED)
     return project
 
 
@@ -146,6 +160,7 @@ class _Sources:
     folder: Path
     pool: dict[str, _Block]
     missing: list[str] = field(default_factory=list)
+    sounds: int = 0
 
     def notes(self, source: _Block) -> tuple[list[ClipNote], float]:
         """Return the notes of a source, and its length in quarter notes; 0 if that is not known."""
@@ -242,6 +257,7 @@ def _item(
         section = source.number("LENGTH", 0.0)
         source = next(source.named("SOURCE"), source)
     if source.words[1:2] not in (["MIDI"], ["MIDIPOOL"]):
+        sources.sounds += source.words[1:2] not in (["EMPTY"], ["CLICK"], ["LTC"], [])
         return []
     notes, source_length = sources.notes(source)
     position, length = item.number("POSITION", 0.0), item.number("LENGTH", 0.0)

@@ -19,6 +19,7 @@ from melodysim.readers.parts.score import Score
 from melodysim.readers.scores.laying import MeasureNote, lay, parts_of, tempo_map
 from melodysim.readers.scores.playing_order import Signs, playing_order
 from melodysim.readers.text_encoding import decode_text
+from melodysim.util.plain_text import counted
 
 _STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _NOTE = re.compile(r"([a-gA-G])\1*")
@@ -63,6 +64,7 @@ class _Reading:
     parts: int = 0
     voices: int = 0
     notes: int = 0
+    unread: int = 0
 
     @property
     def end(self) -> float:
@@ -102,6 +104,18 @@ def read_kern(path: Path, content: bytes) -> Score:
 def _score(reading: _Reading, about: dict[str, str]) -> Score:
     sections = reading.sections
     ends = [*(section.begin for section in sections[1:]), reading.end]
+    remarks = []
+    labels = {section.label for section in sections}
+    if not labels.issuperset(reading.expansion):
+        missing = ", ".join(sorted(set(reading.expansion) - labels))
+        remarks.append(
+            f"the score asks for a section that it does not have ({missing}): it was read as written"
+        )
+        reading.expansion = []
+    if reading.unread:
+        remarks.append(
+            f"{counted(reading.unread, 'token')} could not be read as notes and were left out"
+        )
     order = _order(sections, reading.expansion)
     begins, now = [], 0.0
     for k in order:
@@ -120,7 +134,8 @@ def _score(reading: _Reading, about: dict[str, str]) -> Score:
         name = reading.names.get(part) or reading.codes.get(part) or f"spine {part + 1}"
         parts += parts_of(name, lay(played), tempo, part in reading.drums)
     # Humdrum writes scores from the bass up.
-    return Score(tuple(reversed(parts)), about.get("OTL") or about.get("OTI"), about.get("COM"))
+    title = about.get("OTL") or about.get("OTI")
+    return Score(tuple(reversed(parts)), title, about.get("COM"), remarks=tuple(remarks))
 
 
 def _order(sections: list[_Section], expansion: list[str]) -> list[int]:
@@ -256,6 +271,7 @@ def _data(reading: _Reading, tokens: list[str]) -> None:
         if not spine.kern or token == "." or "q" in token:
             continue
         longest = 0.0
+        reading.unread += not any(True for _ in _notes_of(token, 0.0, spine))
         for note in _notes_of(token, now - section.begin, spine):
             longest = max(longest, note.duration)
             if note.pitch >= 0:

@@ -21,6 +21,7 @@ from melodysim.readers.bounds import Archive, Element, damage, finite, parse_xml
 from melodysim.readers.parts.score import Score
 from melodysim.readers.scores.laying import MeasureNote, lay, parts_of, tempo_map
 from melodysim.readers.scores.playing_order import Signs, playing_order
+from melodysim.util.plain_text import counted
 
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _BEATS = {
@@ -44,6 +45,7 @@ class _Measure:
     written: float = 4.0
     tempi: list[tuple[float, float]] = field(default_factory=list)
     percussion: bool = False
+    unread: int = 0
 
 
 @dataclass
@@ -54,6 +56,7 @@ class _State:
     bar: float = 4.0
     shift: dict[str, float] = field(default_factory=dict)
     slashes: set[str] = field(default_factory=set)
+    unread: int = 0
 
 
 def read_musicxml(path: Path, content: bytes) -> Score:
@@ -138,7 +141,11 @@ def _score(root: Element) -> Score:
         c for c in root.iterfind("identification/creator") if c.get("type") in ("composer", None)
     ]
     title = root.findtext("work/work-title") or root.findtext("movement-title")
-    return Score(tuple(parts), title, creators[0].text if creators else None)
+    unread = sum(measure.unread for measures in read.values() for measure in measures)
+    remarks = (
+        (f"{counted(unread, 'note')} of no length or an impossible pitch: left out",) if unread else ()
+    )
+    return Score(tuple(parts), title, creators[0].text if creators else None, remarks=remarks)
 
 
 def _announced(root: Element) -> tuple[dict[str, str], set[str]]:
@@ -218,7 +225,7 @@ def _read_measure(element: Element, state: _State) -> _Measure:
         elif kind in ("direction", "sound"):
             measure.tempi += [(now, speed) for speed in _tempi(child)]
         measure.length = max(measure.length, now)
-    measure.written = state.bar
+    measure.written, measure.unread, state.unread = state.bar, state.unread, 0
     return measure
 
 
@@ -231,6 +238,7 @@ def _duration(element: Element, state: _State) -> float:
 def _note(element: Element, onset: float, long: float, state: _State) -> Iterator[MeasureNote]:
     """Yield the note of an element if it sounds at a pitch."""
     pitch = element.find("pitch")
+    state.unread += pitch is not None and long <= 0 and element.find("grace") is None
     if (
         pitch is None
         or long <= 0
@@ -249,6 +257,9 @@ def _note(element: Element, onset: float, long: float, state: _State) -> Iterato
         + finite(pitch.findtext("alter") or "0")
     )
     height += state.shift.get(staff, state.shift.get(_EVERY_STAFF, 0.0))
+    if not 0 <= height <= 127:
+        state.unread += 1
+        return
     ties = {tie.get("type") for tie in element.iterfind("tie")}
     ties |= {tie.get("type") for tie in element.iterfind("notations/tied")}
     voice = element.findtext("voice") or ""
