@@ -371,6 +371,7 @@ OFFSET = (
     "<direction><direction-type><words>cresc.</words></direction-type><offset>32</offset></direction>"
     "<harmony><root><root-step>C</root-step></root><kind>major</kind><offset>16</offset></harmony>"
 )
+BACKWARD = '<barline><repeat direction="backward"/></barline>'
 XML_WAYS = {
     "plain": lambda song: xml([("", plain_bars(song))]),
     "by time": lambda song: xml([("", plain_bars(song))], "timewise"),
@@ -435,33 +436,8 @@ XML_WAYS = {
             )
         ]
     ),
-    "with repeats": lambda song: (
-        xml(
-            [
-                (
-                    "",
-                    [
-                        '<barline location="left"><repeat direction="forward"/></barline>'
-                        + bar
-                        + '<barline location="right"><repeat direction="backward"/></barline>'
-                        for bar in plain_bars(song, 0)
-                    ],
-                )
-            ]
-        )
-        if False
-        else xml(
-            [
-                (
-                    "",
-                    plain_bars(song)[:1]
-                    + [
-                        b + '<barline><repeat direction="backward"/></barline>' * (k == 3)
-                        for k, b in enumerate(plain_bars(song)[1:])
-                    ],
-                )
-            ]
-        )
+    "with repeats": lambda song: xml(
+        [("", [bar + BACKWARD * (k == 4) for k, bar in enumerate(plain_bars(song))])]
     ),
 }
 
@@ -497,11 +473,7 @@ def kern_note(pitch, duration):
     letter = step[-1].lower()
     octave = pitch // 12 - 5
     name = letter * (octave + 1) if octave >= 0 else letter.upper() * -octave
-    return (
-        f"{round(16 / round(duration * 4))}%{1}{name}{'#' * (len(step) - 1)}"
-        if False
-        else f"{16}%{round(duration * 4)}{name}{'#' * (len(step) - 1)}"
-    )
+    return f"16%{round(duration * 4)}{name}{'#' * (len(step) - 1)}"
 
 
 def test_kern_is_likely_with_spines_that_split_and_join(tmp_path, library, song):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,6 +22,7 @@ import numpy as np
 from melodysim.errors import ReadError
 from melodysim.melody import Melody
 from melodysim.readers.abc import abc_fields
+from melodysim.readers.abc.abc_body import MOST_LAYERS, TuneBody, VoiceSoFar
 from melodysim.readers.abc.abc_fields import Setting, alteration, with_field
 from melodysim.readers.abc.abc_tokens import CHORD_NOTE, NOT_IN_CHORD, TOKEN, length, tuplet
 from melodysim.readers.bounds import MOST_NOTES
@@ -40,8 +41,6 @@ _NOTE_BEFORE_BAR = re.compile(r"[A-Ga-gxzZX]:[|:\]]")
 _COMMENT = re.compile(r"(?<!\\)%.*")
 _BLOCK = re.compile(r"%%\s*begin(\w{1,20})")
 _MOST_BARS_OF_REST = 1000
-_LONGEST_NAME = 40
-_MOST_VOICES, _MOST_LAYERS, _MOST_TEMPI = 200, 8, 2000
 
 
 @dataclass(frozen=True)
@@ -66,124 +65,6 @@ class Tune:
     creator: str | None
     melodies: tuple[Melody, ...]
     remarks: tuple[str, ...] = ()
-
-
-@dataclass
-class _Voice:
-    """Notes of a voice so far, and what is pending for its next note."""
-
-    setting: Setting
-    now: Fraction = Fraction(0)
-    bars: list[Fraction] = field(default_factory=lambda: [Fraction(0)])  # where the last ones began
-    notes: list[list] = field(default_factory=list)  # [onset, duration, pitch]
-    bar: dict = field(default_factory=dict)  # accidentals in force, by letter (and octave)
-    ties: dict = field(default_factory=dict)  # letter and octave: (pitch, entry in notes or None)
-    sounding: dict = field(default_factory=dict)  # of the last note or chord, as in ties
-    last: tuple[list | None, Fraction] | None = None  # entry of the last note or rest, its duration
-    broken: Fraction | None = None  # factor for the next note
-    tuplet: tuple[Fraction, int] | None = None  # factor, notes left
-
-
-class _Body:
-    """The voices of a tune while it is read."""
-
-    def __init__(self, setting: Setting) -> None:
-        self.header = setting
-        self.voices: dict[str, _Voice] = {}
-        self.settings: dict[str, Setting] = {}
-        self.tempi: dict[Fraction, float] = {}
-        self.reach = "pitch"  # of accidentals
-        self.bang_breaks = False
-        self.begun = False  # with a voice, or with music
-        self.main = "1"
-        self.layer = 0  # which overlay of the voice is written in; 0 for the voice itself
-        self.layer_bars = 0  # bar lines until the overlay ends
-        self.bar_open = False  # whether the voice's own bar goes on behind the overlay
-        self.choose("1")
-
-    @property
-    def voice(self) -> _Voice:
-        """The voice, or the layer over it, that the next note belongs to."""
-        return self.voices[f"{self.main} & {self.layer + 1}" if self.layer else self.main]
-
-    def choose(self, name: str) -> None:
-        """Go on in a voice, which begins with the tune's own setting."""
-        self.layer = 0
-        if name in self.voices or len(self.voices) < _MOST_VOICES:
-            self.main = name
-            self.voices.setdefault(name, _Voice(self.settings.get(name, self.header)))
-
-    def announce(self, value: str) -> None:
-        """Keep what a V: field of the header says, until its voice begins."""
-        name = _voice_name(value)
-        self.settings[name] = with_field(self.settings.get(name, self.header), "V", value)
-        if name == "1":
-            self.voice.setting = self.settings[name]
-
-    def overlay(self, bars: int) -> None:
-        """Go back to the beginning of the bar, or of some bars, in a layer of its own."""
-        main = self.voices[self.main]
-        self.bar_open = main.now > main.bars[-1]
-        back = bars if self.bar_open else bars + 1
-        begin = main.bars[-min(back, len(main.bars))]
-        if self.layer + 1 < _MOST_LAYERS:
-            self.layer += 1
-        self.layer_bars = bars
-        setting = replace(main.setting, name="")
-        layer = self.voices.setdefault(f"{self.main} & {self.layer + 1}", _Voice(setting))
-        if layer.now != begin:  # else what is tied goes on
-            layer.ties = {}
-        layer.setting, layer.now = setting, begin
-        layer.bar, layer.tuplet, layer.broken, layer.last = {}, None, None, None
-
-    def bar_line(self) -> None:
-        """End the bar: accidentals no longer hold, and an overlay may end."""
-        main = self.voices[self.main]
-        if self.layer:
-            self.voice.bar = {}
-            self.layer_bars -= 1
-            if self.layer_bars > 0:
-                return
-            if self.bar_open:
-                main.now = max(main.now, self.voice.now)
-            self.layer = 0
-            if not self.bar_open:
-                return
-        main.bar = {}
-        if main.now != main.bars[-1]:
-            main.bars = [*main.bars[-_MOST_LAYERS:], main.now]
-
-    def apply(self, name: str, value: str) -> None:
-        """Apply a field in the body, which holds for the voice that it stands in."""
-        voice = self.voice
-        if name == "V":
-            self.begun = True
-            self.choose(_voice_name(value))
-            self.voice.setting = with_field(self.voice.setting, "V", value)
-        elif name == "Q":
-            speed = abc_fields.tempo(value, voice.setting.unit)
-            if speed and len(self.tempi) < _MOST_TEMPI:
-                self.tempi[voice.now] = speed
-        elif name == "I":
-            self.instruct(value)
-        elif self.begun:
-            voice.setting = with_field(voice.setting, name, value)
-        else:  # a field of the header that stands behind its end
-            self.header = with_field(self.header, name, value)
-            self.settings = {v: with_field(s, name, value) for v, s in self.settings.items()}
-            voice.setting = with_field(voice.setting, name, value)
-
-    def instruct(self, value: str) -> None:
-        """Follow an instruction: what ``!`` means, and how far accidentals reach."""
-        words = value.split()
-        if words[:1] == ["linebreak"]:
-            self.bang_breaks = "!" in words
-        if words[:1] == ["propagate-accidentals"]:
-            self.reach = words[1] if len(words) > 1 else "pitch"
-
-
-def _voice_name(value: str) -> str:
-    return (value.split(None, 1) or ["1"])[0][:_LONGEST_NAME]
 
 
 def read_abc(path: Path, content: bytes) -> Iterator[tuple[Tune, Score]]:
@@ -344,7 +225,7 @@ def _tune(lines: list[str]) -> Tune:
     return Tune(texts.get("X", ""), texts.get("T") or None, texts.get("C") or None, melodies)
 
 
-def _header(lines: list[str], texts: dict[str, str]) -> tuple[_Body, list[str]]:
+def _header(lines: list[str], texts: dict[str, str]) -> tuple[TuneBody, list[str]]:
     """Read the fields up to the first K:, which ends the header; return the lines after it."""
     setting, unit = Setting(), None
     said_of: dict[str, list[str]] = {"V": [], "Q": [], "I": []}
@@ -365,7 +246,7 @@ def _header(lines: list[str], texts: dict[str, str]) -> tuple[_Body, list[str]]:
         if name == "K":
             break
     setting = replace(setting, unit=unit or abc_fields.default_unit(setting.bar))
-    body = _Body(setting)
+    body = TuneBody(setting)
     for value in said_of["V"]:
         body.announce(value)
     for value in said_of["I"]:
@@ -375,7 +256,7 @@ def _header(lines: list[str], texts: dict[str, str]) -> tuple[_Body, list[str]]:
     return body, lines[end:] if lines else []
 
 
-def _melody(voice: _Voice, tempo: TempoMap, name: str) -> Melody:
+def _melody(voice: VoiceSoFar, tempo: TempoMap, name: str) -> Melody:
     """Freeze the notes of a voice, in seconds."""
     onset, duration, pitch = (
         np.array(column, dtype=float) for column in zip(*voice.notes, strict=True)
@@ -387,7 +268,7 @@ def _melody(voice: _Voice, tempo: TempoMap, name: str) -> Melody:
     return Melody.from_overlapping(begins, lasts, np.clip(pitch, 0, 127), voice=called, beat=onset)
 
 
-def _pitch(accidental: str | None, letter: str, octave: str, voice: _Voice, reach: str) -> float:
+def _pitch(accidental: str | None, letter: str, octave: str, voice: VoiceSoFar, reach: str) -> float:
     """Return the MIDI note number of a note under the key, the accidentals of the bar, and ties."""
     step = letter.upper()
     height = 60 + (12 if letter.islower() else 0)
@@ -404,7 +285,7 @@ def _pitch(accidental: str | None, letter: str, octave: str, voice: _Voice, reac
     return height + voice.bar.get(place, voice.setting.key.get(step, 0.0))
 
 
-def _sound(voice: _Voice, duration: Fraction, pitches: dict[str, float]) -> None:
+def _sound(voice: VoiceSoFar, duration: Fraction, pitches: dict[str, float]) -> None:
     """Append the top of some notes, or a rest where there are none, and move on in time."""
     if voice.tuplet:
         factor, left = voice.tuplet
@@ -433,7 +314,7 @@ def _sound(voice: _Voice, duration: Fraction, pitches: dict[str, float]) -> None
     voice.now += duration
 
 
-def _break_rhythm(voice: _Voice, marks: str) -> None:
+def _break_rhythm(voice: VoiceSoFar, marks: str) -> None:
     """Lengthen (``>``) or shorten (``<``) the last note, and set the factor for the next."""
     if voice.last is None:
         return
@@ -446,7 +327,7 @@ def _break_rhythm(voice: _Voice, marks: str) -> None:
     voice.now += change
 
 
-def _music(line: str, body: _Body) -> None:
+def _music(line: str, body: TuneBody) -> None:
     """Read one line of music."""
     line = line.replace("`", "")
     if body.bang_breaks:
@@ -459,17 +340,17 @@ def _music(line: str, body: _Body) -> None:
             _notes(token, body.voice, body.reach)
 
 
-def _structure(kind: str, text: str, body: _Body) -> None:
+def _structure(kind: str, text: str, body: TuneBody) -> None:
     """Apply a field inside a line, a bar line, or an overlay."""
     if kind == "field":
         body.apply(text[1], text[3:-1].strip())
     elif kind == "bar":
         body.bar_line()
     else:
-        body.overlay(min(len(text), _MOST_LAYERS))
+        body.overlay(min(len(text), MOST_LAYERS))
 
 
-def _notes(token: re.Match[str], voice: _Voice, reach: str) -> None:
+def _notes(token: re.Match[str], voice: VoiceSoFar, reach: str) -> None:
     """Append the note, chord or rest of a token, or apply its tie, broken rhythm or tuplet."""
     if token["note"]:
         key = token["letter"] + token["oct"]
@@ -492,7 +373,7 @@ def _notes(token: re.Match[str], voice: _Voice, reach: str) -> None:
         voice.tuplet = tuplet(token["p"], token["q"], token["r"], voice.setting.compound)
 
 
-def _chord(inside: str, times: str, voice: _Voice, reach: str) -> None:
+def _chord(inside: str, times: str, voice: VoiceSoFar, reach: str) -> None:
     """Append the top note of a chord; it is as long as its first note or rest."""
     found = CHORD_NOTE.findall(NOT_IN_CHORD.sub("", inside))
     if not found:

@@ -169,7 +169,8 @@ def is_cut_off(kind: str, content: bytes) -> bool:
         return int.from_bytes(content[4:8]) > len(content) - 8 + 1
     if kind != "ogg":
         return False
-    ended, numbers = True, dict[bytes, int]()
+    ended = True
+    numbers: dict[bytes, int] = {}
     for first, _, flags in _ogg_pages(content):
         stream, number = (
             content[first + 14 : first + 18],
