@@ -178,7 +178,7 @@ def test_what_is_odd_is_said(tmp_path):
     assert piece.melodies[0].pitch.tolist() == [60, 62, 64, 65, 67][: len(piece.melodies[0])]
     said = " ".join(piece.remarks)
     assert "cut off" in said
-    assert "no end" in said
+    assert "without an end" in said
 
 
 def test_many_parts_are_compared_and_the_rest_named(tmp_path):

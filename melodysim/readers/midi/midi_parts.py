@@ -79,8 +79,8 @@ def read_midi(path: Path, content: bytes) -> Score:
             f"a track is damaged ({what}) and was read up to there" for what in damaged[:1]
         ]
         if notes.unended:
-            were = "note has" if notes.unended == 1 else "notes have"
-            said.append(f"{notes.unended:,} {were} no end, and end with the next onset or after a bar")
+            without = counted(notes.unended, "note without an end", "notes without an end")
+            said.append(f"{without}: taken to end with the next onset or after four quarter notes")
         if any(not value for track in events.tracks for _, value in track.tempi):
             said.append("a tempo of 0 was passed over")
         if 0 < events.announced < len(events.tracks):
