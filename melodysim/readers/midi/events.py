@@ -19,6 +19,7 @@ _MOST_TRACKS = 10_000
 _SYSTEM_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 """Data of system common messages, which do not belong into a file and are passed over."""
 _DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
+_CUT_OFF = "it is cut off"
 _KEPT = (0xB0, 0xC0, 0xE0)
 _NAME, _INSTRUMENT, _TEMPO, _END = 0x03, 0x04, 0x51, 0x2F
 
@@ -148,7 +149,11 @@ def _track(data: bytes, i: int, end: int) -> TrackEvents:
             byte = data[i]
             i += 1
             if byte >= 0x80:
-                byte, i = _length(data, i - 1)
+                if data[i] < 0x80:  # two bytes, as most times of notes have
+                    byte = (byte & 0x7F) << 7 | data[i]
+                    i += 1
+                else:
+                    byte, i = _length(data, i - 1)
             tick += byte
             byte = data[i]
             if byte >= 0xF0:
@@ -165,13 +170,10 @@ def _track(data: bytes, i: int, end: int) -> TrackEvents:
                 add(tick << 20 | channel | data[i] << 8)
             elif kind in _KEPT:
                 controls.append((tick, status, data[i], data[i + 1] if kind != 0xC0 else 0))
-            elif not kind:
-                about.damaged = "an event has no kind"
-                break
             i += _DATA_BYTES[kind]
-    except IndexError:
-        about.damaged = "it is cut off"
-    about.damaged = about.damaged or "it is cut off" * (i > end)
+    except (IndexError, KeyError) as error:
+        about.damaged = _CUT_OFF if isinstance(error, IndexError) else "an event has no kind"
+    about.damaged = about.damaged or _CUT_OFF * (i > end)
     return _kept_events(notes, controls, about)
 
 
