@@ -635,3 +635,17 @@ def test_a_folder_says_what_it_passes_over_and_leaves_hidden_files_alone(tmp_pat
         assert store.count() == 1
     assert result.passed_over == {".txt": 1, ".mid.gz": 2, ".caf": 1}
     assert not result.failed
+
+
+def test_a_table_with_chords_keeps_their_top_notes(tmp_path):
+    notes = [
+        [k * 0.5, 0.5, pitch]
+        for k, top in enumerate((67, 69, 71, 72, 74))
+        for pitch in (top - 4, top, top - 7)
+    ]
+    (tmp_path / "chords.json").write_text(json.dumps([{"id": "c", "title": "C", "notes": notes}]))
+    with Store(tmp_path / "l.db", create=True) as store:
+        result = import_paths(store, [tmp_path / "chords.json"], Rights())
+        assert not result.failed
+        (entry,) = store.entries()
+        assert store.melody(entry.id).pitch.tolist() == [67, 69, 71, 72, 74]

@@ -59,11 +59,16 @@ def read_table(job: Job) -> Iterator[Made]:
 
 
 def _melody(notes: list[tuple[float, ...]], beat: list[Any] | None = None) -> Melody:
-    """Make a melody, sorted by onset, of rows that begin with onset, duration and pitch."""
-    if len(notes) < FEWEST_NOTES:
-        raise ReadError(f"{len(notes)} notes are too few for a melody")
+    """Make a melody, sorted by onset, of rows that begin with onset, duration and pitch.
+
+    Of notes that begin together the highest is the melody's.
+    """
     rows = [(float(onset), float(duration), float(pitch)) for onset, duration, pitch, *_ in notes]
-    order = sorted(range(len(rows)), key=rows.__getitem__)
+    order = sorted(range(len(rows)), key=lambda k: (rows[k][0], -rows[k][2]))
+    before = [None, *(rows[k][0] for k in order)]
+    order = [k for k, onset in zip(order, before, strict=False) if rows[k][0] != onset]
+    if len(order) < FEWEST_NOTES:
+        raise ReadError(f"{len(order)} notes are too few for a melody")
     onset, duration, pitch = zip(*(rows[k] for k in order), strict=True)
     beats = _increasing([beat[k] for k in order]) if beat else None
     return Melody.from_notes(onset, duration, pitch, beat=beats)
