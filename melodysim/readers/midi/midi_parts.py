@@ -266,14 +266,12 @@ def _part(
     # An end that is hours away is nonsense; the note is not.
     off = np.minimum(tempo.seconds(end), onset + _LONGEST_NOTE)
     if bends:
-        bent = _bent(notes.channel[which], tick, end, pitch, tempo, bends)
-        if bent is not None:
-            source, places, pitch = bent
-            velocity, onset, beat = velocity[source], tempo.seconds(places), places / per_quarter
-            same = np.append(np.diff(source) == 0, False)
-            off = np.where(same, np.append(onset[1:], 0.0), off[source])
-            order = np.argsort(onset, kind="stable")
-            onset, off, pitch, beat, velocity = (x[order] for x in (onset, off, pitch, beat, velocity))
+        source, places, pitch = _bent(notes.channel[which], tick, end, pitch, tempo, bends)
+        velocity, onset, beat = velocity[source], tempo.seconds(places), places / per_quarter
+        same = np.append(np.diff(source) == 0, False)
+        off = np.where(same, np.append(onset[1:], 0.0), off[source])
+        order = np.argsort(onset, kind="stable")
+        onset, off, pitch, beat, velocity = (x[order] for x in (onset, off, pitch, beat, velocity))
     duration = np.maximum(off - onset, SHORTEST_NOTE)
     return Part(name, onset, duration, pitch, beat, velocity)
 
@@ -285,7 +283,7 @@ def _bent(
     pitch: NDArray[np.float64],
     tempo: TempoMap,
     bends: dict[int, tuple[NDArray, NDArray]],
-) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]] | None:
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
     """Take notes apart where their bend comes to rest at another pitch.
 
     Returns

@@ -10,13 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 from melodysim.errors import ReadError
 from melodysim.readers.bounds import MAX_QUARTERS, MOST_NOTES, damage
 from melodysim.readers.parts.score import Score
-from melodysim.readers.scores.laying import MeasureNote, lay, parts_of, tempo_map
+from melodysim.readers.scores.laying import MeasureNote, lay, parts_of, placings, tempo_map
 from melodysim.readers.scores.playing_order import Signs, playing_order
 from melodysim.readers.text_encoding import decode_text
 from melodysim.util.plain_text import counted
@@ -116,21 +115,14 @@ def _score(reading: _Reading, about: dict[str, str]) -> Score:
         remarks.append(
             f"{counted(reading.unread, 'token')} could not be read as notes and were left out"
         )
-    order = _order(sections, reading.expansion)
-    begins, now = [], 0.0
-    for k in order:
-        begins.append(now)
-        now += max(ends[k] - sections[k].begin, 0.0)
+    lengths = [max(end - section.begin, 0.0) for section, end in zip(sections, ends, strict=True)]
+    placed = placings(_order(sections, reading.expansion), lengths)
     tempo = tempo_map(
-        [(b + place, t) for b, k in zip(begins, order, strict=True) for place, t in sections[k].tempi]
+        [(at.begin + place, t) for at in placed for place, t in sections[at.written].tempi]
     )
     parts = []
-    follows = [before + 1 == k for before, k in pairwise([-1, *order])]
     for part in range(reading.parts):
-        played = (
-            (begin, after, sections[k].notes.get(part, []))
-            for begin, after, k in zip(begins, follows, order, strict=True)
-        )
+        played = ((at.begin, at.follows, sections[at.written].notes.get(part, [])) for at in placed)
         name = reading.names.get(part) or reading.codes.get(part) or f"spine {part + 1}"
         parts += parts_of(name, lay(played), tempo, part in reading.drums)
     # Humdrum writes scores from the bass up.

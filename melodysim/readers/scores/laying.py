@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -42,6 +43,42 @@ class MeasureNote:
     voice: str
     tie_begins: bool = False
     tie_ends: bool = False
+
+
+@dataclass(frozen=True)
+class Placing:
+    """A measure, or a section, at one of the times that it is played.
+
+    Attributes
+    ----------
+    written : int
+        Which it is, in the order of writing.
+    begin : float
+        Quarter notes from the beginning of the piece.
+    follows : bool
+        Whether it is played after the one that it is written after.
+    """
+
+    written: int
+    begin: float
+    follows: bool
+
+
+def placings(order: Sequence[int], lengths: Sequence[float]) -> list[Placing]:
+    """Lay measures or sections one after another.
+
+    Parameters
+    ----------
+    order : sequence of int
+        The order in which they are played.
+    lengths : sequence of float
+        Quarter notes, of each as written.
+    """
+    placed, now = [], 0.0
+    for before, k in pairwise([-1, *order]):
+        placed.append(Placing(k, now, before + 1 == k))
+        now += lengths[k]
+    return placed
 
 
 def lay(measures: Iterable[tuple[float, bool, list[MeasureNote]]]) -> dict[str, list[list[float]]]:

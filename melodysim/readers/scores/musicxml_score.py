@@ -12,14 +12,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
 from melodysim.errors import ReadError
 from melodysim.readers.bounds import Archive, Element, damage, finite, parse_xml
 from melodysim.readers.parts.score import Score
-from melodysim.readers.scores.laying import MeasureNote, lay, parts_of, tempo_map
+from melodysim.readers.scores.laying import MeasureNote, lay, parts_of, placings, tempo_map
 from melodysim.readers.scores.playing_order import Signs, playing_order
 from melodysim.util.plain_text import counted
 
@@ -113,27 +112,22 @@ def _score(root: Element) -> Score:
     signs: list[Signs] = []
     read = {part: _read_part(written, signs) for part, written in _measures_by_part(root).items()}
     lengths = [_length(read, k) for k in range(len(signs))]
-    order = playing_order(signs)
-    begins, now = [], 0.0
-    for k in order:
-        begins.append(now)
-        now += lengths[k]
+    placed = placings(playing_order(signs), lengths)
     parts = []
     tempo = tempo_map(
         [
-            (begin + place, speed)
+            (at.begin + place, speed)
             for measures in read.values()
-            for begin, k in zip(begins, order, strict=True)
-            if k < len(measures)
-            for place, speed in measures[k].tempi
+            for at in placed
+            if at.written < len(measures)
+            for place, speed in measures[at.written].tempi
         ]
     )
-    follows = [before + 1 == k for before, k in pairwise([-1, *order])]
     for number, (part, measures) in enumerate(read.items(), 1):
         played = (
-            (begin, after, measures[k].notes)
-            for begin, after, k in zip(begins, follows, order, strict=True)
-            if k < len(measures) and measures[k].notes
+            (at.begin, at.follows, measures[at.written].notes)
+            for at in placed
+            if at.written < len(measures) and measures[at.written].notes
         )
         beats = part in drums or any(measure.percussion for measure in measures[:1])
         parts += parts_of(names.get(part) or f"part {number}", lay(played), tempo, beats)
