@@ -21,14 +21,18 @@ from melodysim.melody import FEWEST_NOTES, Melody, Piece
 from melodysim.report.reports import PairReport, Report
 from melodysim.search.e_values import standardised_of
 from melodysim.search.match import Match, Span
+from melodysim.search.own_works import with_chance
 from melodysim.search.pipeline import find_matches, find_passage
 from melodysim.search.two_recordings import p_value_of_likeness, p_value_of_notes
 from melodysim.util.plain_text import counted
 
 DEFAULT_TOP = 10
-CHECK_VERSION = 9
+CHECK_VERSION = 10
 """Raised whenever a check may have another result than before, wording included: stored results are
 then stale. What is heard in a recording has a version of its own in `melodysim.transcribe`."""
+
+MEASURING = "measuring chance in this library"
+"""Stage of the first check against a library, which takes a while."""
 
 TrackLike = Melody | Piece | str | Path
 """A track to check: a melody, a piece that was read before, or a file."""
@@ -84,11 +88,12 @@ def check(
         if progress is not None:
             progress(stage)
 
-    shelf, holdings = library.shelf, library.holdings  # melodies added meanwhile do not count
     rates, top = rates or Rates(), DEFAULT_TOP if top is None else top
     piece = piece_of(track, threads, tick)
     require_references(library)
     require_melody(piece)
+    # Melodies added meanwhile do not count.
+    shelf, holdings = with_chance(library, threads, lambda *_: tick(MEASURING)), library.holdings
     matches = find_matches(piece, shelf, max(top, 1), threads, tick=tick)
     verdict = judge(piece, matches, len(shelf), rates, shelf.comparisons[1])
     shown = matches[:top]

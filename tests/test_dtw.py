@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melodysim.align.dtw import IN_TIME, OTHER_RHYTHM, PITCH_ALONE, align_path, align_scores
+from melodysim.align.repetition import own_freshness
 from melodysim.align.surprisal import own_surprisal
 from melodysim.intervals import normalise
 from melodysim.melody import Melody
@@ -15,6 +16,7 @@ def move_bits(query, own, reference, corpus, i, j, a, b, running, costs):
     mine = int(query.pitch[i]) - int(query.pitch[i - a])
     theirs = int(reference.pitch[j]) - int(reference.pitch[j - b])
     rare = costs.worth * min(float(corpus.surprisal[j]), float(own[i]))
+    fresh = max(float(own_freshness(query)[i]), float(own_freshness(reference)[j]))
     if mine == theirs:
 
         def away(notes):
@@ -24,13 +26,14 @@ def move_bits(query, own, reference, corpus, i, j, a, b, running, costs):
             return s.pitch[k - 1] == s.pitch[k] or s.pitch[k - 1] == s.pitch[k - 2]
 
         if (a, b) == (1, 1):
-            bits = rare + costs.match
+            bits = rare + (costs.match if mine else costs.same_note)
         elif (a, b) == (2, 1) and repeated(query, i):
             bits = rare + costs.repetition
         elif (a, b) == (1, 2) and repeated(reference, j):
             bits = away(1) + costs.repetition
         else:
             bits = away(b) + costs.moves[a, b]
+        bits = min(bits, fresh * bits)
     elif (a, b) != (1, 1):
         return None
     elif abs(mine - theirs) == 12:
@@ -45,7 +48,7 @@ def move_bits(query, own, reference, corpus, i, j, a, b, running, costs):
     if running is None:
         return float(bits), faster
     away = faster - running
-    gain = costs.timing_share * float(corpus.timing[j])
+    gain = fresh * costs.timing_share * float(corpus.timing[j])
     bits += max(gain - costs.timing_slope * abs(away), -costs.timing_loss)
     return float(bits), running + costs.tempo_drift * float(np.clip(away, -1, 1))
 

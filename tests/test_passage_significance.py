@@ -1,12 +1,9 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from melodysim.intervals import normalise
 from melodysim.melody import Melody
-from melodysim.search.e_values import Background
-from melodysim.search.passage_significance import cut_passage, log_e_value
+from melodysim.search.passage_significance import cut_passage
 
 
 def test_a_passage_is_what_its_notes_alone_would_be():
@@ -20,10 +17,3 @@ def test_a_passage_is_what_its_notes_alone_would_be():
     for name in ("interval", "ratio", "pitch"):
         assert getattr(cut, name).tolist() == getattr(alone, name).tolist()
     assert np.diff(cut.time) == pytest.approx(np.diff(alone.time))
-
-
-@given(st.floats(-3, 80), st.integers(1, 10_000), st.floats(1, 50))
-def test_logarithms_are_those_of_e_values(standardised, references, tries):
-    unit = Background(0.0, 0.0, 1.0)
-    e_value = float(unit.e_value(standardised, 1, references, tries))
-    assert log_e_value(standardised, references, tries) == pytest.approx(np.log(e_value), abs=1e-6)

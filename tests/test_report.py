@@ -42,6 +42,7 @@ def reports():
             tempo_ratio=2.0,
             identity=0.9,
             notes=9,
+            distinct=6 if e_value < 0.001 else 9,
             share=0.9,
             rhythm=1.0,
             score=41.27,

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from melodysim.align.repetition import freshness
 from melodysim.align.surprisal import (
     FURTHEST,
     Counts,
@@ -42,6 +43,8 @@ class PackedMelodies:
         As in `Sequence`, with one 0 added at the end of each melody.
     own : ndarray of float32, shape (notes,)
         Surprisal of each note in its own melody, in bits (`melodysim.align.surprisal.own_surprisals`).
+    fresh : ndarray of float32, shape (notes,)
+        How new each note is in its own melody, 0..1 (`melodysim.align.repetition.freshness`).
     median_gap : ndarray of float64, shape (melodies,)
         Median inter-onset interval of each melody; 1 for a single note.
     """
@@ -52,6 +55,7 @@ class PackedMelodies:
     interval: NDArray[np.int8]
     ratio: NDArray[np.int8]
     own: NDArray[np.float32]
+    fresh: NDArray[np.float32]
     median_gap: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -64,7 +68,7 @@ class PackedMelodies:
         return np.diff(self.start)
 
 
-_NOTE_FIELDS = ("pitch", "time", "interval", "ratio", "own")
+_NOTE_FIELDS = ("pitch", "time", "interval", "ratio", "own", "fresh")
 """The fields of `PackedMelodies` with an entry a note."""
 
 
@@ -151,6 +155,7 @@ def lay_melodies(sequences: list[Sequence]) -> PackedMelodies:
         interval=interval,
         ratio=joined([np.concatenate([s.ratio, zero])[: len(s)] for s in sequences], np.int8),
         own=own_surprisals(interval, start),
+        fresh=freshness(interval, start),
         median_gap=np.array([_median_gap(s.time) for s in sequences], np.float64),
     )
 

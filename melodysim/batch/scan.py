@@ -48,6 +48,7 @@ from melodysim.library import Library
 from melodysim.report.html.index_page import TrackRow
 from melodysim.report.html.page_folder import PAGES, link_of
 from melodysim.report.json import alike_dict, library_dict, scan_dict
+from melodysim.search.own_works import with_chance
 from melodysim.util.atomic_files import make_folder, replaced, write_whole
 from melodysim.util.worker_processes import LocalPool
 
@@ -120,6 +121,7 @@ class Scan:
         if s.library is not None:
             self._library = Library(s.library, s.territory, exhaustive=s.exhaustive)
             require_references(self._library)
+            with_chance(self._library, s.threads)  # once, and not in every worker
             version, protected = self._library.version, self._library.protected.tobytes()
         library = None if s.library is None else s.library.absolute()
         own = replace(s, places=(), listed=(), output=s.output.absolute(), library=library)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from melodysim.align.seeds import SEED, turn_numbers
 from melodysim.intervals import normalise
 from melodysim.library import Entry, Reference, Shelf
+from melodysim.library.chance import typical_chance
 from melodysim.library.index import packed_index
 from melodysim.library.rights import Rights
 from melodysim.library.shelf import NOTHING
@@ -150,6 +151,7 @@ class Collection:
             (NOTHING, sample),
             (0, max(1, len(melodies) - 1)),
             self._look_up,
+            (typical_chance(1), typical_chance(1)),  # pairs have E-values of their own
         )
 
     def _look_up(self, ids: list[str]) -> dict[str, Reference]:

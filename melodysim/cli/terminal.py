@@ -24,6 +24,7 @@ from rich.progress import (
 from melodysim.util.atomic_files import file_stem, make_folder, write_whole
 
 if TYPE_CHECKING:
+    from melodysim.library import Library
     from melodysim.report.reports import Report
 
 
@@ -60,6 +61,14 @@ def progress(description: str, quiet: bool) -> Iterator[Callable[[int, int, str]
             bar.update(task, completed=done, total=total, item=escape(item[:40]))
 
         yield update
+
+
+def measure_chance(library: Library, quiet: bool) -> None:
+    """Measure what chance does in a library, if that is not known, with a bar on standard error."""
+    from melodysim.search.own_works import with_chance
+
+    with progress("measuring chance in this library", quiet) as update:
+        with_chance(library, threads(), lambda done, total: update(done, total, ""))
 
 
 def deliver(text: str, output: Path | None) -> None:

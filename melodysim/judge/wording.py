@@ -6,6 +6,7 @@ import numpy as np
 
 from melodysim.melody import Piece
 from melodysim.search.match import Match
+from melodysim.util.plain_text import counted
 
 HEADLINES = {
     "clear": "CLEAR: no protected melody in the library is followed",
@@ -19,6 +20,8 @@ PAIR_HEADLINES = {
 }
 SURE = 0.5
 """Confidence from which a transcribed note counts as heard."""
+MOSTLY_DISTINCT = 0.7
+"""Share of distinct notes up to which a reader is told how many there are."""
 _PLACES_IN_TEXT = 4
 HEARD_ENOUGH = 0.4
 """Share with a melody below which the reader is warned: most of 28 real recordings have more."""
@@ -42,7 +45,7 @@ def describe(match: Match, unrelated: str = "tracks", explained: bool = False) -
         f"{match.notes} notes from {clock(begin)} to {clock(end)} {verb} “{match.reference.title}”{by}"
         f", {transposed(match.transposition)}{'' if match.in_time else ', in another rhythm'}"
         f"; {chance(match.e_value, unrelated)}."
-        f"{'' if explained else likeness_words(match)}"
+        f"{'' if explained else likeness_words(match)}{repetition_words(match)}"
         f"{rarity_words(match) if unrelated == 'tracks' else ''}{recurrence_words(match)}"
     )
 
@@ -54,6 +57,13 @@ def likeness_words(match: Match) -> str:
     kind = "the same tune" if match.likeness == "tune" else "a passage"
     much = f": {match.share:.0%} of the shorter melody" if match.evidence == "notes" else ""
     return f" It is {kind}{much}."
+
+
+def repetition_words(match: Match) -> str:
+    """Say on how many notes a match rests, where the rest repeats them; empty where it does not."""
+    if match.distinct > MOSTLY_DISTINCT * match.notes:
+        return ""
+    return f" It rests on {counted(match.distinct, 'note')}: the others repeat what went before."
 
 
 def recurrence_words(match: Match) -> str:

@@ -40,8 +40,10 @@ from melodysim.library.store import Store
 from melodysim.util.array_files import map_arrays, write_arrays
 from melodysim.util.atomic_files import write_whole
 
-FORMAT = 6
+FORMAT = 7
 """Raised whenever the arrays, or how they are worked out, change."""
+KEPT = ("manifest.json", "chance.json")
+"""Files that go on beside other parts: what chance does changes little when melodies are added."""
 SMALL = 5_000
 """A part of fewer melodies is packed anew, together with those added since."""
 DEAD = 0.25
@@ -71,11 +73,11 @@ def load_index(store: Store) -> Index:
         Open.
     """
     content = store.version()
-    for folder in _folders(store.path):
+    for folder in folders(store.path):
         index = _open(folder, content)
         if index is not None:
             return index
-    for folder in _folders(store.path):
+    for folder in folders(store.path):
         try:
             return _refresh(folder, store, content)
         except (MelodysimError, OSError):
@@ -93,7 +95,7 @@ def compact(store: Store) -> tuple[int, int]:
         If they cannot be written to any folder.
     """
     failed: Exception | None = None
-    for folder in _folders(store.path):
+    for folder in folders(store.path):
         manifest = _manifest(folder)
         try:
             index = _refresh(folder, store, store.version(), afresh=True)
@@ -104,7 +106,7 @@ def compact(store: Store) -> tuple[int, int]:
     raise MelodysimError(f"its packed parts can be written nowhere ({failed})", path=store.path)
 
 
-def _folders(path: Path) -> Iterator[Path]:
+def folders(path: Path) -> Iterator[Path]:
     """Yield the folders that may hold the packed parts, the best one first."""
     yield path.with_name(path.name + ".index")
     from platformdirs import user_cache_path
@@ -212,7 +214,7 @@ def _sweep(folder: Path, before: _Manifest | None, used: set[str]) -> None:
     replaced = set() if before is None else {*before.parts, before.order}
     now = time.time()
     for path in folder.iterdir():
-        if path.name in used or path.name == "manifest.json" or path.name.startswith("rights-"):
+        if path.name in {*used, *KEPT} or path.name.startswith("rights-"):
             continue
         try:
             if path.name in replaced or now - path.stat().st_mtime > _STALE_SECONDS:
@@ -243,7 +245,7 @@ def protection(
     """
     content, today = store.version(), date.today().isoformat()
     name = f"rights-{territory}.bin"
-    for folder in _folders(store.path):
+    for folder in folders(store.path):
         try:
             arrays, note = map_arrays(folder / name)
             manifest = _manifest(folder)
@@ -259,7 +261,7 @@ def protection(
     protected = np.isin(index.serials, serials)
     free, bound = (sample_references(index.order.key, kind) for kind in (~protected, protected))
     note = {"content": content, "from": today, "until": until.isoformat()}
-    for folder in _folders(store.path):
+    for folder in folders(store.path):
         manifest = _manifest(folder)
         if manifest is not None and manifest.content == content:
             note["order"] = manifest.order
@@ -278,7 +280,7 @@ def protection(
 def part_files(store: Store) -> list[Path]:
     """List the files of a library's parts, in their order; none if they live in memory only."""
     content = store.version()
-    for folder in _folders(store.path):
+    for folder in folders(store.path):
         manifest = _manifest(folder)
         if manifest is not None and (manifest.format, manifest.content) == (FORMAT, content):
             return [folder / name for name in manifest.parts]

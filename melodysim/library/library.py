@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.errors import InvalidNotesError, LibraryError
+from melodysim.library.chance import Chance, typical_chance
+from melodysim.library.chance_file import load_chance, save_chance
 from melodysim.library.entries import Entry, Reference
 from melodysim.library.index import Index
 from melodysim.library.index_files import load_index, part_files, protection
@@ -137,11 +139,17 @@ class Library:
             index = load_index(store)
             self.version = store.version()
             protected, backgrounds = protection(store, index, self.territory)
+            chance = load_chance(store, int(protected.sum()))
         if self._exhaustive:
             index.exhaustive = len(index)
         bound = int(protected.sum())
         look_up = partial(_references, self.path, self.territory)
-        self.shelf = Shelf(index, protected, backgrounds, (len(index) - bound, bound), look_up)
+        counts = len(index) - bound, bound
+        chances = (
+            typical_chance(counts[0]),
+            typical_chance(bound) if chance is None else chance.among(bound),
+        )
+        self.shelf = Shelf(index, protected, backgrounds, counts, look_up, chances)
 
     def __len__(self) -> int:
         """Return the number of references."""
@@ -177,6 +185,14 @@ class Library:
         shelf = self.shelf
         with Store(self.path) as store:
             return [store.melody(shelf.index.name(k)) for some in shelf.backgrounds for k in some]
+
+    def keep_chance(self, chance: Chance) -> None:
+        """Use what was measured of chance among the protected works, and keep it on disk."""
+        with self._changing:
+            protected = chance.among(self.shelf.comparisons[1])
+            self.shelf = replace(self.shelf, chances=(self.shelf.chances[0], protected))
+            with Store(self.path) as store:
+                save_chance(store, chance)
 
     def spread_over(self, client: Client) -> Library:
         """Return the library with its parts on a Dask cluster while the client is open; results agree.

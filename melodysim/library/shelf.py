@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from melodysim.library.chance import Chance, typical_chance
 from melodysim.library.entries import Reference
 from melodysim.library.index import Index, packed_index
 from melodysim.melody import Melody
@@ -35,6 +36,8 @@ class Shelf:
         library holds.
     look_up : callable
         Loads references by their ids, with rights as they stand today.
+    chances : (Chance, Chance)
+        What chance does among the free and among the protected works.
     """
 
     index: Index
@@ -42,6 +45,7 @@ class Shelf:
     backgrounds: tuple[NDArray[np.int64], NDArray[np.int64]]
     comparisons: tuple[int, int]
     look_up: Callable[[list[str]], dict[str, Reference]]
+    chances: tuple[Chance, Chance]
 
     def __len__(self) -> int:
         """Return the number of references."""
@@ -70,4 +74,5 @@ def shelf_of_work(work: list[Reference], background: list[Melody]) -> Shelf:
         (NOTHING, others),
         (0, 1),
         lambda names: {name: known[name] for name in names},
+        (typical_chance(1), typical_chance(1)),
     )

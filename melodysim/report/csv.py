@@ -10,8 +10,8 @@ from melodysim.util.plain_text import cell
 
 COLUMNS = (
     "source", "verdict", "probability", "rank", "reference_id", "title", "creator", "rights",
-    "e_value", "score", "notes", "identity", "transposition", "tempo_ratio", "track_begin",
-    "track_end", "reference_begin", "reference_end", "evidence", "error",
+    "e_value", "score", "notes", "distinct_notes", "identity", "transposition", "tempo_ratio",
+    "track_begin", "track_end", "reference_begin", "reference_end", "evidence", "error",
 )  # fmt: skip
 
 
@@ -40,6 +40,7 @@ def checks_csv(reports: list[Report]) -> str:
                     "e_value": f"{match.e_value:.4g}",
                     "score": f"{match.score:.2f}",
                     "notes": match.notes,
+                    "distinct_notes": match.distinct,
                     "identity": f"{match.identity:.4f}",
                     "transposition": match.transposition,
                     "tempo_ratio": f"{match.tempo_ratio:.4f}",

@@ -56,6 +56,7 @@ def match_dict(match: Match) -> dict[str, Any]:
         "e_value": _e_value(match.e_value),
         "identity": round(match.identity, 4),
         "notes": match.notes,
+        "distinct_notes": match.distinct,
         "rhythm": None if match.rhythm is None else round(match.rhythm, 4),
         "transposition": match.transposition,
         "tempo_ratio": round(match.tempo_ratio, 4),

@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.align.corpus import Corpus
 from melodysim.align.dtw import IN_TIME, OTHER_RHYTHM, PITCH_ALONE, Costs, align_path, align_scores
+from melodysim.align.repetition import NEW, own_freshness, path_freshness
 from melodysim.intervals import Sequence, retrograde
 from melodysim.library import Reference, Shelf
 from melodysim.melody import Piece
 from melodysim.search.e_values import (
     BEYOND_CHANCE,
-    OBSERVED_IN_SONGS,
     SMALLEST_BACKGROUND,
     Background,
     fit_background,
-    observed_e_values,
     suspects,
 )
-from melodysim.search.hypothesis import Hypothesis, best_of_each_kind, e_values, ranking
+from melodysim.search.hypothesis import (
+    Hypothesis,
+    best_of_each_kind,
+    best_reading,
+    e_values,
+    ranking,
+)
 from melodysim.search.match import Match
 from melodysim.search.match_details import span
-from melodysim.search.passage_significance import background_of_passage, cut_passage, log_e_value
+from melodysim.search.passage_significance import background_of_passage, cut_passage
 
 CANDIDATES = 300
 """References that the first pass hands on. Of passages of 20 notes of which 15 % were changed, it
 ranked 97 % within 610 of 12,942, and 90 % within 61."""
 CONTROLLED = 60
 """Best references of each kind that are aligned backwards too with a melody, as a control."""
+BACKWARDS_WEIGHT = 0.5
+"""Share of what the reversed melody scores above chance that is taken off. Most of what is as good
+backwards is repetition, which counts once anyway (`melodysim.align.repetition`); with all of it taken
+off, 0.544 instead of 0.558 of 364 songs came first as another person had transcribed them."""
 MEASURED_AGAIN = 12
 """Best references of each kind whose passage is measured against chance by itself."""
 FIRST_MELODY_SHARE = 0.8
@@ -40,6 +49,13 @@ that an accompaniment must follow a reference more closely than the tune itself 
 IN_TIME_SHARE = 0.9
 """Chance of error given to the likeliest melody's reading in time; its reading whatever the rhythm has
 the rest. Other words bring other rhythms, but most copies keep theirs."""
+LEAST_BY_PITCH, LEAST = 0.4, 2.0
+"""Standardised score whatever the rhythm that is assumed at least: a share of the one in time, and an
+amount. A passage in time of which notes were changed is not followed note by note, and that says little
+against it."""
+FEW_DISTINCT = 5.0
+"""Distinct notes of a passage with which 0.63 of its standing counts (an exponential law). However rare
+a turn is, many pairs of songs share one of four notes."""
 STAND_IN = 1.0
 """Scale units by which the mode is raised where free works stand in for protected ones that are too few
 to be measured on: songs follow one another more closely than folk tunes do. Without it E-values of 650
@@ -175,7 +191,8 @@ def read_notes(
         expected = np.where(kinds[best], fits[1].expected(lengths), fits[0].expected(lengths))
         # The background stays what it was: fitted to scores treated in the same way, it puts made-up
         # tunes where they belong, but real songs, which share turns, too low (docs/calibration.md).
-        score[best] = np.maximum(score[best] - np.maximum(backwards(best) - expected, 0), 0)
+        turned_score = np.maximum(backwards(best) - expected, 0)
+        score[best] = np.maximum(score[best] - BACKWARDS_WEIGHT * turned_score, 0)
         controlled[best] = True
         e_value, standardised = e_values(score, references, library, fits, tries)
     return Hypothesis(
@@ -230,83 +247,139 @@ def _sample(library: Shelf, kind: int, but: int = -1) -> NDArray[np.int64]:
     return other if len(mine) < SMALLEST_BACKGROUND <= len(other) else mine
 
 
-def measured_by_passage(
-    sequences: list[Sequence],
-    readings: list[Hypothesis],
-    best: NDArray[np.int64],
-    library: Shelf,
-    threads: int,
+def weighed(
+    sequences: list[Sequence], readings: list[Hypothesis], library: Shelf, threads: int
 ) -> list[Hypothesis]:
-    """Correct the E-values of the best references of each kind by those of their passages alone.
+    """Weigh all that was measured of each melody, and turn it into E-values.
+
+    A reference's standing is the mean of its standardised scores in time, whatever the rhythm, and by
+    the passage that it follows alone. The best references of each kind have their passages measured.
 
     Parameters
     ----------
     sequences : list of Sequence
         One for each melody of the piece.
     readings : list of Hypothesis
-    best : ndarray of int64, shape (references, 2)
-        From `best_reading`.
+        From `readings_in_time`, in its order.
     library : Shelf
 
     Returns
     -------
     list of Hypothesis
-        With E-values as observed among songs.
+        One for each reading. Of two readings of a melody, the one that is followed more closely has the
+        E-value; the other's is infinite.
     """
-    logs = [np.log(np.maximum(reading.e_value, 1e-300)) for reading in readings]
-    order = ranking(readings, best)
-    measured: set[int] = set()
+    shares = _shares(len(sequences))
+    weighing = [_Weighed.of(readings, k, 1 / share) for k, share in enumerate(shares)]
     while True:
+        found = [some for one in weighing for some in one.hypotheses(library)]
+        best = best_reading(found, len(library))
+        order = ranking(found, best)
+        ahead = best_of_each_kind(order, library.protected[order], MEASURED_AGAIN)
         leading = best_of_each_kind(order, library.protected[order], 1)
-        if measured.issuperset(leading.tolist()):
-            break
-        for reference in best_of_each_kind(order, library.protected[order], MEASURED_AGAIN):
-            if int(reference) in measured:
-                continue
-            measured.add(int(reference))
-            number, place = best[reference]
-            reading = readings[number]
-            kind = int(library.protected[reference])
-            again = _log_e_of_passage(
-                sequences[reading.melody or 0], reading, place, library, kind, threads
-            )
-            if again is None:  # and so the background of the whole was not measured either
-                continue
-            z = float(reading.standardised[place])
-            whole = log_e_value(z, library.comparisons[kind], reading.tries)
-            logs[number][place] = (whole + again) / 2
+        melody = {int(k): found[best[k, 0]].melody or 0 for k in ahead}
         # Repeated until the best of either kind has been measured: one that was not would else
         # come first only for that.
-        log_e = np.array([logs[number][place] for number, place in best[order]])
-        order = order[np.argsort(log_e, kind="stable")]
-    return [
-        replace(reading, e_value=observed_e_values(log_e, OBSERVED_IN_SONGS))
-        for reading, log_e in zip(readings, logs, strict=True)
-    ]
+        if all(int(k) in weighing[melody[int(k)]].measured for k in leading):
+            return found
+        for reference, number in melody.items():
+            weighing[number].measure(reference, sequences[number], library, threads)
 
 
-def _log_e_of_passage(
-    sequence: Sequence, reading: Hypothesis, place: int, library: Shelf, kind: int, threads: int
+@dataclass(frozen=True, eq=False)
+class _Weighed:
+    """What was measured of a melody and some references.
+
+    `readings` are those in time and, of the likeliest melody, whatever the rhythm. `passage` holds the
+    standardised scores of passages, not a number where none was measured; `trust` is less than 1 where
+    a passage has few distinct notes.
+    """
+
+    melody: int
+    readings: tuple[Hypothesis, ...]
+    tries: float
+    passage: NDArray[np.float64]
+    trust: NDArray[np.float64]
+    measured: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, readings: list[Hypothesis], melody: int, tries: float) -> _Weighed:
+        """Gather the readings of a melody, which are of the same references."""
+        mine = tuple(reading for reading in readings if reading.melody == melody)
+        count = len(mine[0].references)
+        return cls(melody, mine, tries, np.full(count, np.nan), np.ones(count))
+
+    def standing(self) -> NDArray[np.float64]:
+        """Return the mean of what was measured, for each reference."""
+        in_time = self.readings[0].standardised
+        any_rhythm = np.maximum(LEAST_BY_PITCH * in_time, LEAST)
+        for other in self.readings[1:]:
+            any_rhythm = np.maximum(any_rhythm, other.standardised)
+        whole = (in_time + any_rhythm) / 2
+        mean = np.where(np.isnan(self.passage), whole, (2 * whole + self.passage) / 3)
+        return np.where(mean > 0, self.trust * mean, mean)
+
+    def closest(self) -> NDArray[np.int64]:
+        """Return which reading follows each reference most closely."""
+        return np.argmax([reading.standardised for reading in self.readings], axis=0)
+
+    def hypotheses(self, library: Shelf) -> list[Hypothesis]:
+        """Return the readings with their standing and E-values."""
+        standing, closest = self.standing(), self.closest()
+        references = self.readings[0].references
+        log_e = np.zeros(len(references))
+        for kind in (0, 1):
+            mine = library.protected[references] == bool(kind)
+            log_e[mine] = library.chances[kind].log_e(standing[mine], self.tries)
+        e_value = np.exp(np.maximum(log_e, -690.0))
+        return [
+            replace(
+                reading,
+                e_value=np.where(closest == number, e_value, np.inf),
+                standardised=np.where(closest == number, standing, -np.inf),
+                tries=self.tries,
+            )
+            for number, reading in enumerate(self.readings)
+        ]
+
+    def measure(self, reference: int, sequence: Sequence, library: Shelf, threads: int) -> None:
+        """Measure the passage of a reference, unless that was done."""
+        if reference in self.measured:
+            return
+        self.measured.add(reference)
+        place = int(np.searchsorted(self.readings[0].references, reference))
+        reading = self.readings[int(self.closest()[place])]
+        corpus = library.index.corpus(np.array([reference]))
+        path = align_path(sequence, corpus, 0, reading.costs).path
+        if len(path):
+            distinct = path_freshness(own_freshness(sequence), corpus.fresh, path).sum()
+            self.trust[place] = -np.expm1(-float(distinct) / FEW_DISTINCT)
+            found = _standardised_by_passage(sequence, path, reading, place, library, threads)
+            if found is not None:
+                self.passage[place] = found
+
+
+def _standardised_by_passage(
+    sequence: Sequence,
+    path: NDArray[np.int64],
+    reading: Hypothesis,
+    place: int,
+    library: Shelf,
+    threads: int,
 ) -> float | None:
-    """Return the log E-value of a reference by its passage alone; None if it cannot be measured."""
+    """Return the standardised score of a reference by its passage alone; None if there is no chance."""
     reference = int(reading.references[place])
+    kind = int(library.protected[reference])
     sample = _sample(library, kind, but=reference)
     if len(sample) < SMALLEST_BACKGROUND:
         return None
     sample = sample[~np.isin(sample, reading.related)]
-    path = align_path(sequence, library.index.corpus(np.array([reference])), 0, reading.costs).path
-    if not len(path):
-        return None
-    notes = int(path[0, 0]), int(path[-1, 0]) + 1
-    passage = cut_passage(sequence, notes)
+    passage = cut_passage(sequence, (int(path[0, 0]), int(path[-1, 0]) + 1))
     unrelated = library.index.corpus(sample)
     chance = _as_of_kind(
         background_of_passage(passage, unrelated, reading.costs, TYPICAL_NOTES, threads), library, kind
     )
-    length = library.index.lengths[reference]
-    standardised = float(chance.standardised(reading.score[place], length))
-    side_by_side = max(len(sequence) / len(passage), 1.0)
-    return log_e_value(standardised, library.comparisons[kind], reading.tries * side_by_side)
+    return float(chance.standardised(reading.score[place], library.index.lengths[reference]))
 
 
 def match_notes(
@@ -332,6 +405,7 @@ def match_notes(
     if not len(path):
         return None
     mine, other = path[:, 0], path[:, 1]
+    fresh = path_freshness(own_freshness(sequence), corpus.fresh, path)
     apart = np.rint(melody.pitch[mine] - theirs.pitch[other]).astype(np.int64)
     values, counts = np.unique(apart, return_counts=True)
     transposition = int(values[np.argmax(counts)])
@@ -346,6 +420,7 @@ def match_notes(
         tempo_ratio=tempo_ratio,
         identity=float(counts.max() / len(path)),
         notes=len(path),
+        distinct=1 + int((fresh >= NEW).sum()),
         share=len(path) / min(len(melody), len(theirs)),
         rhythm=float(_in_step(steps, their_steps / tempo_ratio).mean()),
         score=float(reading.score[place]),

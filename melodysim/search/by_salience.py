@@ -300,6 +300,7 @@ def match_heard(
         tempo_ratio=heard.tempo_ratio,
         identity=float(heard.heard.mean()),
         notes=int(heard.heard.sum()),
+        distinct=int(heard.heard.sum()),
         share=max(int(heard.heard.sum()) / len(theirs), (seconds[1] - seconds[0]) / at_once),
         rhythm=None,
         score=heard.score / float(np.log(2)),

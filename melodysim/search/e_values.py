@@ -71,8 +71,9 @@ SMALLEST_SCALE = 0.5
 class Observed:
     """Correction of E-values to those observed on real tracks.
 
-    Songs share phrases, chords and patterns, and not by chance alone. So they reach small E-values more
-    often than an extreme-value distribution predicts.
+    Songs share phrases, chords and patterns, and not by chance alone. So recordings reach small
+    E-values more often than an extreme-value distribution predicts. (Of notes, a library's own works
+    say how often: `melodysim.search.own_works`.)
 
     Attributes
     ----------
@@ -90,9 +91,6 @@ class Observed:
     tail: float
 
 
-OBSERVED_IN_SONGS = Observed(10**0.16, 0.8, -1.75, 0.5)
-"""Fitted by maximum likelihood on 2,800 passages of pop songs that follow none of 150 protected works,
-and as they come out on 2,800 of other songs with another library (docs/calibration.md)."""
 OBSERVED_IN_RECORDINGS = Observed(1.0, 1.0, -2.0, 0.5)
 """Of 708 rendered excerpts of unrelated songs four times too many had an E-value below 0.001, and as
 many as should be below 0.01; checked on others (docs/calibration.md)."""

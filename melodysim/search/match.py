@@ -85,6 +85,9 @@ class Match:
         Share of the aligned notes that have the same pitch after transposing.
     notes : int
         Aligned notes.
+    distinct : int
+        Of these, notes that do not repeat what either melody has said before, with the first: what the
+        match rests on. All of them if the match was heard.
     share : float
         Share of the shorter melody, the track's or the reference's, that is aligned, 0..1. If the match
         was heard: share of the reference's notes, or of the minute that is listened to at once,
@@ -125,6 +128,7 @@ class Match:
     tempo_ratio: float
     identity: float
     notes: int
+    distinct: int
     share: float
     rhythm: float | None
     score: float

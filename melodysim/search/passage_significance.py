@@ -1,4 +1,4 @@
-"""E-values of one passage of a query instead of the whole query.
+"""Chance measured with one passage of a query instead of the whole query.
 
 The background of a query is what unrelated references score against all of it. They follow best its
 most ordinary part: its scale runs and repeated notes. A distinctive passage is then measured against
@@ -8,8 +8,9 @@ passage? For protein sequences the same is done by the composition of either seq
 (Schäffer et al. 2001, "Improving the accuracy of PSI-BLAST protein database searches with
 composition-based statistics").
 
-A passage is chosen out of as many as lie side by side in the query, so its E-value is also multiplied
-by their number. The two E-values are combined by their geometric mean.
+A passage is chosen out of as many as lie side by side in the query, and is the one that is followed
+best: what it scores against chance is one of three measurements whose mean is a reference's standing
+(`melodysim.search.by_notes`), and what that is worth is measured in its turn (`own_works`).
 """
 
 from __future__ import annotations
@@ -59,20 +60,3 @@ def background_of_passage(
     every = np.arange(len(unrelated))
     score = align_scores(passage, unrelated, every, threads, costs)
     return fit_background(score.astype(np.float64), unrelated.lengths, typical)
-
-
-def log_e_value(standardised: float, references: int, tries: float) -> float:
-    """Return the natural logarithm of an E-value: the E-value of a clear match underflows a float.
-
-    Parameters
-    ----------
-    standardised : float
-        Score less its mode, in units of the scale.
-    references : int
-        Of the same kind.
-    tries : float
-        Hypotheses and passages that were tried.
-    """
-    # Where p is small it is exp(-z) to machine precision.
-    log_p = -standardised if standardised > 30 else np.log(-np.expm1(-np.exp(-standardised)))
-    return float(log_p + np.log(max(references, 1) * max(tries, 1.0)))

@@ -21,22 +21,25 @@ from numpy.typing import NDArray
 from melodysim.align.dtw import Costs
 from melodysim.align.salience_dtw import PitchEvidence, prepare_evidence
 from melodysim.intervals import Sequence, normalise
-from melodysim.library import Reference, Shelf
+from melodysim.library import Entry, Reference, Shelf
 from melodysim.library.shelf import NOTHING
 from melodysim.melody import Piece
 from melodysim.search.by_notes import (
     candidates_of,
     match_notes,
-    measured_by_passage,
     read_notes,
     readings_by_pitch,
     readings_in_time,
+    weighed,
 )
 from melodysim.search.by_salience import match_heard, read_recording
 from melodysim.search.hypothesis import Hypothesis, best_reading, ranking
 from melodysim.search.match import Match
 from melodysim.search.match_details import rarest_turn, span, with_others
 from melodysim.search.refrains import places_in_melody, places_in_recording
+
+_LOOKED_AT = 12
+"""References that may be of the same work as a query, before one is not."""
 
 
 def _silent(_: str) -> None:
@@ -190,6 +193,33 @@ def find_matches(
     return [ranked.described(*found) for found in ranked.traced(wanted).items()]
 
 
+def best_of_others(piece: Piece, library: Shelf, another: Callable[[Entry], bool]) -> float:
+    """Return how far the best protected reference stands that is of another work than a piece.
+
+    Parameters
+    ----------
+    piece : Piece
+        With at least one melody, not heard.
+    library : Shelf
+    another : callable
+        Says of an entry whether it is of another work.
+
+    Returns
+    -------
+    float
+        Standing; 0 if no reference is followed.
+    """
+    ranked = _ranked_in_time(_Search(piece, library, 1))
+    protected = ranked.order[library.protected[ranked.order]][:_LOOKED_AT]
+    names = [library.index.name(int(k)) for k in protected]
+    entries = library.look_up(names)
+    for reference, name in zip(protected, names, strict=True):
+        if another(entries[name].entry):
+            number, place = ranked.best[reference]
+            return float(ranked.readings[number].standardised[place])
+    return 0.0
+
+
 def find_passage(
     piece: Piece, library: Shelf, works: NDArray[np.int64], threads: int = 1
 ) -> Match | None:
@@ -268,9 +298,7 @@ def _ranked_in_time(search: _Search) -> _Ranked:
     if search.piece.heard is not None:
         return search.listened(first, readings)
     search.tick("measuring passages")
-    best = best_reading(readings, len(search.library))
-    readings = measured_by_passage(search.sequences, readings, best, search.library, search.threads)
-    return _Ranked(search, readings, best, ranking(readings, best))
+    return search.ranked(weighed(search.sequences, readings, search.library, search.threads))
 
 
 def _ranked_by_pitch(search: _Search) -> _Ranked:

@@ -346,9 +346,10 @@ def _import(
     from melodysim.library import Library
     from melodysim.library.importers import import_paths
     from melodysim.library.store import Store
+    from melodysim.search.own_works import with_chance
 
     with Store(Path(library), create=True) as store:
         result = import_paths(store, [Path(path)], rights, title, creator)
     if result.imported:
-        Library(Path(library))  # builds what checks need
+        with_chance(Library(Path(library)))  # builds what checks need
     return result

@@ -127,8 +127,9 @@ def _followed(before, tempo, earned, gain, lag, rules):  # pragma: no cover
 
 
 @njit(inline="always")
-def _take(found, move, before, tempo, earned, gain, lag, rules):  # pragma: no cover
+def _take(found, move, before, tempo, worth, fresh, gain, lag, rules):  # pragma: no cover
     """Return the better of `found` and a move from an aligned pair of notes."""
+    earned = min(worth, fresh * worth)
     if before > 0 and before + earned + gain > found[0]:
         total, follows = _followed(before, tempo, earned, gain, lag, rules)
         if total > found[0]:
@@ -141,10 +142,12 @@ def _align(  # noqa: C901 - as functions of their own the moves take up to 27 ti
     query,
     query_gap,
     query_bits,
+    query_fresh,
     reference,
     reference_gap,
     surprisal,
     timing,
+    reference_fresh,
     displacement,
     moves,
     costs,
@@ -162,7 +165,7 @@ def _align(  # noqa: C901 - as functions of their own the moves take up to 27 ti
     alignment or change the transposition. `move` is filled if it has a row for each note.
     """
     repetition, octave, mistuned, different = costs[0], costs[1], costs[2], costs[3]
-    share, rules = costs[4], (costs[5], costs[6], costs[7])
+    share, rules, same_note = costs[4], (costs[5], costs[6], costs[7]), costs[8]
     n, m = query.shape[0], reference.shape[0]
     zero = np.float32(0)
     first, second, third = np.uintp(1), np.uintp(2), np.uintp(3)
@@ -192,17 +195,19 @@ def _align(  # noqa: C901 - as functions of their own the moves take up to 27 ti
             tempo[(i - 3) & rows],
         )
         lag_1, lag_2, lag_3 = query_gap[1, i], query_gap[2, i], query_gap[3, i]
-        bits = query_bits[i]
+        bits, kept = query_bits[i], moves[1, 1] if by_1 != 0 else same_note
         for j in range(first, np.uintp(m)):
             at_1, at_2, at_3 = j + second, j + first, j  # where notes j - 1, j - 2 and j - 3 are
             top, top_tempo, top_move = zero, zero, 0
             said = min(surprisal[j], bits)
-            gain = share * timing[j]
+            fresh = max(reference_fresh[j], query_fresh[i])
+            gain = fresh * (share * timing[j])
             before, earned, allowed = row_1[at_1], different, True
             to_1, to_2, to_3 = step_1[j], step_2[j], step_3[j]
             off = by_1 - to_1
             if off == 0:
-                earned = said + moves[1, 1]
+                earned = said + kept
+                earned = min(earned, fresh * earned)
             elif before <= zero:
                 allowed = False
             elif off == 12 or off == -12:
@@ -222,44 +227,44 @@ def _align(  # noqa: C901 - as functions of their own the moves take up to 27 ti
                 if repeats[j]:
                     worth = displacement[1, _reach(to_2)] + repetition
                 found = _take(
-                    found, 6, row_1[at_2], tempo_1[at_2], worth, gain, lag_1 - gap_2[j], rules
+                    found, 6, row_1[at_2], tempo_1[at_2], worth, fresh, gain, lag_1 - gap_2[j], rules
                 )
             if by_1 == to_3:
                 worth = displacement[3, _reach(to_3)] + moves[1, 3]
                 found = _take(
-                    found, 7, row_1[at_3], tempo_1[at_3], worth, gain, lag_1 - gap_3[j], rules
+                    found, 7, row_1[at_3], tempo_1[at_3], worth, fresh, gain, lag_1 - gap_3[j], rules
                 )
             if by_2 == to_1:
                 worth = said + repetition
                 if not query_repeats:
                     worth = displacement[1, _reach(to_1)] + moves[2, 1]
                 found = _take(
-                    found, 9, row_2[at_1], tempo_2[at_1], worth, gain, lag_2 - gap_1[j], rules
+                    found, 9, row_2[at_1], tempo_2[at_1], worth, fresh, gain, lag_2 - gap_1[j], rules
                 )
             if by_2 == to_2:
                 worth = displacement[2, _reach(to_2)] + moves[2, 2]
                 found = _take(
-                    found, 10, row_2[at_2], tempo_2[at_2], worth, gain, lag_2 - gap_2[j], rules
+                    found, 10, row_2[at_2], tempo_2[at_2], worth, fresh, gain, lag_2 - gap_2[j], rules
                 )
             if by_2 == to_3:
                 worth = displacement[3, _reach(to_3)] + moves[2, 3]
                 found = _take(
-                    found, 11, row_2[at_3], tempo_2[at_3], worth, gain, lag_2 - gap_3[j], rules
+                    found, 11, row_2[at_3], tempo_2[at_3], worth, fresh, gain, lag_2 - gap_3[j], rules
                 )
             if by_3 == to_1:
                 worth = displacement[1, _reach(to_1)] + moves[3, 1]
                 found = _take(
-                    found, 13, row_3[at_1], tempo_3[at_1], worth, gain, lag_3 - gap_1[j], rules
+                    found, 13, row_3[at_1], tempo_3[at_1], worth, fresh, gain, lag_3 - gap_1[j], rules
                 )
             if by_3 == to_2:
                 worth = displacement[2, _reach(to_2)] + moves[3, 2]
                 found = _take(
-                    found, 14, row_3[at_2], tempo_3[at_2], worth, gain, lag_3 - gap_2[j], rules
+                    found, 14, row_3[at_2], tempo_3[at_2], worth, fresh, gain, lag_3 - gap_2[j], rules
                 )
             if by_3 == to_3:
                 worth = displacement[3, _reach(to_3)] + moves[3, 3]
                 found = _take(
-                    found, 15, row_3[at_3], tempo_3[at_3], worth, gain, lag_3 - gap_3[j], rules
+                    found, 15, row_3[at_3], tempo_3[at_3], worth, fresh, gain, lag_3 - gap_3[j], rules
                 )
             top, top_tempo, top_move = found
             row[j + third] = top
@@ -276,10 +281,12 @@ def align_scores(  # pragma: no cover
     query,
     query_gap,
     query_bits,
+    query_fresh,
     pitch,
     gap,
     surprisal,
     timing,
+    fresh,
     displacement,
     moves,
     costs,
@@ -300,10 +307,12 @@ def align_scores(  # pragma: no cover
             query,
             query_gap,
             query_bits,
+            query_fresh,
             pitch[lo:hi],
             gap[:, lo:hi],
             surprisal[lo:hi],
             timing[lo:hi],
+            fresh[lo:hi],
             displacement,
             moves,
             costs,
@@ -316,9 +325,9 @@ def align_scores(  # pragma: no cover
 
 def align_path(*arrays) -> tuple[float, int, int]:
     """Run the second pass on the reference at low:high; fill `move`, return score and last pair."""
-    *query, pitch, gap, surprisal, timing, displacement, moves, costs, low, high, move = arrays
+    *query, pitch, gap, surprisal, timing, fresh, displacement, moves, costs, low, high, move = arrays
     here = slice(low, high)
-    reference = (pitch[here], gap[:, here], surprisal[here], timing[here])
+    reference = (pitch[here], gap[:, here], surprisal[here], timing[here], fresh[here])
     rows = np.zeros((2, len(query[0]), high - low + 3), np.float32)
     best, i, j = _align(*(*query, *reference, displacement, moves, costs, *rows, move, -1))
     return float(best), int(i), int(j)

@@ -14,12 +14,14 @@
 #define REACH 36
 #define WIDTH (2 * REACH + 1)
 
-typedef struct { float repetition, octave, mistuned, different, share, slope, loss, drift; } Costs;
+typedef struct {
+    float repetition, octave, mistuned, different, share, slope, loss, drift, same_note;
+} Costs;
 
 static inline Costs costs_of(const Pair *pair)
 {
     const float *c = pair->costs;
-    return (Costs){c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]};
+    return (Costs){c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8]};
 }
 
 static inline int64_t reach(int step)
@@ -37,11 +39,11 @@ static inline float smaller(float a, float b) { return b < a ? b : a; }
 /* What of the references a cell reads, by note and lane. */
 typedef struct {
     int32_t *step_1, *step_2, *step_3;
-    float *gap_1, *gap_2, *gap_3, *surprisal, *gain, *away_1, *away_2, *away_3;
+    float *gap_1, *gap_2, *gap_3, *surprisal, *gain, *away_1, *away_2, *away_3, *fresh;
     float *shorter; /* earned by two notes of the reference against one of the query */
 } Laid;
 
-#define LAID 12
+#define LAID 13
 
 /* One reference, with every move. */
 #define NAME(x) x##_one
@@ -103,6 +105,7 @@ static void lay(const Pair *pair, int64_t low, int64_t m, int64_t longest, int l
         laid->gap_3[at] = there ? pair->gap[3 * pair->total + low + j] : 0;
         laid->surprisal[at] = there ? pair->surprisal[low + j] : 0;
         laid->gain[at] = there ? costs.share * pair->timing[low + j] : 0;
+        laid->fresh[at] = there ? pair->fresh[low + j] : 0;
         laid->away_1[at] = displacement[WIDTH + reach(step_1)];
         laid->away_2[at] = displacement[2 * WIDTH + reach(step_2)];
         laid->away_3[at] = displacement[3 * WIDTH + reach(step_3)];
@@ -124,7 +127,7 @@ static int make_room(Room *room, int64_t notes, int lanes)
     room->laid = (Laid){(int32_t *)at, (int32_t *)(at + column), (int32_t *)(at + 2 * column),
                         at + 3 * column, at + 4 * column, at + 5 * column, at + 6 * column,
                         at + 7 * column, at + 8 * column, at + 9 * column, at + 10 * column,
-                        at + 11 * column};
+                        at + 11 * column, at + 12 * column};
     room->score = at + LAID * column, room->tempo = room->score + 4 * column;
     return 0;
 }

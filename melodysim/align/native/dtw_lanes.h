@@ -20,7 +20,8 @@
         const float from = (row)[(at) + lane]; \
         if (SIDE == 1 && !((steps)[lane] == (by) && from > 0)) \
             break; \
-        const float then = (tempo)[(at) + lane], earned = (worth), hoped = from + earned + won; \
+        const float then = (tempo)[(at) + lane], worth_new = (worth), worth_here = fresh * worth_new; \
+        const float earned = smaller(worth_new, worth_here), hoped = from + earned + won; \
         if (SIDE == 1 && !(hoped > top)) \
             break; \
         const float away = ((lag) - (gap)[lane]) - then; \
@@ -41,6 +42,7 @@ static void TARGET NAME(align_lanes)(const Pair *pair, int64_t m, const Laid *la
     const float mistuned = costs.mistuned, different = costs.different, repetition = costs.repetition;
     const float *moves = pair->moves;
     const float match = moves[5], over_13 = moves[7], over_21 = moves[9], over_22 = moves[10];
+    const float same_note = costs.same_note;
     const float over_23 = moves[11], over_31 = moves[13], over_32 = moves[14], over_33 = moves[15];
     const int64_t n = pair->notes, width = (m + FURTHEST) * SIDE;
     const int16_t *query = pair->query;
@@ -63,10 +65,13 @@ static void TARGET NAME(align_lanes)(const Pair *pair, int64_t m, const Laid *la
         const float *row_3 = score + ((i - 3) & 3) * width, *tempo_3 = tempo + ((i - 3) & 3) * width;
         const float lag_1 = pair->query_gap[n + i], lag_2 = pair->query_gap[2 * n + i];
         const float lag_3 = pair->query_gap[3 * n + i], bits = pair->query_bits[i];
+        const float query_fresh = pair->query_fresh[i];
+        const float kept = moving ? match : same_note;
         for (int64_t j = 1; j < m; j++) {
             const int64_t at_1 = (j + 2) * SIDE, at_2 = (j + 1) * SIDE, at_3 = j * SIDE;
             const float *surprisal = laid->surprisal + at_3, *gain = laid->gain + at_3;
             const float *gap_1 = laid->gap_1 + at_3, *gap_2 = laid->gap_2 + at_3;
+            const float *reference_fresh = laid->fresh + at_3;
             const float *gap_3 = laid->gap_3 + at_3, *shorter = laid->shorter + at_3;
             const int32_t *to_1 = laid->step_1 + at_3, *to_2 = laid->step_2 + at_3;
             const int32_t *to_3 = laid->step_3 + at_3;
@@ -75,7 +80,9 @@ static void TARGET NAME(align_lanes)(const Pair *pair, int64_t m, const Laid *la
             float *score_here = row + at_1 + SIDE, *tempo_here = now + at_1 + SIDE;
             LANES_APART
             for (int lane = 0; lane < SIDE; lane++) {
-                const float said = smaller(surprisal[lane], bits), won = gain[lane];
+                /* What either melody says for the first time is evidence; what both repeat is not. */
+                const float fresh = larger(reference_fresh[lane], query_fresh);
+                const float said = smaller(surprisal[lane], bits), won = fresh * gain[lane];
                 float top = 0.0f, top_tempo = 0.0f;
                 int step = 0;
                 (void)step;
@@ -88,7 +95,8 @@ static void TARGET NAME(align_lanes)(const Pair *pair, int64_t m, const Laid *la
                         break;
                     const int32_t octaves = (off == 12) | (off == -12);
                     const int32_t tuned = ((off == 1) | (off == -1)) & (to_1[lane] * sign > 0) & moving;
-                    const float with_octave = said + octave, with_match = said + match;
+                    const float with_octave = said + octave, match_new = said + kept;
+                    const float with_match = smaller(match_new, fresh * match_new);
                     float worth = tuned ? mistuned : different;
                     worth = octaves ? with_octave : worth;
                     worth = same ? with_match : worth;

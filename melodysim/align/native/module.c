@@ -129,85 +129,86 @@ static PyObject *py_scan(PyObject *self, PyObject *args)
     return finish(views, status);
 }
 
-/* Open what both ways of aligning notes take: the first ten objects. */
+/* Open what both ways of aligning notes take: the first twelve objects. */
 static const char *open_pair(Views *views, PyObject **objects, Pair *pair)
 {
-    Py_ssize_t n[10];
+    Py_ssize_t n[12];
     const char *wrong = NULL;
     if (!(pair->query = OPEN(0, int16_t, 0, n[0])) || !(pair->query_gap = OPEN(1, float, 0, n[1])) ||
-        !(pair->query_bits = OPEN(2, float, 0, n[2])) || !(pair->pitch = OPEN(3, int16_t, 0, n[3])) ||
-        !(pair->gap = OPEN(4, float, 0, n[4])) || !(pair->surprisal = OPEN(5, float, 0, n[5])) ||
-        !(pair->timing = OPEN(6, float, 0, n[6])) || !(pair->displacement = OPEN(7, float, 0, n[7])) ||
-        !(pair->moves = OPEN(8, float, 0, n[8])) || !(pair->costs = OPEN(9, float, 0, n[9])))
+        !(pair->query_bits = OPEN(2, float, 0, n[2])) || !(pair->query_fresh = OPEN(3, float, 0, n[3])) ||
+        !(pair->pitch = OPEN(4, int16_t, 0, n[4])) || !(pair->gap = OPEN(5, float, 0, n[5])) ||
+        !(pair->surprisal = OPEN(6, float, 0, n[6])) || !(pair->timing = OPEN(7, float, 0, n[7])) ||
+        !(pair->fresh = OPEN(8, float, 0, n[8])) || !(pair->displacement = OPEN(9, float, 0, n[9])) ||
+        !(pair->moves = OPEN(10, float, 0, n[10])) || !(pair->costs = OPEN(11, float, 0, n[11])))
         wrong = "";
-    else if (n[1] != 4 * n[0] || n[2] != n[0] || n[4] != 4 * n[3] || n[5] != n[3] || n[6] != n[3] ||
-             n[7] != 4 * 73 || n[8] != 16 || n[9] != 8)
+    else if (n[1] != 4 * n[0] || n[2] != n[0] || n[3] != n[0] || n[5] != 4 * n[4] || n[6] != n[4] ||
+             n[7] != n[4] || n[8] != n[4] || n[9] != 4 * 73 || n[10] != 16 || n[11] != 9)
         wrong = "arrays do not go together";
     if (wrong)
         return wrong;
-    pair->notes = n[0], pair->total = n[3];
+    pair->notes = n[0], pair->total = n[4];
     return NULL;
 }
 
 static const char ALIGN_SCORES_DOC[] =
-    "align_scores(query, query_gap, query_bits, pitch, gap, surprisal, timing, displacement, moves,\n"
-    "             costs, start, melodies, out)\n\n"
+    "align_scores(query, query_gap, query_bits, query_fresh, pitch, gap, surprisal, timing, fresh,\n"
+    "             displacement, moves, costs, start, melodies, out)\n\n"
     "Second pass: the score of the best passage in each of some references; fills `out`.";
 
 static PyObject *py_align_scores(PyObject *self, PyObject *args)
 {
-    PyObject *objects[13];
-    Py_ssize_t n[13];
+    PyObject *objects[15];
+    Py_ssize_t n[15];
     Pair pair;
     Views opened = {.count = 0}, *views = &opened;
     (void)self;
-    if (!PyArg_ParseTuple(args, "OOOOOOOOOOOOO", &objects[0], &objects[1], &objects[2], &objects[3],
+    if (!PyArg_ParseTuple(args, "OOOOOOOOOOOOOOO", &objects[0], &objects[1], &objects[2], &objects[3],
                           &objects[4], &objects[5], &objects[6], &objects[7], &objects[8], &objects[9],
-                          &objects[10], &objects[11], &objects[12]))
+                          &objects[10], &objects[11], &objects[12], &objects[13], &objects[14]))
         return NULL;
     const char *wrong = open_pair(views, objects, &pair);
     if (wrong)
         return refuse(views, wrong);
-    const int64_t *start = OPEN(10, int64_t, 0, n[10]);
-    const int64_t *melodies = start ? OPEN(11, int64_t, 0, n[11]) : NULL;
-    float *out = melodies ? OPEN(12, float, 1, n[12]) : NULL;
+    const int64_t *start = OPEN(12, int64_t, 0, n[12]);
+    const int64_t *melodies = start ? OPEN(13, int64_t, 0, n[13]) : NULL;
+    float *out = melodies ? OPEN(14, float, 1, n[14]) : NULL;
     if (!out)
         return refuse(views, "");
-    if (n[12] != n[11])
+    if (n[14] != n[13])
         return refuse(views, "arrays do not go together");
-    for (Py_ssize_t k = 0; k < n[11]; k++)
-        if (melodies[k] < 0 || melodies[k] + 1 >= n[10] || start[melodies[k]] < 0 ||
+    for (Py_ssize_t k = 0; k < n[13]; k++)
+        if (melodies[k] < 0 || melodies[k] + 1 >= n[12] || start[melodies[k]] < 0 ||
             start[melodies[k] + 1] < start[melodies[k]] || start[melodies[k] + 1] > pair.total)
             return refuse(views, "a melody is outside the references");
     int status;
     Py_BEGIN_ALLOW_THREADS
-    status = align_many(&pair, start, melodies, n[11], out);
+    status = align_many(&pair, start, melodies, n[13], out);
     Py_END_ALLOW_THREADS
     return finish(views, status);
 }
 
 static const char ALIGN_PATH_DOC[] =
-    "align_path(query, query_gap, query_bits, pitch, gap, surprisal, timing, displacement, moves,\n"
-    "           costs, low, high, move) -> (score, note of the query, note of the reference)\n\n"
+    "align_path(query, query_gap, query_bits, query_fresh, pitch, gap, surprisal, timing, fresh,\n"
+    "           displacement, moves, costs, low, high, move) -> (score, note of the query, note of the reference)\n\n"
     "Second pass against the reference at low:high; fills `move` [notes, high - low].";
 
 static PyObject *py_align_path(PyObject *self, PyObject *args)
 {
-    PyObject *objects[11];
+    PyObject *objects[13];
     Py_ssize_t low, high, moves;
     Pair pair;
     Views opened = {.count = 0}, *views = &opened;
     double best = 0;
     int64_t end[2] = {0, 0};
     (void)self;
-    if (!PyArg_ParseTuple(args, "OOOOOOOOOOnnO", &objects[0], &objects[1], &objects[2], &objects[3],
+    if (!PyArg_ParseTuple(args, "OOOOOOOOOOOOnnO", &objects[0], &objects[1], &objects[2], &objects[3],
                           &objects[4], &objects[5], &objects[6], &objects[7], &objects[8], &objects[9],
-                          &low, &high, &objects[10]))
+                          &objects[10], &objects[11], &low, &high, &objects[12]))
         return NULL;
     const char *wrong = open_pair(views, objects, &pair);
     if (wrong)
         return refuse(views, wrong);
-    int8_t *move = OPEN(10, int8_t, 1, moves);
+    int8_t *move = OPEN(12, int8_t, 1, moves);
     if (!move)
         return refuse(views, "");
     if (low < 0 || high < low || high > pair.total || moves != pair.notes * (high - low))

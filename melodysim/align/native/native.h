@@ -31,13 +31,14 @@ typedef struct {
     const int16_t *query;
     const float *query_gap;                 /* [4, notes] */
     const float *query_bits;
+    const float *query_fresh;               /* [notes] */
     int64_t total;                          /* notes of all references */
     const int16_t *pitch;
     const float *gap;                       /* [4, total] */
-    const float *surprisal, *timing;
+    const float *surprisal, *timing, *fresh;
     const float *displacement;              /* [4, 73] */
     const float *moves;                     /* [4, 4] */
-    const float *costs;                     /* [8] */
+    const float *costs;                     /* [9] */
 } Pair;
 
 int align_many(const Pair *pair, const int64_t *start, const int64_t *melodies, int64_t count,

@@ -73,6 +73,7 @@ def command(
     rates = options.make_rates(likely_rate, review_rate)
     path = options.library_path_or_default(library_path)
     library = Library(path, territory, exhaustive=exhaustive)
+    terminal.measure_chance(library, quiet)
     pages = _page_folder(library, form, output, len(tracks))
     alone = len(tracks) == 1 and form in {"text", "html"}
     reports: list[Report] = []

@@ -54,13 +54,18 @@ def _report(result: ImportResult, path: Path, form: str, output: Path | None) ->
 
 
 def _finish(
-    ctx: click.Context, result: ImportResult, path: Path, form: str, output: Path | None
+    ctx: click.Context,
+    result: ImportResult,
+    path: Path,
+    form: str,
+    output: Path | None,
+    quiet: bool,
 ) -> None:
     """Report an import; build what checks need, so that the first check does not wait for it."""
     from melodysim.library import Library
 
     if result.imported:
-        Library(path)
+        terminal.measure_chance(Library(path), quiet)
     for public in result.sets:
         click.echo(f"{public.name} ({public.home}): {public.licence}", err=True)
     terminal.deliver(_report(result, path, form, output), output)
@@ -88,7 +93,7 @@ def init(
     builtin_folder()  # before there is a library that would stay empty
     with terminal.progress("reading tune books", quiet) as update, Store(path, create=True) as store:
         result = import_builtin(store, update)
-    _finish(ctx, result, path, form, output)
+    _finish(ctx, result, path, form, output, quiet)
 
 
 @command.command("import")
@@ -160,7 +165,7 @@ def import_(
     terms = check_rights(Rights(rights, holder=holder, published=published, died=died))
     with terminal.progress("importing", quiet) as update, Store(path, create=True) as store:
         result = import_paths(store, paths, terms, title, creator, update)
-    _finish(ctx, result, path, form, output)
+    _finish(ctx, result, path, form, output, quiet)
 
 
 @command.command("list")
@@ -366,14 +371,17 @@ def compact(library_path: Path | None, quiet: bool) -> None:
 
     What checks read is packed beside the library in parts of up to 100,000 melodies. Melodies that come
     later go into parts of their own, and what was removed stays in its part until a quarter of it is
-    gone: many imports leave many parts, which cost a little time each. Results do not change.
+    gone: many imports leave many parts, which cost a little time each. What chance does among the
+    protected works is measured anew, if there are a quarter more or fewer than when it was.
     """
+    from melodysim.library import Library
     from melodysim.library.index_files import compact as pack
     from melodysim.library.store import Store
 
     path = options.library_path_or_default(library_path)
     with Store(path) as store:
         before, after = pack(store)
+    terminal.measure_chance(Library(path), quiet)
     if not quiet:
         click.echo(f"{path}: {after} part{'s' * (after != 1)}, {before} before", err=True)
 

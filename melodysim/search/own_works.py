@@ -1,0 +1,126 @@
+"""What chance does among the protected works of a library, as its own works show.
+
+Whoever asks a library for one of its own works, and leaves that out, has asked for a melody that is in
+copyright, of the library's own kind, and in no other of its works: an unrelated query. A few hundred of
+them say how far the best of unrelated works stands above chance in *this* library, whatever its size
+and kind (as proteins are compared with their own database; Pearson 1998). Some works are in a library
+twice, as covers and under other titles; they stand higher than chance, and so the line is laid through
+the middle of the standings and not through their tail.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.library import Entry, Library, Shelf
+from melodysim.library.chance import Chance, typical_chance
+from melodysim.library.index import sample_references
+from melodysim.melody import FEWEST_NOTES, Piece
+from melodysim.search.e_values import SMALLEST_BACKGROUND
+from melodysim.search.pipeline import best_of_others
+
+QUERIES = 300
+"""Works that are looked for."""
+FITTED = (0.1, 0.8)
+"""Quantiles of their standings that the line goes through: some 2 % of 7,500 songs are in another one,
+and songs of one catalogue follow each other more closely than other songs follow them."""
+PRIOR = 60.0
+"""Queries that the typical scale is worth: a hundred queries know theirs to a tenth."""
+_measuring = threading.Lock()
+
+
+def with_chance(
+    library: Library,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Shelf:
+    """Return a library's shelf, after measuring what chance does in it if that is not known.
+
+    Parameters
+    ----------
+    library : Library
+        With fewer than `SMALLEST_BACKGROUND` protected works it stays as it is.
+    threads : int, optional
+        Threads to use.
+    progress : callable, optional
+        Called with the number of works that were looked for, and of all; raises to stop it.
+    """
+    if not _unknown(library.shelf):
+        return library.shelf
+    with _measuring:
+        if _unknown(library.shelf):
+            library.keep_chance(chance_among_own_works(library.shelf, threads, progress))
+    return library.shelf
+
+
+def _unknown(shelf: Shelf) -> bool:
+    return shelf.comparisons[1] >= SMALLEST_BACKGROUND and not shelf.chances[1].measured
+
+
+def chance_among_own_works(
+    shelf: Shelf, threads: int = 1, progress: Callable[[int, int], None] | None = None
+) -> Chance:
+    """Measure how far the best of unrelated works stands, among the protected works of a shelf.
+
+    Parameters
+    ----------
+    shelf : Shelf
+    threads, progress
+        As for `with_chance`.
+    """
+    chosen = sample_references(shelf.index.order.key, shelf.protected, QUERIES)
+    names = [shelf.index.name(int(k)) for k in chosen]
+    found = shelf.look_up(names)
+    queries = [found[name] for name in names if len(found[name].melody) >= FEWEST_NOTES]
+
+    def standing(number: int) -> float:
+        entry, melody = queries[number].entry, queries[number].melody
+        piece = Piece(entry.source, "notes", (melody,), melody.end)
+        return best_of_others(piece, shelf, lambda other: _another(entry, other))
+
+    standings = []
+    pool = ThreadPoolExecutor(max(threads, 1))
+    try:
+        for number, value in enumerate(pool.map(standing, range(len(queries)))):
+            standings.append(value)
+            if progress is not None:
+                progress(number + 1, len(queries))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return fit_chance(np.array(standings), shelf.comparisons[1])
+
+
+def _another(entry: Entry, other: Entry) -> bool:
+    """Say whether two entries are of different works, as far as their titles tell."""
+    return entry.id != other.id and entry.title.casefold() != other.title.casefold()
+
+
+def fit_chance(standings: NDArray[np.float64], works: int) -> Chance:
+    """Fit the distribution of the standing of the best of some unrelated works.
+
+    Parameters
+    ----------
+    standings : ndarray of float64, shape (n,)
+        Of queries that are in none of these works, but for a few.
+    works : int
+        That each query was compared with.
+
+    Returns
+    -------
+    Chance
+        A Gumbel distribution, whose quantiles are linear in -log(-log p); typical values without
+        queries.
+    """
+    if len(standings) < SMALLEST_BACKGROUND:
+        return replace(typical_chance(works), measured=True)
+    rank = (np.arange(len(standings)) + 0.5) / len(standings)
+    used = (rank >= FITTED[0]) & (rank <= FITTED[1])
+    scale, mode = np.polyfit(-np.log(-np.log(rank[used])), np.sort(standings)[used], 1)
+    held = (len(standings) * scale + PRIOR * typical_chance(works).scale) / (len(standings) + PRIOR)
+    return Chance(float(mode), float(held), works)

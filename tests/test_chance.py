@@ -1,0 +1,173 @@
+"""What chance does among the works of a library: measured on the library itself."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import random_tune
+from hypothesis import given
+from hypothesis import strategies as st
+
+from melodysim.library import Entry, Library, Reference
+from melodysim.library.chance import TAIL_SCALE, Chance, typical_chance
+from melodysim.library.chance_file import NAME, load_chance, save_chance
+from melodysim.library.rights import Rights
+from melodysim.library.store import Store
+from melodysim.melody import Piece
+from melodysim.search import own_works
+from melodysim.search.own_works import chance_among_own_works, fit_chance, with_chance
+from melodysim.search.pipeline import find_matches
+
+WORKS = 140
+
+
+def put(store, numbers):
+    with store.transaction():
+        for k in numbers:
+            entry = Entry(f"work-{k}", f"Work {k}", None, f"{k}.mid", Rights("in-copyright"))
+            melody = random_tune(np.random.default_rng(k), 30, low=60, high=72)
+            store.put([Reference(entry, melody)], f"{k}.mid", str(k))
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory):
+    """A library of made-up songs, in copyright."""
+    path = tmp_path_factory.mktemp("catalogue") / "library.db"
+    with Store(path, create=True) as store:
+        put(store, range(WORKS))
+    return path
+
+
+def test_the_distribution_is_recovered_though_some_works_are_there_twice():
+    rng = np.random.default_rng(0)
+    standings = rng.gumbel(6.5, 1.5, 2000)
+    standings[:60] += 25  # covers
+    found = fit_chance(standings, 7500)
+    assert found.mode == pytest.approx(6.5, abs=0.15)
+    assert found.scale == pytest.approx(1.5, rel=0.08)
+    assert (found.works, found.measured) == (7500, True)
+
+
+def test_too_few_queries_are_no_measurement():
+    found = fit_chance(np.full(20, 9.0), 300)
+    assert (found.mode, found.scale) == (typical_chance(300).mode, typical_chance(300).scale)
+
+
+def test_e_values_by_hand():
+    chance = Chance(6.0, 2.0, 1000)
+    # One work in all stands at the mode; two scale units above it e^-2 do.
+    assert np.exp(chance.log_e([6.0, 10.0])) == pytest.approx([1.0, np.exp(-2)])
+    # From 0.1 on the tail is heavier.
+    start = 6.0 + 2.0 * np.log(10)
+    assert chance.log_e(start + 4.0) == pytest.approx(-np.log(10) - 2.0 / TAIL_SCALE)
+    assert np.exp(chance.log_e(-100.0)) == pytest.approx(1000)  # never more than there are
+    assert np.exp(chance.log_e(10.0, tries=5)) == pytest.approx(5 * np.exp(-2))
+
+
+@given(st.floats(-50, 200), st.floats(-50, 200), st.integers(1, 10**6))
+def test_higher_standings_are_never_likelier_and_more_works_never_rarer(one, other, works):
+    chance = typical_chance(works)
+    low, high = sorted((one, other))
+    assert chance.log_e(high) <= chance.log_e(low)
+    assert chance.among(2 * works).log_e(one) >= chance.log_e(one)
+
+
+def test_a_library_is_measured_once_and_what_was_found_is_kept(catalogue, monkeypatch):
+    library = Library(catalogue)
+    assert not library.shelf.chances[1].measured
+    told = []
+    shelf = with_chance(library, progress=lambda *at: told.append(at))
+    assert told[-1] == (WORKS, WORKS)
+    measured = shelf.chances[1]
+    assert measured.measured
+    assert library.shelf is shelf
+    # In another process it is known.
+    monkeypatch.setattr(own_works, "chance_among_own_works", lambda *_: pytest.fail("again"))
+    again = Library(catalogue)
+    assert again.shelf.chances[1] == measured
+    assert with_chance(again) is again.shelf
+
+
+def test_chance_is_carried_over_to_a_few_more_works_and_measured_anew_with_many(tmp_path):
+    path = tmp_path / "library.db"
+    with Store(path, create=True) as store:
+        put(store, range(4))
+        assert load_chance(store, 100) is None
+        Library(path)  # packs it
+        assert save_chance(store, Chance(4.0, 1.2, 100))
+        for works, known in ((79, False), (80, True), (100, True), (125, True), (126, False)):
+            assert (load_chance(store, works) is not None) is known
+        kept = load_chance(store, 125)
+    assert kept.among(125).mode > kept.mode
+    assert kept.among(100) == kept
+    # A file of another method, or a torn one, is none.
+    (file,) = tmp_path.rglob(NAME)
+    said = json.loads(file.read_text())
+    for content in (json.dumps(said | {"method": 0}), "{", json.dumps({"method": said["method"]})):
+        file.write_text(content)
+        with Store(path) as store:
+            assert load_chance(store, 100) is None
+
+
+def test_the_order_of_the_works_does_not_matter(catalogue, tmp_path):
+    path = tmp_path / "turned.db"
+    with Store(path, create=True) as store:
+        put(store, reversed(range(WORKS)))
+    one, other = (chance_among_own_works(Library(p).shelf) for p in (catalogue, path))
+    assert one.mode == pytest.approx(other.mode, abs=1e-6)
+    assert one.scale == pytest.approx(other.scale, abs=1e-6)
+
+
+def test_stopping_leaves_a_library_unmeasured(tmp_path):
+    path = tmp_path / "library.db"
+    with Store(path, create=True) as store:
+        put(store, range(WORKS))
+    library = Library(path)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        with_chance(library, progress=stop)
+    assert not library.shelf.chances[1].measured
+    assert not list(tmp_path.rglob(NAME))
+
+
+def test_e_values_come_true_among_made_up_songs(catalogue):
+    shelf = with_chance(Library(catalogue))
+    smallest = []
+    for seed in range(120):
+        tune = random_tune(np.random.default_rng(10_000 + seed), 35, low=60, high=72)
+        found = find_matches(Piece("new", "notes", (tune,), tune.end), shelf, 1)
+        smallest.append(min(m.e_value for m in found))
+    for level in (0.1, 0.3):
+        share = float((np.array(smallest) < level).mean())
+        assert share == pytest.approx(-np.expm1(-level), abs=0.13)
+
+
+def test_another_take_of_a_work_is_no_chance_match(catalogue, tmp_path):
+    """Entries of one title are one work, and are not measured against each other."""
+    path = tmp_path / "takes.db"
+    with Store(path, create=True) as store:
+        put(store, range(WORKS))
+        with store.transaction():
+            for k in range(WORKS):
+                entry = Entry(f"take-{k}", f"work {k}", None, f"t{k}", Rights("in-copyright"))
+                melody = random_tune(np.random.default_rng(k), 30, low=60, high=72)
+                store.put([Reference(entry, melody)], f"t{k}", f"t{k}")
+    doubled = chance_among_own_works(Library(path).shelf)
+    alone = chance_among_own_works(Library(catalogue).shelf)
+    assert doubled.mode < alone.mode + 3
+
+
+def test_free_works_are_not_measured(tmp_path):
+    path = tmp_path / "library.db"
+    with Store(path, create=True) as store:
+        put(store, range(WORKS))
+        with store.transaction():
+            for k in range(WORKS):
+                store.set_rights(f"work-{k}", Rights("public-domain"))
+    library = Library(path)
+    assert with_chance(library) is library.shelf
+    assert library.shelf.chances[1] == replace(typical_chance(0), measured=False)
