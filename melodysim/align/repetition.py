@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from melodysim.intervals import MAX_INTERVAL, Sequence
 
-FRESHNESS = (1.0, 1.0, 1.0, 0.75, 0.2, 0.05)
+FRESHNESS = (1.0, 1.0, 1.0, 0.8, 0.375, 0.25)
 """Freshness of a note, by the number of intervals in the longest turn that leads to it and came before;
 the last for all longer ones. Three intervals recur in any tune by chance, five do not
 (docs/research/catalogue.md)."""

@@ -50,7 +50,7 @@ territory_option = click.option(
 exhaustive_option = click.option(
     "--exhaustive",
     is_flag=True,
-    help="Compare with every melody of a library of more than 200,000, where seeds would choose "
+    help="Compare with every melody of a library of over two million, where seeds would choose "
     "(docs/performance.md): slower, and nothing is lost.",
 )
 

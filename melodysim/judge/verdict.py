@@ -26,17 +26,17 @@ LIKELY_RATE = 0.0001
 REVIEW_RATE = 0.005
 """Share of unrelated tracks that may reach a level: its largest E-value."""
 LOGISTIC = (-2.85, 2.3)
-"""Intercept, and slope per decade of the E-value, of the probability that notes copy the work they follow
-best, if half of all tracks copy: fitted on songs as others transcribed them and on songs that are not in
-the library (docs/calibration.md)."""
+"""Intercept, and slope per decade of the E-value, of the probability that notes copy the work that they
+follow best, if half of all tracks copy: fitted on songs as others transcribed them and on songs that
+are not in the library (docs/calibration.md)."""
 LOGISTIC_HEARD = (-2.08, 1.73)
 """The same for recordings, fitted on rendered and real ones (`benchmarks/recordings.py`). There
 E-values of 1 and more all say the same: that nothing was heard is no proof that nothing is there."""
 SUREST = 0.999
 """Largest probability; the smallest is a thousandth. Only hundreds of cases were measured."""
 FEW_NOTES = 12
-"""Of exact copies of 4 to 6 notes, none in twenty was found among 150 protected songs; of 8, 10 and 12
-notes 2, 6 and 8 in ten."""
+"""Of exact copies of 4 and 6 notes hardly any was below the rate of "review" among 178 protected songs,
+nor among 7,516; of 8, 10 and 12 notes 0.40, 0.93 and 0.95 were, and 0.20, 0.60 and 0.78."""
 _WORDS_IN_TEXT = 3
 
 

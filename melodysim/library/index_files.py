@@ -40,7 +40,7 @@ from melodysim.library.store import Store
 from melodysim.util.array_files import map_arrays, write_arrays
 from melodysim.util.atomic_files import write_whole
 
-FORMAT = 7
+FORMAT = 8
 """Raised whenever the arrays, or how they are worked out, change."""
 KEPT = ("manifest.json", "chance.json")
 """Files that go on beside other parts: what chance does changes little when melodies are added."""

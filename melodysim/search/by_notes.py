@@ -47,8 +47,9 @@ FIRST_MELODY_SHARE = 0.8
 """Chance of error given to the likeliest of several melodies; the others share the rest equally, so
 that an accompaniment must follow a reference more closely than the tune itself to count as much."""
 IN_TIME_SHARE = 0.9
-"""Chance of error given to the likeliest melody's reading in time; its reading whatever the rhythm has
-the rest. Other words bring other rhythms, but most copies keep theirs."""
+"""Chance of error given to the likeliest melody's reading in time where readings are judged one by one,
+as for pairs of tracks; its reading whatever the rhythm has the rest. Other words bring other rhythms, but
+most copies keep theirs."""
 LEAST_BY_PITCH, LEAST = 0.4, 2.0
 """Standardised score whatever the rhythm that is assumed at least: a share of the one in time, and an
 amount. A passage in time of which notes were changed is not followed note by note, and that says little
@@ -189,8 +190,7 @@ def read_notes(
         best = best[~controlled[best]]
         lengths = corpus.lengths[best]
         expected = np.where(kinds[best], fits[1].expected(lengths), fits[0].expected(lengths))
-        # The background stays what it was: fitted to scores treated in the same way, it puts made-up
-        # tunes where they belong, but real songs, which share turns, too low (docs/calibration.md).
+        # The background stays what it was: what that amounts to, the library's own works show.
         turned_score = np.maximum(backwards(best) - expected, 0)
         score[best] = np.maximum(score[best] - BACKWARDS_WEIGHT * turned_score, 0)
         controlled[best] = True
