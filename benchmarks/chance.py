@@ -3,11 +3,10 @@
     uv run python benchmarks/chance.py [--works 500 2000 6000] [--checks 400] [--plot FILE]
 
 Needs nothing but the built-in tunes. Songs of the Essen collection, most of them German and Chinese,
-stand for works in copyright; what is checked are Irish, Scottish and American fiddle tunes, which are
-in none of them: whole tunes, passages of 16 notes, five tunes one after the other, and three tunes as the
-parts of one piece. Chance is measured as in any library, on its own works
-(`melodysim.search.own_works`). Prints in how many checks E was below x, and in how many that should
-be, and draws it.
+stand for works in copyright. What is checked are Irish, Scottish and American fiddle tunes, which are
+in none of them: whole tunes, passages of 16 notes, five tunes one after the other, and three tunes as
+the parts of one piece. Chance is measured as in any library, on its own works (`search.own_works`).
+Prints in how many checks E was below x, and in how many that should be, and draws it.
 
 Tunes travel: some of the smallest E-values are the same tune in two countries, and are printed.
 """

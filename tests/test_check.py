@@ -23,16 +23,10 @@ from melodysim.melody import Melody, Piece
 from melodysim.readers.read import read
 from melodysim.report.passage import passage_of
 from melodysim.search import by_salience
-from melodysim.search.by_notes import (
-    BACKWARDS_WEIGHT,
-    FEW_DISTINCT,
-    LEAST,
-    LEAST_BY_PITCH,
-    STAND_IN,
-    TYPICAL_NOTES,
-)
+from melodysim.search.by_notes import BACKWARDS_WEIGHT, STAND_IN, TYPICAL_NOTES
 from melodysim.search.e_values import fit_background
 from melodysim.search.pipeline import find_matches
+from melodysim.search.standing import FEW_DISTINCT, LEAST, LEAST_BY_PITCH
 
 SLOW = settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +24,10 @@ from melodysim.search.e_values import (
 from melodysim.search.hypothesis import (
     Hypothesis,
     best_of_each_kind,
-    best_reading,
     e_values,
-    ranking,
 )
 from melodysim.search.match import Match
 from melodysim.search.match_details import span
-from melodysim.search.passage_significance import background_of_passage, cut_passage
 
 CANDIDATES = 300
 """References that the first pass hands on. Of passages of 20 notes of which 15 % were changed, it
@@ -48,15 +45,8 @@ FIRST_MELODY_SHARE = 0.8
 that an accompaniment must follow a reference more closely than the tune itself to count as much."""
 IN_TIME_SHARE = 0.9
 """Chance of error given to the likeliest melody's reading in time where readings are judged one by one,
-as for pairs of tracks; its reading whatever the rhythm has the rest. Other words bring other rhythms, but
-most copies keep theirs."""
-LEAST_BY_PITCH, LEAST = 0.4, 2.0
-"""Standardised score whatever the rhythm that is assumed at least: a share of the one in time, and an
-amount. A passage in time of which notes were changed is not followed note by note, and that says little
-against it."""
-FEW_DISTINCT = 5.0
-"""Distinct notes of a passage with which 0.63 of its standing counts (an exponential law). However rare
-a turn is, many pairs of songs share one of four notes."""
+as for pairs of tracks; its reading whatever the rhythm has the rest. Other words bring other rhythms,
+but most copies keep theirs."""
 STAND_IN = 1.0
 """Scale units by which the mode is raised where free works stand in for protected ones that are too few
 to be measured on: songs follow one another more closely than folk tunes do. Without it E-values of 650
@@ -79,7 +69,7 @@ def readings_in_time(melodies: int) -> list[tuple[int, Costs, float]]:
     melodies : int
         Of the piece, the likeliest first.
     """
-    likeliest, *others = _shares(melodies)
+    likeliest, *others = shares_of_chance(melodies)
     return [
         (0, IN_TIME, likeliest * IN_TIME_SHARE),
         (0, OTHER_RHYTHM, likeliest * (1 - IN_TIME_SHARE)),
@@ -89,10 +79,10 @@ def readings_in_time(melodies: int) -> list[tuple[int, Costs, float]]:
 
 def readings_by_pitch(melodies: int) -> list[tuple[int, Costs, float]]:
     """List the readings to be tried where pitch alone counts, as `readings_in_time` does."""
-    return [(k, PITCH_ALONE, share) for k, share in enumerate(_shares(melodies))]
+    return [(k, PITCH_ALONE, share) for k, share in enumerate(shares_of_chance(melodies))]
 
 
-def _shares(melodies: int) -> list[float]:
+def shares_of_chance(melodies: int) -> list[float]:
     """Share the chance of error out among the melodies of a piece."""
     if melodies == 1:
         return [1.0]
@@ -215,7 +205,7 @@ def _backgrounds(
     """
     fits, related = [], [np.zeros(0, np.int64)]
     for kind in (0, 1):
-        places = np.searchsorted(references, _sample(library, kind))
+        places = np.searchsorted(references, background_sample(library, kind))
         scores, lengths = score[places], corpus.lengths[places]
         suspect = suspects(scores, lengths, TYPICAL_NOTES)
         fit = fit_background(scores, lengths, TYPICAL_NOTES, related=suspect)
@@ -226,11 +216,11 @@ def _backgrounds(
             suspect[suspect] = expected < BEYOND_CHANCE
             related.append(references[places[suspect]])
             fit = fit_background(scores, lengths, TYPICAL_NOTES, related=suspect)
-        fits.append(_as_of_kind(fit, library, kind))
+        fits.append(as_of_kind(fit, library, kind))
     return (fits[0], fits[1]), np.unique(np.concatenate(related))
 
 
-def _as_of_kind(background: Background, library: Shelf, kind: int) -> Background:
+def as_of_kind(background: Background, library: Shelf, kind: int) -> Background:
     """Raise the mode of a background of protected works that was fitted to free works."""
     few = len(library.backgrounds[1]) < SMALLEST_BACKGROUND <= len(library.backgrounds[0])
     if not (kind and few and background.measured):
@@ -238,148 +228,13 @@ def _as_of_kind(background: Background, library: Shelf, kind: int) -> Background
     return replace(background, mode=background.mode + STAND_IN * background.scale)
 
 
-def _sample(library: Shelf, kind: int, but: int = -1) -> NDArray[np.int64]:
+def background_sample(library: Shelf, kind: int, but: int = -1) -> NDArray[np.int64]:
     """Choose the references, all but `but`, that the background of a kind is fitted to.
 
     If the kind has too few, the other kind stands in.
     """
     mine, other = (s[s != but] for s in (library.backgrounds[kind], library.backgrounds[1 - kind]))
     return other if len(mine) < SMALLEST_BACKGROUND <= len(other) else mine
-
-
-def weighed(
-    sequences: list[Sequence], readings: list[Hypothesis], library: Shelf, threads: int
-) -> list[Hypothesis]:
-    """Weigh all that was measured of each melody, and turn it into E-values.
-
-    A reference's standing is the mean of its standardised scores in time, whatever the rhythm, and by
-    the passage that it follows alone. The best references of each kind have their passages measured.
-
-    Parameters
-    ----------
-    sequences : list of Sequence
-        One for each melody of the piece.
-    readings : list of Hypothesis
-        From `readings_in_time`, in its order.
-    library : Shelf
-
-    Returns
-    -------
-    list of Hypothesis
-        One for each reading. Of two readings of a melody, the one that is followed more closely has the
-        E-value; the other's is infinite.
-    """
-    shares = _shares(len(sequences))
-    weighing = [_Weighed.of(readings, k, 1 / share) for k, share in enumerate(shares)]
-    while True:
-        found = [some for one in weighing for some in one.hypotheses(library)]
-        best = best_reading(found, len(library))
-        order = ranking(found, best)
-        ahead = best_of_each_kind(order, library.protected[order], MEASURED_AGAIN)
-        leading = best_of_each_kind(order, library.protected[order], 1)
-        melody = {int(k): found[best[k, 0]].melody or 0 for k in ahead}
-        # Repeated until the best of either kind has been measured: one that was not would else
-        # come first only for that.
-        if all(int(k) in weighing[melody[int(k)]].measured for k in leading):
-            return found
-        for reference, number in melody.items():
-            weighing[number].measure(reference, sequences[number], library, threads)
-
-
-@dataclass(frozen=True, eq=False)
-class _Weighed:
-    """What was measured of a melody and some references.
-
-    `readings` are those in time and, of the likeliest melody, whatever the rhythm. `passage` holds the
-    standardised scores of passages, not a number where none was measured; `trust` is less than 1 where
-    a passage has few distinct notes.
-    """
-
-    melody: int
-    readings: tuple[Hypothesis, ...]
-    tries: float
-    passage: NDArray[np.float64]
-    trust: NDArray[np.float64]
-    measured: set[int] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, readings: list[Hypothesis], melody: int, tries: float) -> _Weighed:
-        """Gather the readings of a melody, which are of the same references."""
-        mine = tuple(reading for reading in readings if reading.melody == melody)
-        count = len(mine[0].references)
-        return cls(melody, mine, tries, np.full(count, np.nan), np.ones(count))
-
-    def standing(self) -> NDArray[np.float64]:
-        """Return the mean of what was measured, for each reference."""
-        in_time = self.readings[0].standardised
-        any_rhythm = np.maximum(LEAST_BY_PITCH * in_time, LEAST)
-        for other in self.readings[1:]:
-            any_rhythm = np.maximum(any_rhythm, other.standardised)
-        whole = (in_time + any_rhythm) / 2
-        mean = np.where(np.isnan(self.passage), whole, (2 * whole + self.passage) / 3)
-        return np.where(mean > 0, self.trust * mean, mean)
-
-    def closest(self) -> NDArray[np.int64]:
-        """Return which reading follows each reference most closely."""
-        return np.argmax([reading.standardised for reading in self.readings], axis=0)
-
-    def hypotheses(self, library: Shelf) -> list[Hypothesis]:
-        """Return the readings with their standing and E-values."""
-        standing, closest = self.standing(), self.closest()
-        references = self.readings[0].references
-        log_e = np.zeros(len(references))
-        for kind in (0, 1):
-            mine = library.protected[references] == bool(kind)
-            log_e[mine] = library.chances[kind].log_e(standing[mine], self.tries)
-        e_value = np.exp(np.maximum(log_e, -690.0))
-        return [
-            replace(
-                reading,
-                e_value=np.where(closest == number, e_value, np.inf),
-                standardised=np.where(closest == number, standing, -np.inf),
-                tries=self.tries,
-            )
-            for number, reading in enumerate(self.readings)
-        ]
-
-    def measure(self, reference: int, sequence: Sequence, library: Shelf, threads: int) -> None:
-        """Measure the passage of a reference, unless that was done."""
-        if reference in self.measured:
-            return
-        self.measured.add(reference)
-        place = int(np.searchsorted(self.readings[0].references, reference))
-        reading = self.readings[int(self.closest()[place])]
-        corpus = library.index.corpus(np.array([reference]))
-        path = align_path(sequence, corpus, 0, reading.costs).path
-        if len(path):
-            distinct = path_freshness(own_freshness(sequence), corpus.fresh, path).sum()
-            self.trust[place] = -np.expm1(-float(distinct) / FEW_DISTINCT)
-            found = _standardised_by_passage(sequence, path, reading, place, library, threads)
-            if found is not None:
-                self.passage[place] = found
-
-
-def _standardised_by_passage(
-    sequence: Sequence,
-    path: NDArray[np.int64],
-    reading: Hypothesis,
-    place: int,
-    library: Shelf,
-    threads: int,
-) -> float | None:
-    """Return the standardised score of a reference by its passage alone; None if there is no chance."""
-    reference = int(reading.references[place])
-    kind = int(library.protected[reference])
-    sample = _sample(library, kind, but=reference)
-    if len(sample) < SMALLEST_BACKGROUND:
-        return None
-    sample = sample[~np.isin(sample, reading.related)]
-    passage = cut_passage(sequence, (int(path[0, 0]), int(path[-1, 0]) + 1))
-    unrelated = library.index.corpus(sample)
-    chance = _as_of_kind(
-        background_of_passage(passage, unrelated, reading.costs, TYPICAL_NOTES, threads), library, kind
-    )
-    return float(chance.standardised(reading.score[place], library.index.lengths[reference]))
 
 
 def match_notes(

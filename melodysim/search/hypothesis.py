@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,13 @@ class Hypothesis:
     found: NDArray[np.int32] | None = None
     tries: float = 1.0
     related: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+def restricted(reading: Hypothesis, keep: NDArray[np.bool_]) -> Hypothesis:
+    """Return a reading of some of its references only."""
+    per_reference = ("references", "score", "e_value", "standardised")
+    fields = {name: getattr(reading, name)[keep] for name in per_reference}
+    return replace(reading, **fields, found=None if reading.found is None else reading.found[keep])
 
 
 def e_values(

@@ -30,13 +30,13 @@ from melodysim.search.by_notes import (
     read_notes,
     readings_by_pitch,
     readings_in_time,
-    weighed,
 )
 from melodysim.search.by_salience import match_heard, read_recording
-from melodysim.search.hypothesis import Hypothesis, best_reading, ranking
+from melodysim.search.hypothesis import Hypothesis, best_reading, ranking, restricted
 from melodysim.search.match import Match
 from melodysim.search.match_details import rarest_turn, span, with_others
 from melodysim.search.refrains import places_in_melody, places_in_recording
+from melodysim.search.standing import weighed
 
 _LOOKED_AT = 12
 """References that may be of the same work as a query, before one is not."""
@@ -80,6 +80,12 @@ class _Search:
             asked = self.library, tries, self.threads, costs, self.works
             readings.append(read_notes(self.sequences[k], k, candidates[k], *asked))
         return readings
+
+    def read_in_time(self, first: list[NDArray[np.int8]] | None = None) -> list[Hypothesis]:
+        """Align each melody with its candidates, rhythm included; `first` is the first pass."""
+        first = self.first_pass() if first is None else first
+        candidates = [candidates_of(coarse, self.library) for coarse in first]
+        return self.aligned(readings_in_time(len(first)), candidates)
 
     def listened(self, first: list[NDArray[np.int8]], lines: list[Hypothesis]) -> _Ranked:
         """Rank references by what is heard of them in a recording; the transcribed lines support it."""
@@ -209,11 +215,13 @@ def best_of_others(piece: Piece, library: Shelf, another: Callable[[Entry], bool
     float
         Standing; 0 if no reference is followed.
     """
-    ranked = _ranked_in_time(_Search(piece, library, 1))
-    protected = ranked.order[library.protected[ranked.order]][:_LOOKED_AT]
-    names = [library.index.name(int(k)) for k in protected]
+    search = _Search(piece, library, 1)
+    bound = [restricted(some, library.protected[some.references]) for some in search.read_in_time()]
+    ranked = search.ranked(weighed(search.sequences, bound, library, 1))
+    best = ranked.order[:_LOOKED_AT]
+    names = [library.index.name(int(k)) for k in best]
     entries = library.look_up(names)
-    for reference, name in zip(protected, names, strict=True):
+    for reference, name in zip(best, names, strict=True):
         if another(entries[name].entry):
             number, place = ranked.best[reference]
             return float(ranked.readings[number].standardised[place])
@@ -293,8 +301,7 @@ def matches_below(
 def _ranked_in_time(search: _Search) -> _Ranked:
     """Rank all references, rhythm included."""
     first = search.first_pass()
-    candidates = [candidates_of(coarse, search.library) for coarse in first]
-    readings = search.aligned(readings_in_time(len(first)), candidates)
+    readings = search.read_in_time(first)
     if search.piece.heard is not None:
         return search.listened(first, readings)
     search.tick("measuring passages")

@@ -1,0 +1,177 @@
+"""How far references stand above chance, by all that was measured, and the E-values of that.
+
+A melody is aligned with a reference in time and whatever the rhythm, and the passage that is found is
+measured against chance by itself. Each says something that the others do not: a copy with other words
+keeps its pitches, one with changed notes keeps its rhythm, and a passage is more distinctive than the
+track that it stands in. Their mean tells copies from chance better than the best of them
+(docs/research/catalogue.md). What it is worth, the library's own works say (`own_works`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.align.dtw import align_path
+from melodysim.align.repetition import own_freshness, path_freshness
+from melodysim.intervals import Sequence
+from melodysim.library import Shelf
+from melodysim.search.by_notes import (
+    MEASURED_AGAIN,
+    TYPICAL_NOTES,
+    as_of_kind,
+    background_sample,
+    shares_of_chance,
+)
+from melodysim.search.e_values import SMALLEST_BACKGROUND
+from melodysim.search.hypothesis import Hypothesis, best_of_each_kind, best_reading, ranking
+from melodysim.search.passage_significance import background_of_passage, cut_passage
+
+LEAST_BY_PITCH, LEAST = 0.4, 2.0
+"""Standardised score whatever the rhythm that is assumed at least: a share of the one in time, and an
+amount. A passage in time of which notes were changed is not followed note by note, and that says little
+against it."""
+FEW_DISTINCT = 5.0
+"""Distinct notes of a passage with which 0.63 of its standing counts (an exponential law). However rare
+a turn is, many pairs of songs share one of four notes."""
+SMALLEST_LOG_E = -690.0
+"""Natural logarithm of the smallest E-value: beyond, a float is 0."""
+
+
+def weighed(
+    sequences: list[Sequence], readings: list[Hypothesis], library: Shelf, threads: int
+) -> list[Hypothesis]:
+    """Weigh all that was measured of each melody, and turn it into E-values.
+
+    A reference's standing is the mean of its standardised scores in time, whatever the rhythm, and by
+    the passage that it follows alone. The best references of each kind have their passages measured.
+
+    Parameters
+    ----------
+    sequences : list of Sequence
+        One for each melody of the piece.
+    readings : list of Hypothesis
+        From `readings_in_time`, in its order.
+    library : Shelf
+
+    Returns
+    -------
+    list of Hypothesis
+        One for each reading. Of two readings of a melody, the one that is followed more closely has the
+        E-value; the other's is infinite.
+    """
+    shares = shares_of_chance(len(sequences))
+    weighing = [_Weighing(readings, k, 1 / share) for k, share in enumerate(shares)]
+    while True:
+        found = [some for one in weighing for some in one.hypotheses(library)]
+        best = best_reading(found, len(library))
+        order = ranking(found, best)
+        ahead = best_of_each_kind(order, library.protected[order], MEASURED_AGAIN)
+        leading = best_of_each_kind(order, library.protected[order], 1)
+        melody = {int(k): found[best[k, 0]].melody or 0 for k in ahead}
+        # Repeated until the best of either kind has been measured: one that was not would else
+        # come first only for that.
+        if all(weighing[melody[int(k)]].knows(int(k)) for k in leading):
+            return found
+        for reference, number in melody.items():
+            weighing[number].measure(reference, sequences[number], library, threads)
+
+
+class _Weighing:
+    """What was measured of a melody and some references so far.
+
+    Parameters
+    ----------
+    readings : list of Hypothesis
+        Of all melodies. Those of this one are in time and, of the likeliest melody, whatever the
+        rhythm; they are of the same references.
+    melody : int
+    tries : float
+        That E-values are corrected for.
+    """
+
+    def __init__(self, readings: list[Hypothesis], melody: int, tries: float) -> None:
+        self._readings = [reading for reading in readings if reading.melody == melody]
+        self._tries = tries
+        count = len(self._readings[0].references)
+        self._passage = np.full(count, np.nan)  # standardised scores of passages that were measured
+        self._trust = np.ones(count)  # less where a passage has few distinct notes
+        self._measured: set[int] = set()
+
+    def knows(self, reference: int) -> bool:
+        """Say whether the passage of a reference was measured."""
+        return reference in self._measured
+
+    def _standing(self) -> NDArray[np.float64]:
+        """Return the mean of what was measured, for each reference."""
+        in_time = self._readings[0].standardised
+        any_rhythm = np.maximum(LEAST_BY_PITCH * in_time, LEAST)
+        for other in self._readings[1:]:
+            any_rhythm = np.maximum(any_rhythm, other.standardised)
+        whole = (in_time + any_rhythm) / 2
+        mean = np.where(np.isnan(self._passage), whole, (2 * whole + self._passage) / 3)
+        return np.where(mean > 0, self._trust * mean, mean)
+
+    def _closest(self) -> NDArray[np.int64]:
+        """Return which reading follows each reference most closely."""
+        return np.argmax([reading.standardised for reading in self._readings], axis=0)
+
+    def hypotheses(self, library: Shelf) -> list[Hypothesis]:
+        """Return the readings with their standing and E-values."""
+        standing, closest = self._standing(), self._closest()
+        references = self._readings[0].references
+        log_e = np.zeros(len(references))
+        for kind in (0, 1):
+            mine = library.protected[references] == bool(kind)
+            log_e[mine] = library.chances[kind].log_e(standing[mine], self._tries)
+        e_value = np.exp(np.maximum(log_e, SMALLEST_LOG_E))
+        return [
+            replace(
+                reading,
+                e_value=np.where(closest == number, e_value, np.inf),
+                standardised=np.where(closest == number, standing, -np.inf),
+                tries=self._tries,
+            )
+            for number, reading in enumerate(self._readings)
+        ]
+
+    def measure(self, reference: int, sequence: Sequence, library: Shelf, threads: int) -> None:
+        """Measure the passage of a reference, unless that was done."""
+        if reference in self._measured:
+            return
+        self._measured.add(reference)
+        place = int(np.searchsorted(self._readings[0].references, reference))
+        reading = self._readings[int(self._closest()[place])]
+        corpus = library.index.corpus(np.array([reference]))
+        path = align_path(sequence, corpus, 0, reading.costs).path
+        if len(path):
+            distinct = path_freshness(own_freshness(sequence), corpus.fresh, path).sum()
+            self._trust[place] = -np.expm1(-float(distinct) / FEW_DISTINCT)
+            found = _standardised_by_passage(sequence, path, reading, place, library, threads)
+            if found is not None:
+                self._passage[place] = found
+
+
+def _standardised_by_passage(
+    sequence: Sequence,
+    path: NDArray[np.int64],
+    reading: Hypothesis,
+    place: int,
+    library: Shelf,
+    threads: int,
+) -> float | None:
+    """Return the standardised score of a reference by its passage alone; None without a background."""
+    reference = int(reading.references[place])
+    kind = int(library.protected[reference])
+    sample = background_sample(library, kind, but=reference)
+    if len(sample) < SMALLEST_BACKGROUND:
+        return None
+    sample = sample[~np.isin(sample, reading.related)]
+    passage = cut_passage(sequence, (int(path[0, 0]), int(path[-1, 0]) + 1))
+    unrelated = library.index.corpus(sample)
+    chance = as_of_kind(
+        background_of_passage(passage, unrelated, reading.costs, TYPICAL_NOTES, threads), library, kind
+    )
+    return float(chance.standardised(reading.score[place], library.index.lengths[reference]))
