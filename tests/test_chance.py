@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melodysim.library import Entry, Library, Reference
-from melodysim.library.chance import TAIL_SCALE, Chance, typical_chance
+from melodysim.library.chance import SMALLEST_SCALE, TAIL_SCALE, Chance, typical_chance
 from melodysim.library.chance_file import NAME, load_chance, save_chance
 from melodysim.library.rights import Rights
 from melodysim.library.store import Store
@@ -39,14 +39,22 @@ def catalogue(tmp_path_factory):
     return path
 
 
-def test_the_distribution_is_recovered_though_some_works_are_there_twice():
+@pytest.mark.parametrize("related", [0.0, 0.03, 0.35])
+def test_the_distribution_is_recovered_though_works_have_relatives(related):
     rng = np.random.default_rng(0)
     standings = rng.gumbel(6.5, 1.5, 2000)
-    standings[:60] += 25  # covers
+    covers = rng.random(2000) < related
+    standings[covers] = np.maximum(standings[covers], 6.5 + rng.exponential(14, covers.sum()))
     found = fit_chance(standings, 7500)
-    assert found.mode == pytest.approx(6.5, abs=0.15)
-    assert found.scale == pytest.approx(1.5, rel=0.08)
+    assert found.mode == pytest.approx(6.5, abs=0.2)
+    assert found.scale == pytest.approx(1.5, rel=0.12)
     assert (found.works, found.measured) == (7500, True)
+
+
+def test_standings_that_are_all_alike_have_a_least_spread():
+    found = fit_chance(np.full(300, 7.0), 500)
+    assert found.scale >= SMALLEST_SCALE
+    assert found.mode == pytest.approx(7.0, abs=0.5)
 
 
 def test_too_few_queries_are_no_measurement():

@@ -15,7 +15,7 @@ from melodysim.library.index_files import folders
 from melodysim.library.store import Store
 from melodysim.util.atomic_files import write_whole
 
-METHOD = 2
+METHOD = 3
 """Raised whenever the same library would be measured to another result."""
 NAME = "chance.json"
 FEWER, MORE = 0.8, 1.25
