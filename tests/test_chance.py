@@ -179,3 +179,21 @@ def test_free_works_are_not_measured(tmp_path):
     library = Library(path)
     assert with_chance(library) is library.shelf
     assert library.shelf.chances[1] == replace(typical_chance(0), measured=False)
+
+
+def test_an_import_measures_chance_before_the_first_check(run, tmp_path):
+    works = []
+    for k in range(110):
+        melody = random_tune(np.random.default_rng(k), 24, low=60, high=72)
+        notes = zip(melody.onset, melody.duration, melody.pitch, strict=True)
+        works.append({"id": f"w{k}", "title": f"Work {k}", "notes": [[*map(float, n)] for n in notes]})
+    table, library = tmp_path / "works.json", tmp_path / "library.db"
+    table.write_text(json.dumps(works))
+    done = run("library", "import", "--library", library, "--rights", "in-copyright", table)
+    assert done.returncode == 0
+    (file,) = tmp_path.rglob(NAME)
+    assert json.loads(file.read_text())["works"] == 110
+    written = file.stat().st_mtime_ns
+    assert run("library", "compact", "--library", library).returncode == 0
+    assert file.stat().st_mtime_ns == written  # the same works: nothing to measure
+    assert Library(library).shelf.chances[1].measured

@@ -25,7 +25,7 @@ LEVELS: tuple[Level, ...] = ("clear", "review", "likely")
 LIKELY_RATE = 0.0001
 REVIEW_RATE = 0.005
 """Share of unrelated tracks that may reach a level: its largest E-value."""
-LOGISTIC = (-2.85, 2.3)
+LOGISTIC = (-3.05, 2.1)
 """Intercept, and slope per decade of the E-value, of the probability that notes copy the work that they
 follow best, if half of all tracks copy: fitted on songs as others transcribed them and on songs that
 are not in the library (docs/calibration.md)."""
