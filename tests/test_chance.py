@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melodysim.library import Entry, Library, Reference
-from melodysim.library.chance import SMALLEST_SCALE, TAIL_SCALE, Chance, typical_chance
-from melodysim.library.chance_file import NAME, load_chance, save_chance
+from melodysim.library.index_files import CHANCE_FILE, load_chance, save_chance
 from melodysim.library.rights import Rights
+from melodysim.library.shelf import SMALLEST_SCALE, TAIL_SCALE, Chance, typical_chance
 from melodysim.library.store import Store
 from melodysim.melody import Piece
 from melodysim.search import own_works
@@ -110,7 +110,7 @@ def test_chance_is_carried_over_to_a_few_more_works_and_measured_anew_with_many(
     assert kept.among(125).mode > kept.mode
     assert kept.among(100) == kept
     # A file of another method, or a torn one, is none.
-    (file,) = tmp_path.rglob(NAME)
+    (file,) = tmp_path.rglob(CHANCE_FILE)
     said = json.loads(file.read_text())
     for content in (json.dumps(said | {"method": 0}), "{", json.dumps({"method": said["method"]})):
         file.write_text(content)
@@ -139,7 +139,7 @@ def test_stopping_leaves_a_library_unmeasured(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         with_chance(library, progress=stop)
     assert not library.shelf.chances[1].measured
-    assert not list(tmp_path.rglob(NAME))
+    assert not list(tmp_path.rglob(CHANCE_FILE))
 
 
 def test_e_values_come_true_among_made_up_songs(catalogue):
@@ -191,7 +191,7 @@ def test_an_import_measures_chance_before_the_first_check(run, tmp_path):
     table.write_text(json.dumps(works))
     done = run("library", "import", "--library", library, "--rights", "in-copyright", table)
     assert done.returncode == 0
-    (file,) = tmp_path.rglob(NAME)
+    (file,) = tmp_path.rglob(CHANCE_FILE)
     assert json.loads(file.read_text())["works"] == 110
     written = file.stat().st_mtime_ns
     assert run("library", "compact", "--library", library).returncode == 0

@@ -15,9 +15,9 @@ from melodysim.errors import LibraryError, RateError, ReadError
 from melodysim.intervals import normalise, retrograde
 from melodysim.judge.verdict import Rates
 from melodysim.library import Entry, Library, Reference
-from melodysim.library.chance import typical_chance
 from melodysim.library.index import sample_references
 from melodysim.library.rights import Rights
+from melodysim.library.shelf import typical_chance
 from melodysim.library.store import Store
 from melodysim.melody import Melody, Piece
 from melodysim.readers.read import read

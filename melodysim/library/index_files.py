@@ -6,6 +6,10 @@ were made from. Melodies added later go into a new part; removed ones are left o
 small parts are merged as melodies are added. Files are written to a temporary name and renamed, and
 never changed; the manifest is written last. Where the library's folder is not writable, the user's
 cache folder is used; if that fails too, the parts live in memory only.
+
+What chance does among the protected works is kept beside them. It is measured anew once the library
+has a quarter more or fewer protected works than it was measured with; until then it is carried over to
+their number (`Chance.among`).
 """
 
 from __future__ import annotations
@@ -36,13 +40,19 @@ from melodysim.library.shard import (
     unpacked_tables,
     write_shard,
 )
+from melodysim.library.shelf import Chance
 from melodysim.library.store import Store
 from melodysim.util.array_files import map_arrays, write_arrays
 from melodysim.util.atomic_files import write_whole
 
 FORMAT = 8
 """Raised whenever the arrays, or how they are worked out, change."""
-KEPT = ("manifest.json", "chance.json")
+CHANCE_METHOD = 3
+"""Raised whenever the same library's chance would be measured to another result."""
+CHANCE_FILE = "chance.json"
+FEWER, MORE = 0.8, 1.25
+"""Shares of the works that chance was measured with between which it serves."""
+KEPT = ("manifest.json", CHANCE_FILE)
 """Files that go on beside other parts: what chance does changes little when melodies are added."""
 SMALL = 5_000
 """A part of fewer melodies is packed anew, together with those added since."""
@@ -275,6 +285,41 @@ def protection(
                 continue
             break
     return protected, (free, bound)
+
+
+def load_chance(store: Store, works: int) -> Chance | None:
+    """Read what was measured; None where nothing was, or with another number of works.
+
+    Parameters
+    ----------
+    store : Store
+    works : int
+        Protected works of the library today.
+    """
+    for folder in folders(store.path):
+        try:
+            said = json.loads((folder / CHANCE_FILE).read_bytes())
+            chance = Chance(float(said["mode"]), float(said["scale"]), int(said["works"]))
+            method = int(said["method"])
+        except (OSError, ValueError, KeyError, TypeError):
+            if (folder / "manifest.json").exists():
+                return None  # the folder in use; the other one need not be looked for
+            continue
+        if method == CHANCE_METHOD and chance.works and FEWER <= works / chance.works <= MORE:
+            return chance
+    return None
+
+
+def save_chance(store: Store, chance: Chance) -> bool:
+    """Write what was measured beside the packed parts; return whether any folder took it."""
+    content = json.dumps({"method": CHANCE_METHOD, **asdict(chance)}).encode()
+    for folder in folders(store.path):
+        try:
+            write_whole(folder / CHANCE_FILE, content)
+        except MelodysimError:
+            continue
+        return True
+    return False
 
 
 def part_files(store: Store) -> list[Path]:

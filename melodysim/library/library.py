@@ -15,13 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.errors import InvalidNotesError, LibraryError
-from melodysim.library.chance import Chance, typical_chance
-from melodysim.library.chance_file import load_chance, save_chance
 from melodysim.library.entries import Entry, Reference
 from melodysim.library.index import Index
-from melodysim.library.index_files import load_index, part_files, protection
+from melodysim.library.index_files import load_chance, load_index, part_files, protection, save_chance
 from melodysim.library.rights import Rights, Status, Territory, check_rights, effective
-from melodysim.library.shelf import Shelf
+from melodysim.library.shelf import Chance, Shelf, typical_chance
 from melodysim.library.store import Store
 from melodysim.melody import Melody
 
