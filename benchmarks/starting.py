@@ -26,7 +26,7 @@ STAGES = (
     ("readers.read", "_read_symbolic", "reading notes"),
     ("library.shard", "scan", "first pass"),
     ("search.by_notes", "align_scores", "second pass"),
-    ("search.passage_significance", "align_scores", "second pass"),
+    ("search.standing", "align_scores", "second pass"),
     ("search.by_salience", "scan_heard", "listening for every reference"),
     ("search.by_salience", "trace_heard", "tracing what was heard"),
     ("search.pipeline", "rarest_turn", "rarest turns"),

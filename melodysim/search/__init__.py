@@ -2,9 +2,10 @@
 
 `by_notes` aligns the melodies of a piece, `by_salience` a recording before any note is decided on; each
 returns a `hypothesis`: one reading of the piece, with a score for each reference. `e_values` measures
-scores of whole melodies against chance, `passage_significance` those of a passage by itself. The best
-references become a `match`; `match_details` and `refrains` add its rarest turn and other places.
-`pipeline` joins these steps; `two_recordings` measures how alike two recordings are.
+scores of whole melodies against chance; `standing` puts together what the readings of a melody and its
+passage say, and `own_works` measures what that is worth in a library. The best references become a
+`match`; `match_details` and `refrains` add its rarest turn and other places. `pipeline` joins these
+steps; `two_recordings` measures how alike two recordings are.
 
 Conventions: `threads` says how many threads to use; results do not depend on it.
 """

@@ -5,6 +5,12 @@ measured against chance by itself. Each says something that the others do not: a
 keeps its pitches, one with changed notes keeps its rhythm, and a passage is more distinctive than the
 track that it stands in. Their mean tells copies from chance better than the best of them
 (docs/research/catalogue.md). What it is worth, the library's own works say (`own_works`).
+
+Why the passage by itself: unrelated references follow best the most ordinary part of a track, its scale
+runs and repeated notes. A distinctive passage would be measured against scores that have nothing to do
+with it, and an ordinary passage would profit from the variety of the rest. For protein sequences the
+same is done by the composition of either sequence (Schäffer et al. 2001, "Improving the accuracy of
+PSI-BLAST protein database searches with composition-based statistics").
 """
 
 from __future__ import annotations
@@ -14,9 +20,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.align.dtw import align_path
+from melodysim.align.corpus import Corpus
+from melodysim.align.dtw import Costs, align_path, align_scores
 from melodysim.align.repetition import own_freshness, path_freshness
-from melodysim.intervals import Sequence
+from melodysim.intervals import Sequence, time_ratio
 from melodysim.library import Shelf
 from melodysim.search.by_notes import (
     MEASURED_AGAIN,
@@ -25,9 +32,8 @@ from melodysim.search.by_notes import (
     background_sample,
     shares_of_chance,
 )
-from melodysim.search.e_values import SMALLEST_BACKGROUND
+from melodysim.search.e_values import SMALLEST_BACKGROUND, Background, fit_background
 from melodysim.search.hypothesis import Hypothesis, best_of_each_kind, best_reading, ranking
-from melodysim.search.passage_significance import background_of_passage, cut_passage
 
 LEAST_BY_PITCH, LEAST = 0.4, 2.0
 """Standardised score whatever the rhythm that is assumed at least: a share of the one in time, and an
@@ -175,3 +181,42 @@ def _standardised_by_passage(
         background_of_passage(passage, unrelated, reading.costs, TYPICAL_NOTES, threads), library, kind
     )
     return float(chance.standardised(reading.score[place], library.index.lengths[reference]))
+
+
+def cut_passage(sequence: Sequence, notes: tuple[int, int]) -> Sequence:
+    """Cut a passage out of a query.
+
+    Parameters
+    ----------
+    sequence : Sequence
+    notes : (int, int)
+        Its first note, and the one after its last.
+    """
+    first, last = notes
+    time = sequence.time[first:last]
+    return Sequence(
+        interval=sequence.interval[first : last - 1],
+        ratio=time_ratio(time),
+        pitch=(sequence.pitch[first:last] - sequence.pitch[first]).astype(np.int16),
+        time=time,
+    )
+
+
+def background_of_passage(
+    passage: Sequence, unrelated: Corpus, costs: Costs, typical: Background, threads: int = 1
+) -> Background:
+    """Fit the distribution of the scores of unrelated references against a passage.
+
+    Parameters
+    ----------
+    passage : Sequence
+    unrelated : Corpus
+        A sample of references, without the one that the passage follows.
+    costs : Costs
+        Costs of the alignment.
+    typical : Background
+        Stands in where the sample is too small.
+    """
+    every = np.arange(len(unrelated))
+    score = align_scores(passage, unrelated, every, threads, costs)
+    return fit_background(score.astype(np.float64), unrelated.lengths, typical)

@@ -3,7 +3,7 @@ import pytest
 
 from melodysim.intervals import normalise
 from melodysim.melody import Melody
-from melodysim.search.passage_significance import cut_passage
+from melodysim.search.standing import cut_passage
 
 
 def test_a_passage_is_what_its_notes_alone_would_be():
