@@ -169,6 +169,18 @@ def test_another_take_of_a_work_is_no_chance_match(catalogue, tmp_path):
     assert doubled.mode < alone.mode + 3
 
 
+def test_works_that_nothing_tells_apart_are_no_measurement(tmp_path):
+    """Entries that all have one title might all be one work: typical values stand in."""
+    path = tmp_path / "library.db"
+    with Store(path, create=True) as store, store.transaction():
+        for k in range(110):
+            entry = Entry(f"{k}", "Untitled", None, f"{k}.mid", Rights("in-copyright"))
+            melody = random_tune(np.random.default_rng(k), 20)
+            store.put([Reference(entry, melody)], f"{k}.mid", f"{k}")
+    chance = chance_among_own_works(Library(path).shelf)
+    assert chance == replace(typical_chance(110), measured=True)
+
+
 def test_free_works_are_not_measured(tmp_path):
     path = tmp_path / "library.db"
     with Store(path, create=True) as store:

@@ -19,11 +19,10 @@ from melodysim.melody import Melody
 
 NOTHING = np.zeros(0, np.int64)
 
-
 PER_FOLD = 0.84
-"""Standing that an e-fold more works add to the best of them: from 500 to 7,500 songs it rose by 2.25.
-Were works independent of each other it would be the scale, which is twice that: some tracks are like
-many works, others like few."""
+"""Standing that an e-fold more works add to the best of them: from 500 to 7,500 songs it rose by 2.2.
+Were works independent of each other it would be the scale, which is larger: some tracks are like many
+works, others like few."""
 SCALE_PER_FOLD, SMALLEST_SCALE = 0.15, 0.7
 """What an e-fold more works add to the typical scale, and its least value: 0.95, 1.24 and 1.33 were
 measured among 500, 2,000 and 7,500 songs."""

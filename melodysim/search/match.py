@@ -101,8 +101,9 @@ class Match:
         Expected number of unrelated references of its kind (free or protected) in this library that
         score at least so high, corrected for the number of hypotheses.
     standardised : float
-        Score less its mode by chance, in units of the scale of chance; it goes on growing where
-        E-values have become 0.
+        How far it stands above chance (`melodysim.search.standing`); of a recording, and of works that
+        are compared by name, the score less its mode by chance, in units of the scale. It goes on
+        growing where E-values have become 0.
     path : ndarray of int64, shape (k, 2)
         Pairs of a note of the melody and a note of the reference.
     melody : int
@@ -112,7 +113,7 @@ class Match:
     evidence : str
         "notes" if melodies were aligned; "salience" if the reference was heard in the recording.
     background : Background
-        Score distribution that the E-value was computed from.
+        Distribution of chance that the score was measured against.
     turn : Turn or None
         The rarest turn of the passage, for matches that chance hardly explains.
     places : tuple of (float, float)

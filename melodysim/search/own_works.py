@@ -82,16 +82,16 @@ def chance_among_own_works(
     found = shelf.look_up(names)
     queries = [found[name] for name in names if len(found[name].melody) >= FEWEST_NOTES]
 
-    def standing(number: int) -> float:
+    def standing(number: int) -> float | None:
         entry, melody = queries[number].entry, queries[number].melody
         piece = Piece(entry.source, "notes", (melody,), melody.end)
         return best_of_others(piece, shelf, lambda other: _another(entry, other))
 
-    standings = []
+    standings: list[float] = []
     pool = ThreadPoolExecutor(max(threads, 1))
     try:
         for number, value in enumerate(pool.map(standing, range(len(queries)))):
-            standings.append(value)
+            standings += [value] if value is not None else []
             if progress is not None:
                 progress(number + 1, len(queries))
     finally:
@@ -100,8 +100,9 @@ def chance_among_own_works(
 
 
 def _another(entry: Entry, other: Entry) -> bool:
-    """Say whether two entries are of different works, as far as their titles tell."""
-    return entry.id != other.id and entry.title.casefold() != other.title.casefold()
+    """Say whether two entries are of different works, as far as their files and titles tell."""
+    same_file = entry.source == other.source
+    return not same_file and entry.title.casefold() != other.title.casefold()
 
 
 def fit_chance(standings: NDArray[np.float64], works: int) -> Chance:

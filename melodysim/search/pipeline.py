@@ -199,7 +199,7 @@ def find_matches(
     return [ranked.described(*found) for found in ranked.traced(wanted).items()]
 
 
-def best_of_others(piece: Piece, library: Shelf, another: Callable[[Entry], bool]) -> float:
+def best_of_others(piece: Piece, library: Shelf, another: Callable[[Entry], bool]) -> float | None:
     """Return how far the best protected reference stands that is of another work than a piece.
 
     Parameters
@@ -212,8 +212,8 @@ def best_of_others(piece: Piece, library: Shelf, another: Callable[[Entry], bool
 
     Returns
     -------
-    float
-        Standing; 0 if no reference is followed.
+    float or None
+        Standing; None if all of the best references are of the same work, as far as is known.
     """
     search = _Search(piece, library, 1)
     bound = [restricted(some, library.protected[some.references]) for some in search.read_in_time()]
@@ -225,7 +225,7 @@ def best_of_others(piece: Piece, library: Shelf, another: Callable[[Entry], bool
         if another(entries[name].entry):
             number, place = ranked.best[reference]
             return float(ranked.readings[number].standardised[place])
-    return 0.0
+    return None
 
 
 def find_passage(
