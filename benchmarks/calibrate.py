@@ -20,7 +20,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import binomtest
+from promised import as_promised, interval
 from sklearn.linear_model import LogisticRegression
 
 from melodysim.library import Library
@@ -101,19 +101,6 @@ def logistic(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Fit a logistic curve, with a little shrinkage; intercept and slope."""
     fitted = LogisticRegression(C=100.0).fit(x[:, None], y)
     return float(fitted.intercept_[0]), float(fitted.coef_[0, 0])
-
-
-def interval(count: int, total: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share."""
-    found = binomtest(count, total).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)
-
-
-def as_promised(e_values: np.ndarray, level: float) -> str:
-    """Say in how many cases E is below a level, and should be."""
-    below = e_values < level
-    low, high = interval(int(below.sum()), len(below))
-    return f"  {level:<9g} {-np.expm1(-level):8.4f}   {below.mean():.4f} ({low:.4f} to {high:.4f})"
 
 
 def draw(

@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 from builtin import builtin_library
+from promised import as_promised, draw_promised, interval
 from rich.progress import track
-from scipy.stats import binomtest
 
 from melodysim.library import Library, Reference
 from melodysim.library.rights import Rights
@@ -94,33 +94,15 @@ def opened(path: Path) -> Library:
     return _open[path]
 
 
-def interval(count: int, total: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share."""
-    found = binomtest(count, total).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)
-
-
 def draw(path: Path, groups: dict[str, np.ndarray]) -> None:
     """Draw how often each E-value was reached against what it promises."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
     levels = np.logspace(-3, 0.3, 15)
-    axes.plot(levels, -np.expm1(-levels), "k--", label="promised")
+    drawn = {}
     for name, e_value in groups.items():
-        share = np.array([(e_value < x).mean() for x in levels])
-        bounds = np.array([interval(int((e_value < x).sum()), len(e_value)) for x in levels])
-        label = f"{name} ({len(e_value):,} checks)"
-        (line,) = axes.plot(levels, np.where(share > 0, share, np.nan), "o-", ms=3, label=label)
-        axes.fill_between(levels, *bounds.T, alpha=0.12, color=line.get_color())
-    axes.set(xscale="log", yscale="log", ylim=(5e-4, 1.2))
-    axes.set(xlabel="E-value below", ylabel="share of unrelated tracks")
-    axes.legend(frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=80)
+        below = (e_value[:, None] < levels).sum(axis=0)
+        bounds = np.array([interval(int(count), len(e_value)) for count in below]).T
+        drawn[f"{name} ({len(e_value):,} checks)"] = below / len(e_value), bounds
+    draw_promised(path, levels, drawn, 5e-4)
 
 
 def main() -> None:
@@ -166,12 +148,7 @@ def main() -> None:
                 e_value = np.array([row[1] for row in rows if row[0] == kind])
                 print(f"  {kind}: {len(e_value)} checks")
                 for level in LEVELS:
-                    count = int((e_value < level).sum())
-                    low, high = interval(count, len(e_value))
-                    print(
-                        f"    {level:<7g} {-np.expm1(-level):7.4f}   "
-                        f"{count / len(e_value):.4f} ({low:.4f} to {high:.4f})"
-                    )
+                    print(as_promised(e_value, level))
             for kind, value, title in sorted(rows, key=lambda row: row[1])[:5]:
                 print(f"    smallest: {value:.2g} {kind}: {title}")
             groups[f"{size:,} works"] = np.array([row[1] for row in rows])

@@ -30,6 +30,7 @@ from pathlib import Path
 
 import numpy as np
 from builtin import builtin_library
+from promised import draw_promised
 from render import RATE, mp3_bytes, render
 from rich.progress import track
 from scipy.stats import bootstrap
@@ -171,23 +172,8 @@ def shares(rows: list[dict], levels: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def draw(path: Path, groups: dict[str, list[dict]]) -> None:
     """Draw how often each E-value was reached against what it promises."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
     levels = np.logspace(-4, 0.5, 19)
-    axes.plot(levels, -np.expm1(-levels), "k--", label="promised")
-    for name, rows in groups.items():
-        share, bounds = shares(rows, levels)
-        (line,) = axes.plot(levels, np.where(share > 0, share, np.nan), "o-", ms=3, label=name)
-        axes.fill_between(levels, *np.maximum(bounds, 1e-6), alpha=0.12, color=line.get_color())
-    axes.set(xscale="log", yscale="log", xlabel="E-value below", ylabel="share of unrelated tracks")
-    axes.set(ylim=(5e-5, 1.2))
-    axes.legend(frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=80)
+    draw_promised(path, levels, {name: shares(rows, levels) for name, rows in groups.items()}, 5e-5)
 
 
 def main() -> None:

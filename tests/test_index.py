@@ -244,7 +244,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, tunes, monkeypatch):
     stored(path, tunes, range(20))
     blocked = tmp_path / "blocked"
     blocked.write_text("a file where a folder should be")
-    monkeypatch.setattr(index_files, "folders", lambda path: iter([blocked / "index"]))
+    monkeypatch.setattr(index_files, "_folders", lambda path: iter([blocked / "index"]))
     library = Library(path)
     assert len(library) == 20
     assert answers_of_one(library) == answers_of_one(library)

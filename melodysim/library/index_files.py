@@ -83,11 +83,11 @@ def load_index(store: Store) -> Index:
         Open.
     """
     content = store.version()
-    for folder in folders(store.path):
+    for folder in _folders(store.path):
         index = _open(folder, content)
         if index is not None:
             return index
-    for folder in folders(store.path):
+    for folder in _folders(store.path):
         try:
             return _refresh(folder, store, content)
         except (MelodysimError, OSError):
@@ -105,7 +105,7 @@ def compact(store: Store) -> tuple[int, int]:
         If they cannot be written to any folder.
     """
     failed: Exception | None = None
-    for folder in folders(store.path):
+    for folder in _folders(store.path):
         manifest = _manifest(folder)
         try:
             index = _refresh(folder, store, store.version(), afresh=True)
@@ -116,7 +116,7 @@ def compact(store: Store) -> tuple[int, int]:
     raise MelodysimError(f"its packed parts can be written nowhere ({failed})", path=store.path)
 
 
-def folders(path: Path) -> Iterator[Path]:
+def _folders(path: Path) -> Iterator[Path]:
     """Yield the folders that may hold the packed parts, the best one first."""
     yield path.with_name(path.name + ".index")
     from platformdirs import user_cache_path
@@ -255,7 +255,7 @@ def protection(
     """
     content, today = store.version(), date.today().isoformat()
     name = f"rights-{territory}.bin"
-    for folder in folders(store.path):
+    for folder in _folders(store.path):
         try:
             arrays, note = map_arrays(folder / name)
             manifest = _manifest(folder)
@@ -271,7 +271,7 @@ def protection(
     protected = np.isin(index.serials, serials)
     free, bound = (sample_references(index.order.key, kind) for kind in (~protected, protected))
     note = {"content": content, "from": today, "until": until.isoformat()}
-    for folder in folders(store.path):
+    for folder in _folders(store.path):
         manifest = _manifest(folder)
         if manifest is not None and manifest.content == content:
             note["order"] = manifest.order
@@ -296,7 +296,7 @@ def load_chance(store: Store, works: int) -> Chance | None:
     works : int
         Protected works of the library today.
     """
-    for folder in folders(store.path):
+    for folder in _folders(store.path):
         try:
             said = json.loads((folder / CHANCE_FILE).read_bytes())
             chance = Chance(float(said["mode"]), float(said["scale"]), int(said["works"]))
@@ -313,7 +313,7 @@ def load_chance(store: Store, works: int) -> Chance | None:
 def save_chance(store: Store, chance: Chance) -> bool:
     """Write what was measured beside the packed parts; return whether any folder took it."""
     content = json.dumps({"method": CHANCE_METHOD, **asdict(chance)}).encode()
-    for folder in folders(store.path):
+    for folder in _folders(store.path):
         try:
             write_whole(folder / CHANCE_FILE, content)
         except MelodysimError:
@@ -325,7 +325,7 @@ def save_chance(store: Store, chance: Chance) -> bool:
 def part_files(store: Store) -> list[Path]:
     """List the files of a library's parts, in their order; none if they live in memory only."""
     content = store.version()
-    for folder in folders(store.path):
+    for folder in _folders(store.path):
         manifest = _manifest(folder)
         if manifest is not None and (manifest.format, manifest.content) == (FORMAT, content):
             return [folder / name for name in manifest.parts]

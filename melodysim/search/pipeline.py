@@ -81,11 +81,11 @@ class _Search:
             readings.append(read_notes(self.sequences[k], k, candidates[k], *asked))
         return readings
 
-    def read_in_time(self, first: list[NDArray[np.int8]] | None = None) -> list[Hypothesis]:
-        """Align each melody with its candidates, rhythm included; `first` is the first pass."""
-        first = self.first_pass() if first is None else first
-        candidates = [candidates_of(coarse, self.library) for coarse in first]
-        return self.aligned(readings_in_time(len(first)), candidates)
+    def read(
+        self, first: list[NDArray[np.int8]], ways: Callable[[int], list[tuple[int, Costs, float]]]
+    ) -> list[Hypothesis]:
+        """Align each melody with the candidates of the first pass, in the ways for so many melodies."""
+        return self.aligned(ways(len(first)), [candidates_of(coarse, self.library) for coarse in first])
 
     def listened(self, first: list[NDArray[np.int8]], lines: list[Hypothesis]) -> _Ranked:
         """Rank references by what is heard of them in a recording; the transcribed lines support it."""
@@ -216,7 +216,8 @@ def best_of_others(piece: Piece, library: Shelf, another: Callable[[Entry], bool
         Standing; None if all of the best references are of the same work, as far as is known.
     """
     search = _Search(piece, library, 1)
-    bound = [restricted(some, library.protected[some.references]) for some in search.read_in_time()]
+    readings = search.read(search.first_pass(), readings_in_time)
+    bound = [restricted(some, library.protected[some.references]) for some in readings]
     ranked = search.ranked(weighed(search.sequences, bound, library, 1))
     best = ranked.order[:_LOOKED_AT]
     names = [library.index.name(int(k)) for k in best]
@@ -301,7 +302,7 @@ def matches_below(
 def _ranked_in_time(search: _Search) -> _Ranked:
     """Rank all references, rhythm included."""
     first = search.first_pass()
-    readings = search.read_in_time(first)
+    readings = search.read(first, readings_in_time)
     if search.piece.heard is not None:
         return search.listened(first, readings)
     search.tick("measuring passages")
@@ -311,6 +312,5 @@ def _ranked_in_time(search: _Search) -> _Ranked:
 def _ranked_by_pitch(search: _Search) -> _Ranked:
     """Rank works that were asked for by name, and their background."""
     first = search.first_pass()
-    candidates = [candidates_of(coarse, search.library) for coarse in first]
-    readings = search.aligned(readings_by_pitch(len(first)), candidates)
+    readings = search.read(first, readings_by_pitch)
     return search.ranked(readings) if search.piece.heard is None else search.listened(first, readings)

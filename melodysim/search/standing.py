@@ -101,7 +101,11 @@ class _Weighing:
     def __init__(self, readings: list[Hypothesis], melody: int, tries: float) -> None:
         self._readings = [reading for reading in readings if reading.melody == melody]
         self._tries = tries
-        count = len(self._readings[0].references)
+        in_time, *others = (reading.standardised for reading in self._readings)
+        at_least = np.maximum(LEAST_BY_PITCH * in_time, LEAST)
+        self._whole = (in_time + np.maximum.reduce([at_least, *others])) / 2
+        self._closest = np.argmax([in_time, *others], axis=0)  # reading that follows most closely
+        count = len(in_time)
         self._passage = np.full(count, np.nan)  # standardised scores of passages that were measured
         self._trust = np.ones(count)  # less where a passage has few distinct notes
         self._measured: set[int] = set()
@@ -112,21 +116,13 @@ class _Weighing:
 
     def _standing(self) -> NDArray[np.float64]:
         """Return the mean of what was measured, for each reference."""
-        in_time = self._readings[0].standardised
-        any_rhythm = np.maximum(LEAST_BY_PITCH * in_time, LEAST)
-        for other in self._readings[1:]:
-            any_rhythm = np.maximum(any_rhythm, other.standardised)
-        whole = (in_time + any_rhythm) / 2
-        mean = np.where(np.isnan(self._passage), whole, (2 * whole + self._passage) / 3)
+        whole, passage = self._whole, self._passage
+        mean = np.where(np.isnan(passage), whole, (2 * whole + passage) / 3)
         return np.where(mean > 0, self._trust * mean, mean)
-
-    def _closest(self) -> NDArray[np.int64]:
-        """Return which reading follows each reference most closely."""
-        return np.argmax([reading.standardised for reading in self._readings], axis=0)
 
     def hypotheses(self, library: Shelf) -> list[Hypothesis]:
         """Return the readings with their standing and E-values."""
-        standing, closest = self._standing(), self._closest()
+        standing, closest = self._standing(), self._closest
         references = self._readings[0].references
         log_e = np.zeros(len(references))
         for kind in (0, 1):
@@ -149,7 +145,7 @@ class _Weighing:
             return
         self._measured.add(reference)
         place = int(np.searchsorted(self._readings[0].references, reference))
-        reading = self._readings[int(self._closest()[place])]
+        reading = self._readings[int(self._closest[place])]
         corpus = library.index.corpus(np.array([reference]))
         path = align_path(sequence, corpus, 0, reading.costs).path
         if len(path):
