@@ -209,12 +209,19 @@ class SemitoneSalience:
     ----------
     strength : ndarray of float32, shape (frames, 88)
         How strongly each semitone from `LOWEST_SEMITONE` sounds or begins, 0 or more.
+    onset : ndarray of float32, shape (frames, 88)
+        How strongly each begins, 0 or more.
     frame : float
         Seconds from one row to the next; the first row begins at 0.
+    separated : float or None
+        Share of the power of the mix that is in the voice that was separated from it and listened to; 0
+        if nobody sings, so that the mix alone was; None if no voice was separated.
     """
 
     strength: NDArray[np.float32]
+    onset: NDArray[np.float32]
     frame: float
+    separated: float | None = None
 
 
 LOWEST_SEMITONE = 21

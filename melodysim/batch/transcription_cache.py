@@ -20,6 +20,7 @@ import numpy as np
 from melodysim.errors import MelodysimError
 from melodysim.melody import Melody, Piece, SemitoneSalience
 from melodysim.transcribe import TRANSCRIPTION_VERSION
+from melodysim.transcribe.separator import is_installed
 from melodysim.util.atomic_files import write_whole
 
 DEFAULT_BYTES = 4_000_000_000
@@ -42,7 +43,8 @@ class Cache:
         self.folder, self.limit = folder, limit
 
     def _place(self, sha256: str) -> Path:
-        return self.folder / sha256[:2] / f"{sha256}-{TRANSCRIPTION_VERSION}.npz"
+        means = "voice" if is_installed() else "mix"  # what was heard without a separator is no use
+        return self.folder / sha256[:2] / f"{sha256}-{TRANSCRIPTION_VERSION}-{means}.npz"
 
     def get(self, sha256: str, source: str) -> Piece | None:
         """Return the piece with this checksum, as if read from `source`; None if it is not stored."""
@@ -78,7 +80,10 @@ class Cache:
             for name in ("onset", "duration", "pitch", "confidence"):
                 arrays[f"{k}.{name}"] = getattr(melody, name)
         if piece.heard is not None:
-            arrays["strength"], arrays["frame"] = piece.heard.strength, np.array(piece.heard.frame)
+            for name in ("strength", "onset"):  # whole numbers of float16's steps
+                arrays[name] = getattr(piece.heard, name).astype(np.float16)
+            separated = piece.heard.separated
+            arrays["frame"] = np.array([piece.heard.frame, np.nan if separated is None else separated])
         out = io.BytesIO()
         np.savez_compressed(out, allow_pickle=False, **arrays)
         place = self._place(piece.sha256)
@@ -129,9 +134,11 @@ def _piece(stored: np.lib.npyio.NpzFile, sha256: str) -> Piece:
     )
     heard = None
     if "strength" in stored:
-        strength = stored["strength"]
-        strength.flags.writeable = False
-        heard = SemitoneSalience(strength, float(stored["frame"]))
+        strength, onset = (stored[name].astype(np.float32) for name in ("strength", "onset"))
+        strength.flags.writeable = onset.flags.writeable = False
+        frame, separated = map(float, stored["frame"])
+        share = None if np.isnan(separated) else separated
+        heard = SemitoneSalience(strength, onset, frame, share)
     remarks = tuple(filter(None, stored["remarks"].tobytes().decode().split("\n")))
     duration = float(stored["duration"])
     return Piece("", "audio", melodies, duration, sha256=sha256, heard=heard, remarks=remarks)

@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from melodysim.align.corpus import Corpus
 from melodysim.align.salience_dtw import (
+    SalienceAlignment,
+    scan_backwards,
+    scan_heard,
+    scan_octaves,
+    trace_heard,
+)
+from melodysim.align.salience_evidence import (
     BLOCK_SECONDS,
+    COARSE,
     PITCHES,
     QUANTUM,
     PitchEvidence,
-    SalienceAlignment,
     prepare_evidence,
-    scan_heard,
-    trace_heard,
 )
 from melodysim.library import Reference, Shelf
 from melodysim.library.index import sample_references
@@ -40,13 +45,18 @@ LINE_WEIGHT, LINE_CHANCE = 1.0, 3.0
 standardised score above which it counts. On 50 rendered songs the lines raised the share of songs with
 the right reference first from 0.56 to 0.78; on 28 real recordings they changed nothing
 (docs/hearing.md)."""
-PITCH_WEIGHT = 0.5
-"""Share of the standardised score by pitch that is added to the score by pitch class."""
+CLASS_WEIGHT = 0.5
+"""Share of the standardised score by pitch class that is added to that by pitch."""
+BACKWARDS = 0.5
+"""Share of its score backwards that is subtracted from the score of a reference by pitch: what key,
+range and repetition bring is common to both (docs/research/hearing.md)."""
 LISTENED_SAMPLE = 2400
 """References that are listened for by pitch to measure chance, beside the candidates. With
 1,200, and so a fit further from the tail, E-values were two to three times too large."""
 TURNED = 0.5
-"""Share of its score beyond chance that a tune loses at least when the recording is reversed."""
+"""Share of its score beyond chance that a tune loses at least backwards."""
+LEAST_SCORE = 0.01
+"""Nats of a reference that was heard nowhere better than backwards."""
 MAX_LISTENED = 20_000
 """References that a recording is listened to for; above that, the best by the first pass."""
 
@@ -59,7 +69,6 @@ TYPICAL_HEARD = Background(
 
 def read_recording(
     heard: SemitoneSalience,
-    evidence: PitchEvidence,
     first: list[NDArray[np.int8]],
     lines: list[Hypothesis],
     library: Shelf,
@@ -68,15 +77,13 @@ def read_recording(
 ) -> Hypothesis:
     """Score every reference, or the most promising of a very large library, against a recording.
 
-    The best references by pitch class are scored again by pitch, and the score beyond chance of the
-    best transcribed line is added.
+    That is done coarsely and by pitch class. The best references are scored again finely and by pitch,
+    and the score beyond chance of the best transcribed line is added.
 
     Parameters
     ----------
     heard : SemitoneSalience
         Salience of the recording.
-    evidence : PitchEvidence
-        The same by pitch class, prepared.
     first : list of ndarray of int8, shape (references,)
         Scores of the first pass, one array a transcribed line.
     lines : list of Hypothesis
@@ -91,14 +98,22 @@ def read_recording(
         Of the references that were scored again, and a sample.
     """
     sample = sample_references(library.index.order.key, np.ones(len(library), bool), LISTENED_SAMPLE)
-    look = _look_at(_listened_for(first, library, sample), heard, evidence, library, threads)
+    evidence = prepare_evidence(heard, resolution=COARSE)
+    look = _look_at(_listened_for(first, library, sample), evidence, library, threads)
     support = _support(lines, len(library))[look.references]
     if look.background.measured:  # typical values are of one look alone
         # The lines count here too: a well transcribed one finds what listening misses.
         promise = look.background.standardised(look.score, look.lengths) + support
         chosen = _worth_another_look(promise, look.references, library, sample)
         return _looked_twice(
-            look.taken(chosen, library), support[chosen], heard, library, sample, tries, threads
+            look.taken(chosen, library),
+            support[chosen],
+            heard,
+            evidence,
+            library,
+            sample,
+            tries,
+            threads,
         )
     return _reading(look, look.score + look.gain(support), look.background, library, tries)
 
@@ -107,22 +122,19 @@ def read_recording(
 class _Look:
     """Scores of some references by pitch class.
 
-    `found` has a row of `scan_heard` for each; `score` is in nats; `bound` is the score that a tune
-    stays below when the recording is reversed; `background` is fitted to unrelated references.
+    `score` is in nats; `background` is fitted to unrelated references.
     """
 
     references: NDArray[np.int64]
     corpus: Corpus
     lengths: NDArray[np.int32]
-    found: NDArray[np.int32]
     score: NDArray[np.float64]
-    bound: NDArray[np.float64]
     background: Background
 
     def taken(self, chosen: NDArray[np.int64], library: Shelf) -> _Look:
         """Return the scores of some of the references only."""
         references = self.references[chosen]
-        arrays = (self.lengths[chosen], self.found[chosen], self.score[chosen], self.bound[chosen])
+        arrays = (self.lengths[chosen], self.score[chosen])
         return _Look(references, library.index.corpus(references), *arrays, self.background)
 
     def gain(self, support: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -141,25 +153,21 @@ def _listened_for(
 
 
 def _look_at(
-    references: NDArray[np.int64],
-    heard: SemitoneSalience,
-    evidence: PitchEvidence,
-    library: Shelf,
-    threads: int,
+    references: NDArray[np.int64], evidence: PitchEvidence, library: Shelf, threads: int
 ) -> _Look:
     """Score references against a recording by pitch class, and fit their background."""
     index = library.index
     corpus = index.whole if len(references) == len(index) else index.corpus(references)
     lengths = index.lengths[references]
-    found = scan_heard(corpus, evidence, np.arange(len(references)), threads)
-    score = found[:, 0] / QUANTUM
+    score = scan_heard(corpus, evidence, np.arange(len(references)), threads)[:, 0] / QUANTUM
     known = suspects(score, lengths, TYPICAL_HEARD, FITTED_ALL)
     background = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL, known)
-    bound = score - TURNED * (score - background.expected(lengths))
     if known.any():
-        known &= _are_tunes(known, bound, corpus, heard, threads)
+        places = np.flatnonzero(known)
+        backwards = scan_backwards(corpus, evidence, places, threads)[:, 0] / QUANTUM
+        known[places] = _are_tunes(score[places], backwards, background.expected(lengths[places]))
         background = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL, known)
-    return _Look(references, corpus, lengths, found, score, bound, background)
+    return _Look(references, corpus, lengths, score, background)
 
 
 def _support(lines: list[Hypothesis], references: int) -> NDArray[np.float64]:
@@ -175,6 +183,7 @@ def _looked_twice(
     look: _Look,
     support: NDArray[np.float64],
     heard: SemitoneSalience,
+    coarse: PitchEvidence,
     library: Shelf,
     sample: NDArray[np.int64],
     tries: float,
@@ -182,20 +191,24 @@ def _looked_twice(
 ) -> Hypothesis:
     """Score the chosen references by pitch too, and add up all evidence for them."""
     every, lengths = np.arange(len(look.references)), look.lengths
-    again = scan_heard(look.corpus, prepare_evidence(heard, PITCHES), every, threads)
+    fine = prepare_evidence(heard, PITCHES)
+    forwards, backwards = (
+        score / QUANTUM for score in scan_octaves(look.corpus, coarse, fine, every, threads)
+    )
     mine = np.isin(look.references, sample)
+    tunes = _are_tunes(forwards, backwards, float(np.median(forwards[mine])))
 
     def fitted(values: NDArray[np.float64]) -> Background:
         """Fit a background to the sample, not to references chosen for their scores."""
-        known = np.zeros(len(values), bool)
-        known[mine] = suspects(values[mine], lengths[mine], TYPICAL_HEARD, FITTED_LISTENED)
-        known &= _are_tunes(known, look.bound, look.corpus, heard, threads)
         some = values[mine], lengths[mine]
-        return fit_background(*some, TYPICAL_HEARD, FITTED_LISTENED, known[mine])
+        known = suspects(*some, TYPICAL_HEARD, FITTED_LISTENED) & tunes[mine]
+        return fit_background(*some, TYPICAL_HEARD, FITTED_LISTENED, known)
 
-    by_pitch = fitted(again[:, 0] / QUANTUM)
-    support = support + PITCH_WEIGHT * by_pitch.standardised(again[:, 0] / QUANTUM, lengths)
-    score = look.score + look.gain(support)
+    score = forwards - BACKWARDS * backwards
+    by_pitch = fitted(score)
+    more = support + CLASS_WEIGHT * look.background.standardised(look.score, lengths)
+    # What scores above 0 is ranked, however it stands to chance.
+    score = np.where(forwards > 0, np.maximum(score + by_pitch.scale * more, LEAST_SCORE), 0)
     return _reading(look, score, fitted(score), library, tries)
 
 
@@ -207,7 +220,7 @@ def _reading(
     e_value, standardised = e_values(score, look.references, library, fits, tries)
     log_e = np.log(np.maximum(e_value, 1e-300))
     e_value = observed_e_values(log_e, OBSERVED_IN_RECORDINGS)
-    return Hypothesis(look.references, score, e_value, standardised, fits, None, found=look.found)
+    return Hypothesis(look.references, score, e_value, standardised, fits, None)
 
 
 def _worth_another_look(
@@ -223,41 +236,21 @@ def _worth_another_look(
 
 
 def _are_tunes(
-    suspected: NDArray[np.bool_],
-    bound: NDArray[np.float64],
-    corpus: Corpus,
-    heard: SemitoneSalience,
-    threads: int,
+    score: NDArray[np.float64], backwards: NDArray[np.float64], expected: ArrayLike
 ) -> NDArray[np.bool_]:
-    """Say which suspects score much lower backwards, as takes of a work in the recording do.
+    """Say which references score much lower backwards, as takes of a work in the recording do.
 
     Repeated notes and drones score as high either way. They belong to chance here, and stay in the
     background.
 
     Parameters
     ----------
-    suspected : ndarray of bool, shape (n,)
-        Of the references in `corpus`.
-    bound : ndarray of float64, shape (n,)
-        Scores by pitch class that a tune stays below backwards.
-    corpus : Corpus
-    heard : SemitoneSalience
-    threads : int
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-        False where nothing was suspected.
+    score, backwards : ndarray of float64, shape (n,)
+        Of references, forwards and backwards.
+    expected : array_like
+        Score that chance is expected to have.
     """
-    places = np.flatnonzero(suspected)
-    tunes = np.zeros(len(suspected), bool)
-    if len(places):
-        turned = prepare_evidence(
-            SemitoneSalience(np.ascontiguousarray(heard.strength[::-1]), heard.frame)
-        )
-        backwards = scan_heard(corpus, turned, places, threads)[:, 0] / QUANTUM
-        tunes[places] = backwards < bound[places]
-    return tunes
+    return backwards < score - TURNED * (score - np.asarray(expected))
 
 
 def match_heard(
@@ -275,18 +268,21 @@ def match_heard(
     piece : Piece
     library : Shelf
     evidence : PitchEvidence or None
-        Evidence of the piece that the reading was scored with.
+        Of the piece, by pitch class.
     reading : Hypothesis
     place : int
         Of the reference in the reading.
     whole : Reference
     """
-    if evidence is None or piece.heard is None or reading.found is None:
+    if evidence is None or piece.heard is None:
         return None
     reference = int(reading.references[place])
     theirs, melody = whole.melody, piece.melodies[0]
     corpus = library.index.corpus(np.array([reference]))
-    heard = trace_heard(corpus, evidence, piece.heard, 0, reading.found[place])
+    found = scan_heard(corpus, evidence, np.zeros(1, np.int64))[0]
+    if found[0] <= 0:
+        return None
+    heard = trace_heard(corpus, evidence, piece.heard, 0, found)
     path = _pair_notes(melody, heard)
     seconds = (float(heard.begin[0]), float(heard.end[-1]))
     first, last = np.searchsorted(melody.onset, seconds)

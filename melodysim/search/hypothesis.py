@@ -32,8 +32,6 @@ class Hypothesis:
         Which melody of the piece was read; None if the piece was listened to.
     costs : Costs
         By which notes were aligned.
-    found : ndarray of int32, shape (n, 3), or None
-        Where each reference was heard: rows of `scan_heard`.
     tries : float
         Number of tries that E-values were corrected for.
     related : ndarray of int64, shape (k,)
@@ -47,7 +45,6 @@ class Hypothesis:
     backgrounds: tuple[Background, Background]
     melody: int | None
     costs: Costs = IN_TIME
-    found: NDArray[np.int32] | None = None
     tries: float = 1.0
     related: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
@@ -55,8 +52,7 @@ class Hypothesis:
 def restricted(reading: Hypothesis, keep: NDArray[np.bool_]) -> Hypothesis:
     """Return a reading of some of its references only."""
     per_reference = ("references", "score", "e_value", "standardised")
-    fields = {name: getattr(reading, name)[keep] for name in per_reference}
-    return replace(reading, **fields, found=None if reading.found is None else reading.found[keep])
+    return replace(reading, **{name: getattr(reading, name)[keep] for name in per_reference})
 
 
 def e_values(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.align.dtw import Costs
-from melodysim.align.salience_dtw import PitchEvidence, prepare_evidence
+from melodysim.align.salience_evidence import PitchEvidence, prepare_evidence
 from melodysim.intervals import Sequence, normalise
 from melodysim.library import Entry, Reference, Shelf
 from melodysim.library.shelf import NOTHING
@@ -91,11 +91,9 @@ class _Search:
         """Rank references by what is heard of them in a recording; the transcribed lines support it."""
         assert self.piece.heard is not None
         self.tick("listening for every reference")
-        evidence, tries = prepare_evidence(self.piece.heard), max(1, len(self.works))
-        reading = read_recording(
-            self.piece.heard, evidence, first, lines, self.library, tries, self.threads
-        )
-        return self.ranked([reading], evidence)
+        tries = max(1, len(self.works))
+        reading = read_recording(self.piece.heard, first, lines, self.library, tries, self.threads)
+        return self.ranked([reading], prepare_evidence(self.piece.heard))
 
     def ranked(self, readings: list[Hypothesis], evidence: PitchEvidence | None = None) -> _Ranked:
         """Rank references by the best reading of each."""

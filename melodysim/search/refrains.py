@@ -12,7 +12,8 @@ import numpy as np
 
 from melodysim.align.corpus import Corpus, corpus_of, lay_melodies
 from melodysim.align.dtw import IN_TIME, Costs, align_path
-from melodysim.align.salience_dtw import prepare_evidence, scan_heard, trace_heard
+from melodysim.align.salience_dtw import scan_heard, trace_heard
+from melodysim.align.salience_evidence import prepare_evidence
 from melodysim.align.surprisal import Rarity
 from melodysim.intervals import normalise
 from melodysim.melody import FEWEST_NOTES, Melody, SemitoneSalience

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.errors import MissingDependencyError
-from melodysim.transcribe.onnx_networks import inference_session, packaged_file
+from melodysim.transcribe.onnx_networks import Graph, inference_session, packaged_file
 
 VOICE_RATE = 16000
 """Samples per second that the network was trained on."""
@@ -112,45 +112,9 @@ def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
     return dict(content["model"])
 
 
-class _Graph:
-    """An ONNX graph in the making: adds nodes, each with one output of its own name."""
-
-    def __init__(self) -> None:
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def constant(self, value: NDArray) -> str:
-        from onnx import numpy_helper
-
-        name = f"c{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def add(self, kind: str, *inputs: str | NDArray, outputs: int = 1, **attributes: Any) -> Any:
-        from onnx import helper
-
-        names = [i if isinstance(i, str) else self.constant(i) for i in inputs]
-        made = [f"n{len(self.nodes)}_{k}" for k in range(outputs)]
-        self.nodes.append(helper.make_node(kind, names, made, **attributes))
-        return made[0] if outputs == 1 else made
-
-    def model(self, result: str) -> bytes:
-        from onnx import TensorProto, helper
-
-        graph = helper.make_graph(
-            [*self.nodes, helper.make_node("Sigmoid", [result], ["salience"])],
-            "fcpe",
-            [helper.make_tensor_value_info("mel", TensorProto.FLOAT, [1, MELS, None])],
-            [helper.make_tensor_value_info("salience", TensorProto.FLOAT, [1, None, BINS])],
-            self.constants,
-        )
-        opset = [helper.make_opsetid("", 18)]
-        return bytes(helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString())
-
-
 def _model(w: dict[str, NDArray[np.float32]]) -> bytes:
     """Build the network: mel spectrogram [1, 128, frames] to salience [1, frames, 360]."""
-    g = _Graph()
+    g = Graph()
     x = g.add("Conv", "mel", w["input_stack.0.weight"], w["input_stack.0.bias"], pads=[1, 1])
     # Group normalisation: groups as channels of an instance normalisation.
     x = g.add("Reshape", x, np.array([1, GROUPS, -1]))
@@ -168,10 +132,11 @@ def _model(w: dict[str, NDArray[np.float32]]) -> bytes:
     direction = w["output_proj.weight_v"]
     length = np.linalg.norm(direction, axis=1, keepdims=True)
     x = g.add("MatMul", x, (w["output_proj.weight_g"] * direction / length).T)
-    return g.model(g.add("Add", x, w["output_proj.bias"]))
+    x = g.add("Sigmoid", g.add("Add", x, w["output_proj.bias"]))
+    return g.model("fcpe", ("mel", (1, MELS, None)), {"salience": (x, (1, None, BINS))})
 
 
-def _conformer(g: _Graph, x: str, w: dict[str, NDArray[np.float32]], at: str) -> str:
+def _conformer(g: Graph, x: str, w: dict[str, NDArray[np.float32]], at: str) -> str:
     """Add one block: norm, widen, gate, depthwise convolution over time, swish, narrow."""
     x = g.add("LayerNormalization", x, w[at + "0.weight"], w[at + "0.bias"], axis=-1, epsilon=1e-5)
     x = g.add("Add", g.add("MatMul", x, w[at + "2.weight"][:, :, 0].T), w[at + "2.bias"])

@@ -6,7 +6,12 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from melodysim.errors import MissingDependencyError
+
+Shape = tuple[int | None, ...]
 
 
 def packaged_file(package: str, inside: str, missing: str) -> Path:
@@ -60,3 +65,68 @@ def inference_session(model: str | bytes, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(model, sess_options=options, providers=["CPUExecutionProvider"])
+
+
+class Graph:
+    """An ONNX graph in the making: adds nodes, each with outputs of its own names."""
+
+    def __init__(self) -> None:
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+
+    def constant(self, value: NDArray) -> str:
+        """Add an array; return its name."""
+        from onnx import numpy_helper
+
+        name = f"c{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def add(self, kind: str, *inputs: str | NDArray, outputs: int = 1, **attributes: Any) -> Any:
+        """Add an operator; return the name of its output, or a list of names if it has several.
+
+        Parameters
+        ----------
+        kind : str
+            As the ONNX standard names it.
+        *inputs : str or ndarray
+            Names of other outputs; arrays become constants.
+        outputs : int, optional
+            How many it has.
+        **attributes
+            Of the operator.
+        """
+        from onnx import helper
+
+        names = [i if isinstance(i, str) else self.constant(i) for i in inputs]
+        made = [f"n{len(self._nodes)}_{k}" for k in range(outputs)]
+        self._nodes.append(helper.make_node(kind, names, made, **attributes))
+        return made[0] if outputs == 1 else made
+
+    def model(
+        self, name: str, given: tuple[str, Shape], results: dict[str, tuple[str, Shape]]
+    ) -> bytes:
+        """Return the network as the bytes of an ONNX file.
+
+        Parameters
+        ----------
+        name : str
+            Of the network.
+        given : (str, shape)
+            Name and shape of the input; None where a length is free.
+        results : dict of str to (str, shape)
+            By the name of each output, the name that `add` gave it, and its shape.
+        """
+        from onnx import TensorProto, helper
+
+        kind = TensorProto.FLOAT
+        named = [helper.make_node("Identity", [made], [out]) for out, (made, _) in results.items()]
+        graph = helper.make_graph(
+            [*self._nodes, *named],
+            name,
+            [helper.make_tensor_value_info(given[0], kind, given[1])],
+            [helper.make_tensor_value_info(out, kind, shape) for out, (_, shape) in results.items()],
+            self._constants,
+        )
+        opset = [helper.make_opsetid("", 18)]
+        return bytes(helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString())

@@ -120,10 +120,10 @@ def _on_grid(found: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
     return blended
 
 
-def salience_blocks(
-    audio: Iterable[NDArray[np.float32]], seconds: float, overlap: float, threads: int = 0
-) -> Iterator[tuple[Salience, float, float]]:
-    """Compute the salience of a stream of audio, in overlapping blocks of bounded size.
+def overlapping_blocks(
+    audio: Iterable[NDArray[np.float32]], seconds: float, overlap: float
+) -> Iterator[tuple[NDArray[np.float32], float, float, float]]:
+    """Cut a stream of audio into overlapping blocks of bounded size.
 
     Parameters
     ----------
@@ -133,13 +133,13 @@ def salience_blocks(
         Length of a block without its overlaps.
     overlap : float
         Seconds of context added on either side of a block, where there are any.
-    threads : int, optional
-        As in `salience`.
 
     Yields
     ------
-    block : Salience
-        Of the block with its context.
+    block : ndarray of float32, shape (samples,)
+        With its context.
+    start : float
+        Seconds of the recording at which it begins.
     begin, end : float
         The span, in seconds of the recording, for which this block is to be used. The last block ends
         at infinity.
@@ -152,13 +152,10 @@ def salience_blocks(
         held = np.concatenate([held, chunk])
         while offset + len(held) > begin + hop + context:
             stop = begin + hop + context - offset
-            yield (
-                salience(held[:stop], offset / SAMPLE_RATE, threads),
-                begin / SAMPLE_RATE,
-                (begin + hop) / SAMPLE_RATE,
-            )
+            block = held[:stop]
+            yield block, offset / SAMPLE_RATE, begin / SAMPLE_RATE, (begin + hop) / SAMPLE_RATE
             begin += hop
             drop = max(0, begin - context - offset)
             held, offset = held[drop:], offset + drop
     if len(held) and offset + len(held) > begin:
-        yield salience(held, offset / SAMPLE_RATE, threads), begin / SAMPLE_RATE, float("inf")
+        yield held, offset / SAMPLE_RATE, begin / SAMPLE_RATE, float("inf")

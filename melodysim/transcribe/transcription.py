@@ -2,35 +2,87 @@
 
 The recording is cut into overlapping blocks, so that an hour needs the memory of a few minutes. Only
 the middle of a block is used, so that a note on a border is decided with its surroundings.
+
+A tune is mostly sung. So the voice is separated from the mix and listened to beside it, each with both
+networks: what is heard in the voice is surer, what is heard in the mix misses nothing. Where nobody
+sings, and where the separator is not installed, the mix is all there is.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.melody import Melody, SemitoneSalience
+from melodysim.transcribe import separator
+from melodysim.transcribe.basic_pitch import polyphonic_salience
 from melodysim.transcribe.pitch_tracker import top_line_of_events, tracked_line, voice_line
-from melodysim.transcribe.salience import FRAME_SECONDS, Salience, by_semitone, salience_blocks
+from melodysim.transcribe.salience import (
+    FRAME_SECONDS,
+    SEMITONES,
+    Salience,
+    by_semitone,
+    overlapping_blocks,
+    salience,
+)
 
 BLOCK_SECONDS = 240.0
 OVERLAP_SECONDS = 5.0
 FRAMES_PER_ROW = 5
 """Salience frames averaged into one row of `SemitoneSalience`: 58 ms, half a fast note."""
 ROW_SECONDS = FRAMES_PER_ROW * FRAME_SECONDS
-ONSET_WEIGHT, VOICE_WEIGHT = 0.6, 1.0
-"""Weight of the salience of onsets and of the voice beside that of notes. Measured on half of 28 real
-recordings: the voice at 0, 0.5, 1, 2 found 0.43, 0.43, 0.50, 0.50 of them first."""
+ONSET_WEIGHT = 0.6
+"""Weight of the salience of onsets beside that of notes."""
+VOICE_WEIGHT, SEPARATED_WEIGHT = 1.0, 0.75
+"""Weight of the voice network's salience beside that of notes, in a mix and in a separated voice."""
+MIX_WEIGHT = 0.5
+"""Weight of the notes and onsets of a mix beside what is heard in the voice (docs/research/hearing.md).
+What the voice network hears in the mix adds nothing to that."""
+SUNG = 0.05
+"""Share of the power of a mix that a voice has at least where somebody sings: below it, the separator
+lets through what is like a voice in an instrument."""
 SEAM_SECONDS = 0.1
 """Most seconds between the onsets that two neighbouring blocks find for the same note."""
 _TRACKERS = (voice_line, tracked_line, top_line_of_events)
 
 
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """A stretch of a recording, as sound.
+
+    Attributes
+    ----------
+    mix, voice : ndarray of float32, shape (samples,)
+        With context on either side. The voice is None where there is no means to tell it.
+    start : float
+        Seconds of the recording at which it begins.
+    begin, end : float
+        The span for which it is to be used.
+    """
+
+    mix: NDArray[np.float32]
+    voice: NDArray[np.float32] | None
+    start: float
+    begin: float
+    end: float
+
+    @property
+    def share(self) -> float:
+        """Share of the mix's power that is in the voice."""
+        if self.voice is None:
+            return 0.0
+        power, all_power = (float(np.sum(x.astype(np.float64) ** 2)) for x in (self.voice, self.mix))
+        return power / max(all_power, 1e-12)
+
+
 def transcribe_recording(
-    audio: Iterable[NDArray[np.float32]], threads: int = 0
+    audio: Iterable[NDArray[np.float32]],
+    threads: int = 0,
+    stem: Iterable[NDArray[np.float32]] | None = None,
 ) -> tuple[tuple[Melody, ...], SemitoneSalience]:
     """Transcribe a recording into melody hypotheses.
 
@@ -40,29 +92,73 @@ def transcribe_recording(
         Consecutive chunks, mono at `melodysim.transcribe.salience.SAMPLE_RATE`.
     threads : int, optional
         Threads of ONNX Runtime; 0 lets it take all cores.
+    stem : iterable of ndarray of float32, optional
+        The voice alone, if there is a recording of it: in step with `audio`. By default it is separated
+        from the mix, if the separator is installed.
 
     Returns
     -------
     melodies : tuple of Melody
-        The voice line, the tracked line and the top line, by the seconds expected to be right, most
-        first; each may have no notes.
+        The voice line, the tracked line and the top line, of the voice where one was separated, by the
+        seconds expected to be right, most first; each may have no notes.
     heard : SemitoneSalience
-        Strength of each semitone over time.
+        Strength and onsets of each semitone over time.
     """
     lines: list[list[Melody]] = [[] for _ in _TRACKERS]
     rows: list[NDArray[np.float32]] = []
-    done = 0
-    for block, begin, end in salience_blocks(audio, BLOCK_SECONDS, OVERLAP_SECONDS, threads):
+    separates = stem is not None or separator.is_installed()
+    voiced = seconds = 0.0
+    for block in _with_voice(audio, stem, separates, threads):
+        sung = block.share if stem is not None or block.share >= SUNG else 0.0
+        clearest, heard = _listened(block, sung > 0, sum(map(len, rows)), threads)
         for line, track in zip(lines, _TRACKERS, strict=True):
-            line.append(_within(track(block), begin, end))
-        strength = _rows(block, done)
-        last = len(strength) if np.isinf(end) else round(end / ROW_SECONDS) - done
-        rows.append(strength[:last])
-        done += len(rows[-1])
-    strength = np.concatenate(rows) if rows else np.zeros((0, 88), np.float32)
-    strength.flags.writeable = False
-    melodies = sorted((_joined(line) for line in lines if line), key=_expected_seconds, reverse=True)
-    return tuple(melodies), SemitoneSalience(strength, ROW_SECONDS)
+            line.append(_within(track(clearest), block.begin, block.end))
+        rows.append(heard)
+        voiced, seconds = voiced + sung * len(block.mix), seconds + len(block.mix)
+    whole = np.concatenate(rows) if rows else np.zeros((0, 2, SEMITONES), np.float32)
+    strength, onset = (
+        np.ascontiguousarray(whole[:, k]).astype(np.float16).astype(np.float32)  # as caches keep them
+        for k in (0, 1)
+    )
+    strength.flags.writeable = onset.flags.writeable = False
+    share = voiced / max(seconds, 1) if separates else None
+    melodies = _best_first(_joined(line) for line in lines if line)
+    return melodies, SemitoneSalience(strength, onset, ROW_SECONDS, share)
+
+
+def _with_voice(
+    audio: Iterable[NDArray[np.float32]],
+    stem: Iterable[NDArray[np.float32]] | None,
+    separates: bool,
+    threads: int,
+) -> Iterator[_Block]:
+    """Yield blocks of a recording, with the voice in them as far as it can be told."""
+    blocks = overlapping_blocks(audio, BLOCK_SECONDS, OVERLAP_SECONDS)
+    if stem is None:
+        for mix, *place in blocks:
+            voice = separator.separated_voice(mix, threads) if separates else None
+            yield _Block(mix, voice, *place)
+        return
+    stems = overlapping_blocks(stem, BLOCK_SECONDS, OVERLAP_SECONDS)
+    for mix, *place in blocks:
+        sung = next((block[0][: len(mix)] for block in stems), mix[:0])
+        yield _Block(mix, np.pad(sung, (0, len(mix) - len(sung))), *place)
+
+
+def _listened(
+    block: _Block, sung: bool, first_row: int, threads: int
+) -> tuple[Salience, NDArray[np.float32]]:
+    """Return the salience in which lines are looked for; and strength and onsets, [rows, 2, 88]."""
+    if not sung or block.voice is None:
+        clearest = salience(block.mix, block.start, threads)
+        rows = _rows(clearest, first_row, VOICE_WEIGHT)
+    else:
+        clearest = salience(block.voice, block.start, threads)
+        note, onset, _ = polyphonic_salience(block.mix, threads)
+        mix = replace(clearest, note=note, onset=onset)
+        rows = _rows(clearest, first_row, SEPARATED_WEIGHT) + MIX_WEIGHT * _rows(mix, first_row, 0.0)
+    last = len(rows) if np.isinf(block.end) else round(block.end / ROW_SECONDS) - first_row
+    return clearest, rows[:last]
 
 
 Transcription = tuple[tuple[Melody, ...], SemitoneSalience]
@@ -83,8 +179,12 @@ def with_lines_of(one: Transcription, other: Transcription) -> Transcription:
     heard : SemitoneSalience
         Of `one`. The strength of both mixed hides what either has alone.
     """
-    melodies = tuple(sorted((*one[0], *other[0]), key=_expected_seconds, reverse=True))
-    return melodies, one[1]
+    return _best_first((*one[0], *other[0])), one[1]
+
+
+def _best_first(melodies: Iterable[Melody]) -> tuple[Melody, ...]:
+    """Order melodies by the seconds expected to be right, most first."""
+    return tuple(sorted(melodies, key=_expected_seconds, reverse=True))
 
 
 def _expected_seconds(melody: Melody) -> float:
@@ -92,15 +192,18 @@ def _expected_seconds(melody: Melody) -> float:
     return float((melody.duration * melody.confidence).sum())
 
 
-def _rows(block: Salience, first_row: int) -> NDArray[np.float32]:
-    """Average salience into rows on the recording's own grid, from `first_row` on."""
+def _rows(block: Salience, first_row: int, voice_weight: float) -> NDArray[np.float32]:
+    """Sum salience into rows on the recording's own grid: strength and onsets, [rows, 2, 88]."""
     skip = max(0, round(first_row * FRAMES_PER_ROW - block.start / FRAME_SECONDS))
     count = (block.frames - skip) // FRAMES_PER_ROW
     span = slice(skip, skip + count * FRAMES_PER_ROW)
     note = block.note[span].reshape(count, FRAMES_PER_ROW, -1).mean(axis=1)
     onset = block.onset[span].reshape(count, FRAMES_PER_ROW, -1).max(axis=1)
-    voice = by_semitone(block.voice[span]).reshape(count, FRAMES_PER_ROW, -1).mean(axis=1)
-    return (note + ONSET_WEIGHT * onset + VOICE_WEIGHT * voice).astype(np.float32)
+    strength = note + ONSET_WEIGHT * onset
+    if voice_weight:
+        voice = by_semitone(block.voice[span]).reshape(count, FRAMES_PER_ROW, -1).mean(axis=1)
+        strength += voice_weight * voice
+    return np.stack([strength, onset], axis=1).astype(np.float32)
 
 
 def _within(melody: Melody, begin: float, end: float) -> Melody:

@@ -331,3 +331,17 @@ def align_path(*arrays) -> tuple[float, int, int]:
     rows = np.zeros((2, len(query[0]), high - low + 3), np.float32)
     best, i, j = _align(*(*query, *reference, displacement, moves, costs, *rows, move, -1))
     return float(best), int(i), int(j)
+
+
+def listen_many(*arrays) -> None:
+    """Score references against a block of a recording: see `numba_salience`."""
+    from melodysim.align.kernels import numba_salience
+
+    numba_salience.listen_many(*arrays)
+
+
+def transpositions(*arrays) -> None:
+    """Find the transpositions of best alignments: see `numba_salience`."""
+    from melodysim.align.kernels import numba_salience
+
+    numba_salience.transpositions(*arrays)

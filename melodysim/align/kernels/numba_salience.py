@@ -23,11 +23,11 @@ def _lengths(nominal, shortest, longest):  # pragma: no cover
 
 
 @njit(nogil=True, cache=True)
-def _advance(e0, e1, e2, e3, total, before, skip, unusual, next_total, out, free):  # pragma: no cover
+def _advance(e0, e1, e2, e3, total, before, skip, unusual, next_entry, out, free):  # pragma: no cover
     """Advance by one reference note at all times and transpositions; return the best score.
 
-    `free` is the score less the next note's cumulative evidence, so that adding its cumulative
-    evidence at a later time leaves the evidence in between.
+    `free` is the score less what the next note costs to enter: its cumulative evidence, so that adding
+    that at a later time leaves the evidence in between, less the evidence that it begins here.
     """
     best = np.int16(0)
     for x in range(out.shape[0]):
@@ -37,32 +37,44 @@ def _advance(e0, e1, e2, e3, total, before, skip, unusual, next_total, out, free
         passed = np.int16(before[x] - skip)
         value = max(max(sung, passed), np.int16(0))
         out[x] = value
-        free[x] = np.int16(value - next_total[x])
+        free[x] = np.int16(value - next_entry[x])
         best = max(best, value)
     return best
 
 
 @njit(nogil=True, cache=True)
-def listen(block, pad, lanes, row, nominal, rules, score, free, locate):  # pragma: no cover
+def weighted_rows(row, nominal, rows, longer):  # pragma: no cover
+    """Return the row of each note: rows for longer notes stand after those for shorter ones."""
+    weighted = np.empty(row.shape[0], np.int64)
+    for j in range(row.shape[0]):
+        level = 0
+        for length in longer:
+            level += nominal[j] > length
+        weighted[j] = row[j] + rows * level
+    return weighted
+
+
+@njit(nogil=True, cache=True)
+def listen(block, entry, pad, lanes, row, nominal, rules, score, free, locate):  # pragma: no cover
     """Return score, last note and place of the best local alignment of one reference at one tempo.
 
     `block` holds a row of cumulative evidence for each pitch of a reference, `lanes` transpositions at
-    each time; `row` is the row of each note. The place is found only with `locate`: searching for it at
-    every new best score takes longer than all the rest. `score` and `free` are [2, entries]: before and
-    after the current note, in turn.
+    each time, `entry` the same less the evidence that a note begins; `row` is the row of each note. The
+    place is found only with `locate`: searching for it at every new best score takes longer than all the
+    rest. `score` and `free` are [2, entries]: before and after the current note, in turn.
     """
     shortest, longest, skip, unusual = rules
     size = score.shape[1] - pad
     score[:, :pad] = _OUTSIDE
     free[:, :pad] = _OUTSIDE
     score[0, pad:] = 0
-    total = block[row[0]]
-    for x in range(pad, total.shape[0]):
-        free[0, x] = -total[x]
+    first = entry[row[0]]
+    for x in range(pad, first.shape[0]):
+        free[0, x] = -first[x]
     best, last, place = np.int16(0), 0, 0
     for j in range(row.shape[0]):
         total = block[row[j]]
-        next_total = block[row[min(j + 1, row.shape[0] - 1)]]
+        next_entry = entry[row[min(j + 1, row.shape[0] - 1)]]
         a, b, c, d, usual = _lengths(nominal[j], shortest, longest)
         now, after = free[j % 2], free[(j + 1) % 2]
         reached = _advance(
@@ -74,7 +86,7 @@ def listen(block, pad, lanes, row, nominal, rules, score, free, locate):  # prag
             score[j % 2][pad - usual * lanes : pad - usual * lanes + size],
             skip,
             unusual,
-            next_total[pad:],
+            next_entry[pad:],
             score[(j + 1) % 2][pad:],
             after[pad:],
         )
@@ -89,7 +101,7 @@ def listen(block, pad, lanes, row, nominal, rules, score, free, locate):  # prag
 
 @njit(nogil=True, cache=True)
 def listen_many(  # pragma: no cover
-    block, pad, lanes, row, gap, start, melodies, median, tempi, cap, rules, out
+    block, entry, pad, lanes, row, rows, gap, start, melodies, median, tempi, cap, longer, rules, out
 ):
     """Fill `out` [melodies, 2] with the score and tempo index of each best alignment."""
     size = block.shape[1]
@@ -100,26 +112,44 @@ def listen_many(  # pragma: no cover
         lo, hi = start[m], start[m + 1]
         for tempo in range(tempi.shape[0]):
             nominal = np.minimum(gap[lo:hi] * (tempi[tempo] / median[m]), cap)
-            best, _, _ = listen(block, pad, lanes, row[lo:hi], nominal, rules, score, free, False)
+            weighted = weighted_rows(row[lo:hi], nominal, rows, longer)
+            best, _, _ = listen(block, entry, pad, lanes, weighted, nominal, rules, score, free, False)
             if best > out[k, 0]:
                 out[k, 0], out[k, 1] = best, tempo
 
 
 @njit(nogil=True, cache=True)
-def trace(block, pad, lanes, row, nominal, rules, steps, lane, last):  # pragma: no cover
+def transpositions(  # pragma: no cover
+    block, entry, pad, lanes, row, rows, gap, start, melodies, median, tempi, cap, longer, rules, out
+):
+    """Fill `out` [melodies] with the lane of each best alignment, each at a tempo of its own."""
+    size = block.shape[1]
+    score = np.empty((2, size), np.int16)
+    free = np.empty((2, size), np.int16)
+    for k in range(melodies.shape[0]):
+        m = melodies[k]
+        lo, hi = start[m], start[m + 1]
+        nominal = np.minimum(gap[lo:hi] * (tempi[k] / median[m]), cap)
+        weighted = weighted_rows(row[lo:hi], nominal, rows, longer)
+        _, _, place = listen(block, entry, pad, lanes, weighted, nominal, rules, score, free, True)
+        out[k] = place % lanes
+
+
+@njit(nogil=True, cache=True)
+def trace(block, entry, pad, lanes, row, nominal, rules, steps, lane, last):  # pragma: no cover
     """Return moves [notes + 1, steps + 1] of one transposition: 0 none, +d heard, -d passed over."""
     shortest, longest, skip, unusual = rules
     notes = last + 1
     score = np.zeros((notes + 1, steps + 1), np.int32)
     move = np.zeros((notes + 1, steps + 1), np.int16)
     for j in range(notes):
-        total = block[row[j]]
+        total, before = block[row[j]], entry[row[j]]
         a, b, c, d, usual = _lengths(nominal[j], shortest, longest)
         for t in range(steps + 1):
             best, how = 0, 0
             for length in (a, b, c, d):
                 if length <= t:
-                    here = total[pad + t * lanes + lane] - total[pad + (t - length) * lanes + lane]
+                    here = total[pad + t * lanes + lane] - before[pad + (t - length) * lanes + lane]
                     value = score[j, t - length] + here
                     if (length == a and a != b) or (length == d and d != c):
                         value -= unusual

@@ -1,7 +1,7 @@
 /* The compiled kernels as a Python module, `melodysim.align._native`: arrays in, arrays filled.
  *
  * Only what the stable ABI has, so that one build serves every Python from 3.11 on. The callers,
- * `melodysim.align.prefilter` and `melodysim.align.dtw`, give arrays of the right type, in C order; sizes
+ * `melodysim.align.prefilter`, `dtw` and `salience_dtw`, give arrays of the right type, in C order; sizes
  * are checked here, because a wrong one would read foreign memory.
  */
 
@@ -224,10 +224,88 @@ static PyObject *py_align_path(PyObject *self, PyObject *args)
     return Py_BuildValue("dLL", best, (long long)end[0], (long long)end[1]);
 }
 
+static const char LISTEN_MANY_DOC[] =
+    "listen_many(block, entry, pad, lanes, row, rows, gap, start, melodies, median, tempi, cap, longer,\n"
+    "            rules, out, instruction_set=None)\n\n"
+    "Score of the best passage of each of some references in a block of a recording, and its tempo;\n"
+    "fills `out` [melodies, 2]. `rules` are the shortest and longest share of a note's length, and the\n"
+    "costs of passing over a note and of an unusual length.";
+
+/* Listening in both ways: `out` holds `each` numbers a melody; `tempi` are a grid, or one a melody. */
+static PyObject *listening(PyObject *args, int each)
+{
+    PyObject *objects[10];
+    Py_ssize_t n[10], pad, lanes, rows;
+    short skip, unusual;
+    const char *name = NULL;
+    Recording heard;
+    Views opened = {.count = 0}, *views = &opened;
+    if (!PyArg_ParseTuple(args, "OOnnOnOOOOOdO(ddhh)O|z", &objects[0], &objects[1], &pad, &lanes,
+                          &objects[2], &rows, &objects[3], &objects[4], &objects[5], &objects[6],
+                          &objects[7], &heard.cap, &objects[8], &heard.shortest, &heard.longest, &skip,
+                          &unusual, &objects[9], &name))
+        return NULL;
+    heard.block = OPEN(0, int16_t, 0, n[0]);
+    heard.entry = heard.block ? OPEN(1, int16_t, 0, n[1]) : NULL;
+    const int16_t *row = heard.entry ? OPEN(2, int16_t, 0, n[2]) : NULL;
+    const double *gap = row ? OPEN(3, double, 0, n[3]) : NULL;
+    const int64_t *start = gap ? OPEN(4, int64_t, 0, n[4]) : NULL;
+    const int64_t *melodies = start ? OPEN(5, int64_t, 0, n[5]) : NULL;
+    const double *median = melodies ? OPEN(6, double, 0, n[6]) : NULL;
+    const double *tempi = median ? OPEN(7, double, 0, n[7]) : NULL;
+    heard.longer = tempi ? OPEN(8, double, 0, n[8]) : NULL;
+    int32_t *out = heard.longer ? OPEN(9, int32_t, 1, n[9]) : NULL;
+    if (!out)
+        return refuse(views, "");
+    heard.skip = skip, heard.unusual = unusual;
+    heard.pad = pad, heard.lanes = lanes, heard.rows = rows, heard.levels = n[8] + 1;
+    if (rows <= 0 || lanes <= 0 || pad < 0 || n[0] != n[1] || n[0] % (rows * heard.levels) ||
+        n[2] != n[3] || n[9] != each * n[5] || n[6] + 1 != n[4] || (each == 1 && n[7] != n[5]))
+        return refuse(views, "arrays do not go together");
+    heard.width = n[0] / (rows * heard.levels);
+    /* The longest look back in time has to stay inside the array. */
+    if (heard.width < pad || (heard.cap * heard.longest + 1) * lanes > pad ||
+        (heard.cap + 1) * lanes > pad || heard.shortest > heard.longest || heard.cap < 0)
+        return refuse(views, "notes are longer than the block allows");
+    for (Py_ssize_t k = 0; k < n[2]; k++)
+        if (row[k] < 0 || row[k] >= rows || !(gap[k] >= 0))
+            return refuse(views, "a note is in no row, or of no length");
+    for (Py_ssize_t k = 0; k < n[5]; k++)
+        if (melodies[k] < 0 || melodies[k] + 1 >= n[4] || start[melodies[k]] < 0 ||
+            start[melodies[k] + 1] < start[melodies[k]] || start[melodies[k] + 1] > n[2] ||
+            !(median[melodies[k]] > 0))
+            return refuse(views, "a melody is outside the references, or of no length");
+    int status;
+    Py_BEGIN_ALLOW_THREADS
+    status = each == 2 ? listen_many(&heard, name, row, gap, start, melodies, n[5], median, tempi, n[7], out)
+                       : transpositions(&heard, name, row, gap, start, melodies, n[5], median, tempi, out);
+    Py_END_ALLOW_THREADS
+    return finish(views, status);
+}
+
+static PyObject *py_listen_many(PyObject *self, PyObject *args)
+{
+    (void)self;
+    return listening(args, 2);
+}
+
+static const char TRANSPOSITIONS_DOC[] =
+    "transpositions(block, entry, pad, lanes, row, rows, gap, start, melodies, median, tempi, cap, longer,\n"
+    "               rules, out, instruction_set=None)\n\n"
+    "Lane of the best passage of each of some references, each at a tempo of its own; fills `out`.";
+
+static PyObject *py_transpositions(PyObject *self, PyObject *args)
+{
+    (void)self;
+    return listening(args, 1);
+}
+
 static PyMethodDef METHODS[] = {
     {"instruction_set", py_instruction_set, METH_VARARGS, INSTRUCTION_SET_DOC},
     {"scan", py_scan, METH_VARARGS, SCAN_DOC},
     {"align_scores", py_align_scores, METH_VARARGS, ALIGN_SCORES_DOC},
+    {"listen_many", py_listen_many, METH_VARARGS, LISTEN_MANY_DOC},
+    {"transpositions", py_transpositions, METH_VARARGS, TRANSPOSITIONS_DOC},
     {"align_path", py_align_path, METH_VARARGS, ALIGN_PATH_DOC},
     {NULL, NULL, 0, NULL},
 };

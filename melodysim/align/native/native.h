@@ -45,4 +45,24 @@ int align_many(const Pair *pair, const int64_t *start, const int64_t *melodies, 
                float *out);
 int align_one(const Pair *pair, int64_t low, int64_t high, int8_t *move, double *best, int64_t *end);
 
+/* A block of a recording, as in `melodysim.align.salience_dtw.PitchEvidence`, and the rules by which
+ * references are aligned with it; lengths of notes are in steps. */
+typedef struct {
+    const int16_t *block, *entry;   /* [levels * rows, width]: cumulative evidence; less that of onsets */
+    int64_t width, pad, lanes;      /* entries a row, before time 0, and a step */
+    int64_t rows, levels;
+    const double *longer;           /* [levels - 1] lengths above which the next level counts */
+    double cap;                     /* longest nominal length of a note */
+    double shortest, longest;       /* shares of it that a note may last */
+    int16_t skip, unusual;          /* costs */
+} Recording;
+
+int listen_many(const Recording *heard, const char *name, const int16_t *row, const double *gap,
+                const int64_t *start, const int64_t *melodies, int64_t count, const double *median,
+                const double *tempi, int64_t tempos, int32_t *out);
+
+int transpositions(const Recording *heard, const char *name, const int16_t *row, const double *gap,
+                   const int64_t *start, const int64_t *melodies, int64_t count, const double *median,
+                   const double *tempi, int32_t *out);
+
 #endif

@@ -1,0 +1,247 @@
+/* Listening to a recording for references: see `melodysim.align.salience_dtw`, which explains the method,
+ * and `melodysim.align.kernels.numba_salience`, which has the same functions. */
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "native.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define X86
+#include <immintrin.h>
+#elif defined(__aarch64__) || defined(_M_ARM64)
+#define ARM
+#include <arm_neon.h>
+#endif
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#if defined(__GNUC__) || defined(__clang__)
+#define FOR_SET(x) __attribute__((target(x)))
+#else
+#define FOR_SET(x)
+#endif
+#define OUTSIDE -10000
+
+/* What a note of a reference reads, each at the first place: scores less what it costs to enter, by the
+ * length that it may have; its cumulative evidence; the score that it is passed over from; and the
+ * cumulative evidence of the next note, less that it begins. */
+typedef struct {
+    const int16_t *shortest, *shorter, *longer, *longest, *total, *before, *entry;
+    int16_t unusual, skip;
+} Note;
+
+static int16_t larger(int16_t a, int16_t b) { return a > b ? a : b; }
+
+/* 16 bits that wrap, as the vectors' do: signed overflow is not defined in C. */
+static int16_t plus(int16_t a, int16_t b) { return (int16_t)(uint16_t)((uint16_t)a + (uint16_t)b); }
+static int16_t minus(int16_t a, int16_t b) { return (int16_t)(uint16_t)((uint16_t)a - (uint16_t)b); }
+
+static int16_t advance_one(const Note *note, int64_t x, int16_t *next)
+{
+    int16_t entered = minus(larger(note->shortest[x], note->longest[x]), note->unusual);
+    entered = larger(entered, larger(note->shorter[x], note->longer[x]));
+    const int16_t sung = plus(entered, note->total[x]);
+    const int16_t value = larger(larger(sung, minus(note->before[x], note->skip)), 0);
+    next[x] = minus(value, note->entry[x]);
+    return value;
+}
+
+#ifdef X86
+#define NAME(x) JOIN(x, _sse41)
+#define TARGET FOR_SET("sse4.1")
+#define V 8
+#define vec __m128i
+#define fill(x) _mm_set1_epi16(x)
+#define load(p) _mm_loadu_si128((const __m128i *)(p))
+#define store(p, x) _mm_storeu_si128((__m128i *)(p), x)
+#define add _mm_add_epi16
+#define sub _mm_sub_epi16
+#define max _mm_max_epi16
+#include "listening_lanes.h"
+
+#define NAME(x) JOIN(x, _avx2)
+#define TARGET FOR_SET("avx2")
+#define V 16
+#define vec __m256i
+#define fill(x) _mm256_set1_epi16(x)
+#define load(p) _mm256_loadu_si256((const __m256i *)(p))
+#define store(p, x) _mm256_storeu_si256((__m256i *)(p), x)
+#define add _mm256_add_epi16
+#define sub _mm256_sub_epi16
+#define max _mm256_max_epi16
+#include "listening_lanes.h"
+
+#define NAME(x) JOIN(x, _avx512)
+#define TARGET FOR_SET("avx512f,avx512bw")
+#define V 32
+#define vec __m512i
+#define fill(x) _mm512_set1_epi16(x)
+#define load(p) _mm512_loadu_si512((const void *)(p))
+#define store(p, x) _mm512_storeu_si512((void *)(p), x)
+#define add _mm512_add_epi16
+#define sub _mm512_sub_epi16
+#define max _mm512_max_epi16
+#include "listening_lanes.h"
+#endif
+
+#ifdef ARM
+#define NAME(x) JOIN(x, _neon)
+#define TARGET
+#define V 8
+#define vec int16x8_t
+#define fill(x) vdupq_n_s16(x)
+#define load(p) vld1q_s16(p)
+#define store(p, x) vst1q_s16(p, x)
+#define add vaddq_s16
+#define sub vsubq_s16
+#define max vmaxq_s16
+#include "listening_lanes.h"
+#endif
+
+typedef int16_t (*Advance)(const Note *, int64_t, int16_t *, int16_t *);
+
+static Advance choose(const char *name)
+{
+#ifdef X86
+    if (!strcmp(name, "avx512"))
+        return advance_avx512;
+    if (!strcmp(name, "avx2"))
+        return advance_avx2;
+    if (!strcmp(name, "sse4.1"))
+        return advance_sse41;
+#endif
+#ifdef ARM
+    if (!strcmp(name, "neon"))
+        return advance_neon;
+#endif
+    (void)name;
+    return NULL;
+}
+
+static int64_t rounded(double steps) { return (int64_t)floor(steps + 0.5); }
+
+/* Four lengths in steps that a note may take, and the nominal one. */
+static void lengths(const Recording *heard, double nominal, int64_t *found)
+{
+    int64_t first = rounded(nominal * heard->shortest), last = rounded(nominal * heard->longest);
+    first = first < 1 ? 1 : first;
+    last = last < first ? first : last;
+    int64_t usual = rounded(nominal);
+    usual = usual < first ? first : usual;
+    const int64_t third = last - first;
+    found[0] = first;
+    found[1] = first + (third + 1) / 3;
+    found[2] = first + (2 * third + 1) / 3;
+    found[3] = last;
+    found[4] = usual > last ? last : usual;
+}
+
+/* The place in the block of a note's row: rows for longer notes stand after those for shorter ones. */
+static int64_t place_of(const Recording *heard, int16_t row, double nominal)
+{
+    int64_t level = 0;
+    for (int64_t k = 0; k < heard->levels - 1; k++)
+        level += nominal > heard->longer[k];
+    return (row + heard->rows * level) * heard->width;
+}
+
+/* The best local alignment of one reference at one tempo: its score. `lane`, unless NULL, is set to its
+ * transposition, the first of those that score as much. */
+static int16_t listen(const Recording *heard, Advance advance, const int16_t *row, const double *gap,
+                      int64_t notes, double stretch, int16_t *work, int32_t *lane)
+{
+    const int64_t width = heard->width, pad = heard->pad, size = width - pad;
+    int16_t *score[2] = {work, work + width}, *free_[2] = {work + 2 * width, work + 3 * width};
+    double nominal = gap[0] * stretch < heard->cap ? gap[0] * stretch : heard->cap;
+    int64_t place = place_of(heard, row[0], nominal);
+    memset(score[0] + pad, 0, (size_t)size * sizeof(int16_t));
+    for (int64_t x = pad; x < width; x++)
+        free_[0][x] = minus(0, heard->entry[place + x]);
+    int16_t best = 0;
+    for (int64_t j = 0; j < notes; j++) {
+        const int16_t *now = free_[j % 2] + pad, *before = score[j % 2] + pad;
+        const int64_t mine = place;
+        int64_t length[5];
+        lengths(heard, nominal, length);
+        if (j + 1 < notes) {
+            nominal = gap[j + 1] * stretch < heard->cap ? gap[j + 1] * stretch : heard->cap;
+            place = place_of(heard, row[j + 1], nominal);
+        }
+        const Note note = {
+            now - length[0] * heard->lanes, now - length[1] * heard->lanes,
+            now - length[2] * heard->lanes, now - length[3] * heard->lanes,
+            heard->block + mine + pad,      before - length[4] * heard->lanes,
+            heard->entry + place + pad,     heard->unusual, heard->skip,
+        };
+        const int16_t reached =
+            advance(&note, size, score[(j + 1) % 2] + pad, free_[(j + 1) % 2] + pad);
+        if (reached <= best)
+            continue;
+        best = reached;
+        const int16_t *all = score[(j + 1) % 2] + pad;
+        for (int64_t x = 0; lane && x < size; x++)
+            if (all[x] == reached) {
+                *lane = (int32_t)(x % heard->lanes);
+                break;
+            }
+    }
+    return best;
+}
+
+/* Room for a reference's scores, which lie outside before time 0; NULL where there is none. */
+static int16_t *room(const Recording *heard)
+{
+    int16_t *work = malloc((size_t)(4 * heard->width) * sizeof(int16_t));
+    for (int64_t x = 0; work && x < 4 * heard->width; x++)
+        work[x] = OUTSIDE;
+    return work;
+}
+
+int listen_many(const Recording *heard, const char *name, const int16_t *row, const double *gap,
+                const int64_t *start, const int64_t *melodies, int64_t count, const double *median,
+                const double *tempi, int64_t tempos, int32_t *out)
+{
+    const char *set = scan_set(name);
+    const Advance advance = set ? choose(set) : NULL;
+    if (!advance)
+        return -1;
+    int16_t *work = room(heard);
+    if (!work)
+        return -2;
+    for (int64_t k = 0; k < count; k++) {
+        const int64_t m = melodies[k], low = start[m], notes = start[m + 1] - low;
+        for (int64_t tempo = 0; notes && tempo < tempos; tempo++) {
+            const int16_t best = listen(heard, advance, row + low, gap + low, notes,
+                                        tempi[tempo] / median[m], work, NULL);
+            if (best > out[2 * k]) {
+                out[2 * k] = best;
+                out[2 * k + 1] = (int32_t)tempo;
+            }
+        }
+    }
+    free(work);
+    return 0;
+}
+
+int transpositions(const Recording *heard, const char *name, const int16_t *row, const double *gap,
+                   const int64_t *start, const int64_t *melodies, int64_t count, const double *median,
+                   const double *tempi, int32_t *out)
+{
+    const char *set = scan_set(name);
+    const Advance advance = set ? choose(set) : NULL;
+    if (!advance)
+        return -1;
+    int16_t *work = room(heard);
+    if (!work)
+        return -2;
+    for (int64_t k = 0; k < count; k++) {
+        const int64_t m = melodies[k], low = start[m], notes = start[m + 1] - low;
+        out[k] = 0;
+        if (notes)
+            listen(heard, advance, row + low, gap + low, notes, tempi[k] / median[m], work, &out[k]);
+    }
+    free(work);
+    return 0;
+}

