@@ -7,7 +7,7 @@ numpy and the standard library alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from melodysim.search.two_recordings import p_value_of_likeness, p_value_of_note
 from melodysim.util.plain_text import counted
 
 DEFAULT_TOP = 10
-CHECK_VERSION = 10
+CHECK_VERSION = 11
 """Raised whenever a check may have another result than before, wording included: stored results are
 then stale. What is heard in a recording has a version of its own in `melodysim.transcribe`."""
 
@@ -49,6 +49,7 @@ def check(
     rates: Rates | None = None,
     threads: int = 1,
     *,
+    stems: Sequence[str | Path] = (),
     progress: StageCallback | None = None,
     cancelled: CancelCallback | None = None,
 ) -> Report:
@@ -65,6 +66,8 @@ def check(
         Of false alarms.
     threads : int, optional
         Threads to use; the result does not depend on it.
+    stems : sequence of str or Path, optional
+        Recordings of single parts of a recording, as `melodysim.read` takes them.
     progress, cancelled : callable, optional
         See `StageCallback` and `CancelCallback`.
 
@@ -89,7 +92,7 @@ def check(
             progress(stage)
 
     rates, top = rates or Rates(), DEFAULT_TOP if top is None else top
-    piece = piece_of(track, threads, tick)
+    piece = piece_of(track, threads, tick, stems)
     require_references(library)
     require_melody(piece)
     # Melodies added meanwhile do not count.
@@ -105,7 +108,12 @@ def check(
     )
 
 
-def piece_of(track: TrackLike, threads: int = 1, tick: StageCallback | None = None) -> Piece:
+def piece_of(
+    track: TrackLike,
+    threads: int = 1,
+    tick: StageCallback | None = None,
+    stems: Sequence[str | Path] = (),
+) -> Piece:
     """Return a track as a piece, reading it if it is a file.
 
     Parameters
@@ -115,6 +123,8 @@ def piece_of(track: TrackLike, threads: int = 1, tick: StageCallback | None = No
         For transcribing a recording.
     tick : callable, optional
         Called while a file is read; raises to stop it.
+    stems : sequence of str or Path, optional
+        Recordings of single parts of it, if it is a recording.
 
     Raises
     ------
@@ -136,7 +146,7 @@ def piece_of(track: TrackLike, threads: int = 1, tick: StageCallback | None = No
 
     if tick is not None:
         tick("reading")
-    return read(track, threads, tick)
+    return read(track, threads, tick, stems)
 
 
 def require_references(library: Library) -> None:

@@ -501,6 +501,8 @@ def test_a_damaged_or_swept_cache_costs_time_alone(tmp_path):
     back = cache.get(piece.sha256, piece.source)
     assert back.remarks == piece.remarks
     assert (back.heard.strength == piece.heard.strength).all()
+    assert (back.heard.onset == piece.heard.onset).all()
+    assert back.heard.separated == piece.heard.separated
     assert [m.voice for m in back.melodies] == [m.voice for m in piece.melodies]
     assert all((a.pitch == b.pitch).all() for a, b in zip(back.melodies, piece.melodies, strict=True))
     (file,) = (tmp_path / "cache").glob("*/*.npz")

@@ -6,12 +6,11 @@ from scipy.stats import gumbel_r
 
 from melodysim.library.index import sample_references
 from melodysim.search.e_values import (
-    OBSERVED_IN_RECORDINGS,
     SMALLEST_SCALE,
     Background,
     Fitting,
     fit_background,
-    observed_e_values,
+    fitted_to_kind,
     suspects,
 )
 
@@ -146,16 +145,20 @@ def test_the_sample_does_not_depend_on_order():
     assert all(int(name.split("/")[1]) % 3 == 0 for name in chosen)
 
 
-def test_e_values_among_recordings_keep_their_order():
-    decades = np.linspace(-600, 600, 2000)
-    assert (np.diff(observed_e_values(decades, OBSERVED_IN_RECORDINGS)) > 0).all()
-
-
-def test_e_values_among_recordings_by_hand():
-    # Down to a hundredth as they are, and half of each decade below.
-    decades = np.array([1.0, 0.0, -1.0, -1.75, -3.75, -11.75])
-    recordings = np.log10(observed_e_values(decades * np.log(10), OBSERVED_IN_RECORDINGS))
-    assert recordings == pytest.approx([1.0, 0.0, -1.0, -1.75, -2.875, -6.875])
+def test_a_kind_of_references_has_its_own_chance_as_far_as_it_is_known():
+    score, length = simulated(4000)
+    fit = fit_background(score, length, TYPICAL)
+    kin = score + 1.5 * fit.scale  # songs among folk tunes
+    assert fitted_to_kind(fit, kin[:10], length[:10]) is fit
+    many = fitted_to_kind(fit, kin[:3000], length[:3000])
+    assert many.mode - fit.mode == pytest.approx(1.5 * fit.scale, rel=0.1)
+    assert many.scale == pytest.approx(fit.scale, rel=0.1)
+    # Fifty count as much as all of the others.
+    few = [fitted_to_kind(fit, kin[k : k + 50], length[k : k + 50]) for k in range(0, 4000, 50)]
+    moved = np.mean([some.mode - fit.mode for some in few]) / fit.scale
+    assert moved == pytest.approx(0.75, abs=0.15)
+    own = fitted_to_kind(fit, score, length)
+    assert own.mode == pytest.approx(fit.mode, abs=0.1 * fit.scale)
 
 
 def test_what_a_fit_does_not_leave_out_is_suspected_if_chance_does_not_explain_it():

@@ -9,9 +9,11 @@ import pytest
 from conftest import build_corpus, random_tune, tune
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_salience_dtw import heard_from
 
-from melodysim.align import dtw, kernels, prefilter
+from melodysim.align import dtw, kernels, prefilter, salience_dtw
 from melodysim.align.kernels import fallback
+from melodysim.align.salience_evidence import COARSE, MAX_NOTE_SECONDS, PITCHES, prepare_evidence
 from melodysim.intervals import normalise
 
 native = kernels._native()
@@ -38,6 +40,12 @@ class _Set:
     def scan(self, *arrays):
         native.scan(*arrays, self.name)
 
+    def listen_many(self, *arrays):
+        native.listen_many(*arrays, self.name)
+
+    def transpositions(self, *arrays):
+        native.transpositions(*arrays, self.name)
+
 
 def tunes(rng, count, most):
     found = [random_tune(rng, int(rng.integers(1, most))) for _ in range(count)]
@@ -60,6 +68,47 @@ def test_the_first_pass_is_the_same_in_every_set(name, seed):
             mine = prefilter.scan(query, lanes, len(references))
             patch.setattr(prefilter, "kernels", lambda: fallback)
             assert mine.tolist() == prefilter.scan(query, lanes, len(references)).tolist()
+
+
+@needs_native
+@pytest.mark.parametrize("name", SETS)
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=5, deadline=None)
+def test_a_recording_is_listened_to_alike_in_every_set(name, seed):
+    rng = np.random.default_rng(seed)
+    references = tunes(rng, 12, 40)
+    corpus, every = build_corpus(references), np.arange(len(references))
+    heard = heard_from(random_tune(rng, int(rng.integers(1, 60))), rng, noise=0.5)
+    coarse, fine = prepare_evidence(heard, resolution=COARSE), prepare_evidence(heard, PITCHES)
+    found = []
+    for used in (_Set(name), fallback):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(salience_dtw, "kernels", lambda used=used: used)
+            scanned = salience_dtw.scan_heard(corpus, coarse, every)
+            octaves = salience_dtw.scan_octaves(corpus, coarse, fine, every)
+            found.append([values.tolist() for values in (scanned, *octaves)])
+    assert found[0] == found[1]
+
+
+@needs_native
+def test_listening_refuses_what_would_read_outside_its_arrays():
+    rng = np.random.default_rng(0)
+    corpus = build_corpus(tunes(rng, 3, 20))
+    evidence = prepare_evidence(heard_from(random_tune(rng, 20), rng), resolution=COARSE)
+    notes = salience_dtw._Notes.of(corpus, evidence.space)
+    tempi, out = np.array([2.0]), np.zeros((2, 2), np.int32)
+    good = list(salience_dtw._given(notes, evidence, 0)(np.arange(2), tempi, out))
+    native.listen_many(*good)
+    row, longest = notes.row.copy(), MAX_NOTE_SECONDS / evidence.step
+    row[3] = 12
+    for place, wrong in (
+        (2, 0), (3, 40), (4, row), (5, 0), (6, -notes.gap), (8, np.array([0, 99])),
+        (9, np.zeros(len(corpus))), (11, 3 * longest), (14, np.zeros(2, np.int32)),
+    ):  # fmt: skip
+        with pytest.raises((ValueError, TypeError)):
+            native.listen_many(*good[:place], wrong, *good[place + 1 :])
+    with pytest.raises(ValueError, match="go together"):
+        native.transpositions(*good)
 
 
 @needs_native

@@ -1,11 +1,11 @@
 """Alignment of reference notes with the salience of a recording, without transcribing it first.
 
 The reference is known exactly, the recording is not. So each reference note in turn takes a stretch
-of the recording, and is scored by what speaks for its pitch there (`melodysim.align.salience_evidence`),
-summed over time, and for its beginning there. The tempo is free within a grid and may drift from note to
-note; the transposition is free but fixed; notes may go unheard, at a cost. Wrong octaves, sliding pitch
-and wrong note boundaries, which ruin transcriptions, then cost little. The idea is that of
-score-informed alignment (Raphael 2006, "Aligning music audio with symbolic scores using a hybrid
+of the recording, and is scored by what speaks for its pitch there, summed over time, and for its
+beginning there (`melodysim.align.salience_evidence`). The tempo is free within a grid and may drift
+from note to note; the transposition is free but fixed; notes may go unheard, at a cost. Wrong octaves,
+sliding pitch and wrong note boundaries, which ruin transcriptions, then cost little. The idea is that
+of score-informed alignment (Raphael 2006, "Aligning music audio with symbolic scores using a hybrid
 graphical model"), made local in both melodies as by Smith & Waterman (1981).
 
 Every reference is listened for coarsely and by pitch class, the best of them and a sample again finely
@@ -39,7 +39,7 @@ from melodysim.melody import LOWEST_SEMITONE, SemitoneSalience
 SKIP_COST = 2.0
 """Nats for a reference note that is not heard."""
 UNUSUAL_COST = 0.5
-"""Nats for a note at either end of the range of its length: the tempo is off, or the note is another."""
+"""Nats for a note at either end of the range of its length: the tempo is off, or it is another."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -144,8 +144,8 @@ class Resolution:
     longest: float
 
 
-FINE = Resolution(2, (0.17, 0.22, 0.28, 0.36, 0.47, 0.60), 0.7, 1.4)
-COARSE = Resolution(3, (0.2, 0.32, 0.5), 0.6, 1.6)
+FINE = Resolution(2, (0.17, 0.22, 0.29, 0.38, 0.50, 0.66), 0.7, 1.4)
+COARSE = Resolution(3, (0.2, 0.33, 0.55), 0.6, 1.6)
 """A third of the work, for every reference."""
 
 

@@ -110,15 +110,32 @@ def what_was_heard(piece: Piece) -> str:
         if share < HEARD_ENOUGH:
             return (
                 f"A melody was heard in only {share:.0%} of the track: what the rest holds was not "
-                "checked, and is not said to be clear."
+                "checked, and is not said to be clear." + separation_words(piece)
             )
-        return f"A melody was heard in {share:.0%} of the track; only that was checked."
+        return (
+            f"A melody was heard in {share:.0%} of the track; only that was checked."
+            + separation_words(piece)
+        )
     if len(piece.melodies) == 1:
         return f"The melody checked is “{name}” ({len(melody)} notes)."
     return (
         f"{len(piece.melodies)} voices were checked as melodies, “{name}” ({len(melody)} notes) "
         "before the others."
     )
+
+
+def separation_words(piece: Piece) -> str:
+    """Say whether a voice was listened to apart from the mix: a sentence, with a space before it."""
+    if piece.heard is None:
+        return ""
+    if piece.heard.separated is None:
+        return (
+            " The voice was not separated from the mix, so a sung tune may be missed: "
+            "`melodysim doctor` says what is missing."
+        )
+    if piece.heard.separated == 0:
+        return " Nobody was heard singing, so the mix alone was listened to."
+    return " The voice was listened to apart from the mix."
 
 
 def melody_share(piece: Piece) -> float:

@@ -7,7 +7,7 @@ module imports both the readers and the transcribers.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from melodysim.errors import ReadError
@@ -56,7 +56,12 @@ AUDIBLE_CONFIDENCE = 0.02
 a drum loop 0.012, the faintest of 28 real recordings (a near-unpitched chant) 0.033."""
 
 
-def read(path: str | Path, threads: int = 0, tick: Callable[[str], None] | None = None) -> Piece:
+def read(
+    path: str | Path,
+    threads: int = 0,
+    tick: Callable[[str], None] | None = None,
+    stems: Sequence[str | Path] = (),
+) -> Piece:
     """Read a track or a score and find its candidate melodies.
 
     Parameters
@@ -68,6 +73,10 @@ def read(path: str | Path, threads: int = 0, tick: Callable[[str], None] | None 
         Threads for transcribing a recording; 0 takes all cores.
     tick : callable, optional
         Called for each block of a recording; an exception that it raises stops the reading.
+    stems : sequence of str or Path, optional
+        Recordings of single parts of it, in step with it, or folders of them: the voice's is listened
+        to instead of one that is separated from the mix. Of several, those whose names say so are the
+        voice's.
 
     Returns
     -------
@@ -89,7 +98,9 @@ def read(path: str | Path, threads: int = 0, tick: Callable[[str], None] | None 
         with damage(path, "file packed with gzip", "unpack it first"):
             content, suffix = gunzipped(content), Path(path.stem).suffix.lower()
     if suffix in audio.SUFFIXES:
-        return _read_recording(path, digest, threads, tick)
+        return _read_recording(path, digest, threads, tick, [Path(stem) for stem in stems])
+    if stems:
+        raise ReadError("is no recording, so it has no stems", "leave out --stem", path)
     return _piece(path, digest, *_read_symbolic(path, suffix, content))
 
 
@@ -163,7 +174,13 @@ def _unchecked_words(names: tuple[str, ...], compared: int) -> tuple[str, ...]:
     return (f"{parts}; {named}{more} were not",)
 
 
-def _read_recording(path: Path, digest: str, threads: int, tick: Callable[[str], None] | None) -> Piece:
+def _read_recording(
+    path: Path,
+    digest: str,
+    threads: int,
+    tick: Callable[[str], None] | None,
+    stems: list[Path],
+) -> Piece:
     """Transcribe a recording and keep the lines that are likely to be melodies."""
     # Imported here: the transcriber takes longer to import than a file of notes takes to check.
     from melodysim.transcribe.salience import SAMPLE_RATE
@@ -182,11 +199,16 @@ def _read_recording(path: Path, digest: str, threads: int, tick: Callable[[str],
             peak = max(peak, float(abs(block).max(initial=0.0)))
             yield block
 
-    melodies, heard = transcribe_recording(metered(None), threads)
+    sung = audio.voice_stems(stems) if stems else []
+    alone = audio.mixed(audio.audio_blocks(stem, SAMPLE_RATE) for stem in sung) if sung else None
+    melodies, heard = transcribe_recording(metered(None), threads, alone)
     remarks: tuple[str, ...] = ()
+    if sung:
+        named = ", ".join(f"“{stem.name}”" for stem in sung)
+        remarks = (f"the voice was read from {named}",)
     if levels.cut_off:
-        remarks = ("the recording ends before its sound does, or parts of it are missing",)
-    if levels.cancelling:
+        remarks += ("the recording ends before its sound does, or parts of it are missing",)
+    if levels.cancelling and not sung:
         side = transcribe_recording(metered(levels.louder), threads)
         melodies, heard = with_lines_of(side, (melodies, heard))
         remarks += (

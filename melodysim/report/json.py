@@ -84,9 +84,14 @@ def closest_dict(match: Match) -> dict[str, Any]:
     }
 
 
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 3)
+
+
 def piece_dict(piece: Piece) -> dict[str, Any]:
     """Return a piece as JSON has it, without its notes."""
-    return {
+    voice = {} if piece.heard is None else {"voice_share": _rounded(piece.heard.separated)}
+    return voice | {
         "source": piece.source,
         "sha256": piece.sha256,
         "kind": piece.kind,

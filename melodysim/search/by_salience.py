@@ -30,10 +30,9 @@ from melodysim.search.by_notes import CANDIDATES, best_of_first_pass
 from melodysim.search.e_values import (
     FITTED_ALL,
     FITTED_LISTENED,
-    OBSERVED_IN_RECORDINGS,
     Background,
     fit_background,
-    observed_e_values,
+    fitted_to_kind,
     suspects,
 )
 from melodysim.search.hypothesis import Hypothesis, best_of_each_kind, e_values
@@ -50,9 +49,8 @@ CLASS_WEIGHT = 0.5
 BACKWARDS = 0.5
 """Share of its score backwards that is subtracted from the score of a reference by pitch: what key,
 range and repetition bring is common to both (docs/research/hearing.md)."""
-LISTENED_SAMPLE = 2400
-"""References that are listened for by pitch to measure chance, beside the candidates. With
-1,200, and so a fit further from the tail, E-values were two to three times too large."""
+LISTENED_SAMPLE = 1200
+"""References of each kind that are listened for by pitch to measure chance, beside the candidates."""
 TURNED = 0.5
 """Share of its score beyond chance that a tune loses at least backwards."""
 LEAST_SCORE = 0.01
@@ -97,7 +95,9 @@ def read_recording(
     Hypothesis
         Of the references that were scored again, and a sample.
     """
-    sample = sample_references(library.index.order.key, np.ones(len(library), bool), LISTENED_SAMPLE)
+    kinds = (library.protected, ~library.protected)
+    drawn = [sample_references(library.index.order.key, k, LISTENED_SAMPLE) for k in kinds]
+    sample = np.unique(np.concatenate(drawn))
     evidence = prepare_evidence(heard, resolution=COARSE)
     look = _look_at(_listened_for(first, library, sample), evidence, library, threads)
     support = _support(lines, len(library))[look.references]
@@ -115,7 +115,8 @@ def read_recording(
             tries,
             threads,
         )
-    return _reading(look, look.score + look.gain(support), look.background, library, tries)
+    alike = look.background, look.background
+    return _reading(look, look.score + look.gain(support), alike, library, tries)
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,17 +210,25 @@ def _looked_twice(
     more = support + CLASS_WEIGHT * look.background.standardised(look.score, lengths)
     # What scores above 0 is ranked, however it stands to chance.
     score = np.where(forwards > 0, np.maximum(score + by_pitch.scale * more, LEAST_SCORE), 0)
-    return _reading(look, score, fitted(score), library, tries)
+    background = fitted(score)
+    some, notes, protected = score[mine], lengths[mine], library.protected[look.references[mine]]
+    unrelated = ~(suspects(some, notes, TYPICAL_HEARD, FITTED_LISTENED) & tunes[mine])
+    fits = [
+        fitted_to_kind(background, some[kind & unrelated], notes[kind & unrelated])
+        for kind in (~protected, protected)
+    ]
+    return _reading(look, score, (fits[0], fits[1]), library, tries)
 
 
 def _reading(
-    look: _Look, score: NDArray[np.float64], background: Background, library: Shelf, tries: float
+    look: _Look,
+    score: NDArray[np.float64],
+    fits: tuple[Background, Background],
+    library: Shelf,
+    tries: float,
 ) -> Hypothesis:
-    """Return the hypothesis of some scores, its E-values as observed among recordings."""
-    fits = (background, background)
+    """Return the hypothesis of some scores, with the backgrounds of free and of protected works."""
     e_value, standardised = e_values(score, look.references, library, fits, tries)
-    log_e = np.log(np.maximum(e_value, 1e-300))
-    e_value = observed_e_values(log_e, OBSERVED_IN_RECORDINGS)
     return Hypothesis(look.references, score, e_value, standardised, fits, None)
 
 

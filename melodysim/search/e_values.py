@@ -14,7 +14,7 @@ were tried. The kinds are two questions, each with its own chance of error.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,6 +48,10 @@ slope for all, on 45 recordings, references of over 150 notes passed an E-value 
 those of 50 to 80 notes 1.7 times too often (docs/how-it-works.md)."""
 FITTED_LISTENED = Fitting((0.95, 0.997), FITTED_ALL.bends)
 """For the scores of two thousand sampled references, listened for by pitch as well."""
+FEWEST_OF_KIND, HELD_TO_ALL = 20, 50
+"""References of a kind below which nothing is said of it; as many count as much as all of the others.
+Among 178 songs and 12,764 folk tunes a third of excerpts of unrelated songs would reach an E-value of
+0.1 without this, among 7,500 songs and as many folk tunes a tenth (docs/research/hearing.md)."""
 FEWEST_FITTED = 200
 """Scores that a fit rests on, if there are so many: a small library is fitted from lower down."""
 FEWEST_LEFT_OUT = 5
@@ -65,35 +69,6 @@ BEYOND_CHANCE = 0.05
 _ROUNDS = 8
 SMALLEST_SCALE = 0.5
 """Smallest scale of a fit, in the score's unit: queries of one repeated note have hardly any spread."""
-
-
-@dataclass(frozen=True)
-class Observed:
-    """Correction of E-values to those observed on real tracks.
-
-    Songs share phrases, chords and patterns, and not by chance alone. So recordings reach small
-    E-values more often than an extreme-value distribution predicts. (Of notes, a library's own works
-    say how often: `melodysim.search.own_works`.)
-
-    Attributes
-    ----------
-    factor : float
-        By which all E-values are larger.
-    near, tail : float
-        Decades observed per decade of the distribution, above the knee and below it.
-    knee : float
-        Decimal logarithm of the E-value by the distribution.
-    """
-
-    factor: float
-    near: float
-    knee: float
-    tail: float
-
-
-OBSERVED_IN_RECORDINGS = Observed(1.0, 1.0, -2.0, 0.5)
-"""Of 708 rendered excerpts of unrelated songs four times too many had an E-value below 0.001, and as
-many as should be below 0.01; checked on others (docs/calibration.md)."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +164,34 @@ def fit_background(
         max(scale, SMALLEST_SCALE),
         bends=tuple(zip(line.bends, slopes[1:].tolist(), strict=True)),
         shortest=line.shortest,
+    )
+
+
+def fitted_to_kind(
+    background: Background, score: NDArray[np.floating], length: NDArray[np.integer]
+) -> Background:
+    """Move a background to references of one kind: works of one time and style score alike.
+
+    Songs follow songs more closely than folk tunes do, and their scores spread otherwise. Few
+    references tell little of that, so the fit is held near the background.
+
+    Parameters
+    ----------
+    background : Background
+        Of all references.
+    score, length : ndarray, shape (n,)
+        Of unrelated references of the kind.
+    """
+    if len(score) < FEWEST_OF_KIND:
+        return background
+    standardised = background.standardised(score, length)
+    found_scale, found_mode = _gumbel(standardised, *_quantiles(len(score), FITTED_LISTENED))
+    known = len(score) / (len(score) + HELD_TO_ALL)
+    mode, scale = known * found_mode, 1 + known * (found_scale - 1)
+    return replace(
+        background,
+        mode=background.mode + mode * background.scale,
+        scale=max(scale * background.scale, SMALLEST_SCALE),
     )
 
 
@@ -298,26 +301,6 @@ def _supported(bends: tuple[float, ...], length: NDArray[np.integer]) -> tuple[f
         if min(np.sum((length > since) & (length <= bend)), np.sum(length > bend)) >= FEWEST_BEYOND:
             chosen.append(bend)
     return tuple(chosen)
-
-
-def observed_e_values(log_e: ArrayLike, seen: Observed) -> NDArray[np.float64]:
-    """Correct E-values of the distribution to those observed on real tracks.
-
-    Parameters
-    ----------
-    log_e : array_like
-        Natural logarithms of the E-values by the distribution.
-    seen : Observed
-        Correction for the kind of track.
-
-    Returns
-    -------
-    ndarray of float64
-        In the same order.
-    """
-    decades = np.minimum(np.asarray(log_e, np.float64) / np.log(10), 300.0)
-    below = np.minimum(decades - seen.knee, 0)
-    return seen.factor * 10 ** (seen.near * np.maximum(decades, seen.knee) + seen.tail * below)
 
 
 def harmonic_mean(p_values: ArrayLike) -> float:

@@ -76,7 +76,9 @@ def by_semitone(thirds: NDArray[np.float32]) -> NDArray[np.float32]:
     return folded
 
 
-def salience(audio: NDArray[np.float32], start: float = 0.0, threads: int = 0) -> Salience:
+def salience(
+    audio: NDArray[np.float32], start: float = 0.0, threads: int = 0, deviation: float = 0.0
+) -> Salience:
     """Compute the salience of audio that fits in memory.
 
     Parameters
@@ -87,6 +89,8 @@ def salience(audio: NDArray[np.float32], start: float = 0.0, threads: int = 0) -
         Time of the first sample in the recording, in seconds.
     threads : int, optional
         Threads of ONNX Runtime; 0 lets it take all cores.
+    deviation : float, optional
+        Semitones that its notes lie above concert pitch: pitches are counted from there.
 
     Returns
     -------
@@ -100,9 +104,58 @@ def salience(audio: NDArray[np.float32], start: float = 0.0, threads: int = 0) -
     """
     import soxr
 
-    note, onset, contour = polyphonic_salience(audio, threads)
-    found = voice_salience(soxr.resample(audio, SAMPLE_RATE, VOICE_RATE), threads)
-    return Salience(note, onset, contour, _on_grid(found, len(note)), start)
+    frames = frames_of(audio)
+    tuned = _tuned(audio, deviation)
+    note, onset, contour = polyphonic_salience(tuned, threads)
+    found = voice_salience(soxr.resample(tuned, SAMPLE_RATE, VOICE_RATE), threads)
+    voice = _on_grid(found, len(note))
+    note, onset, contour, voice = (
+        _in_time(each, frames, deviation) for each in (note, onset, contour, voice)
+    )
+    return Salience(note, onset, contour, voice, start)
+
+
+def notes_and_onsets(
+    audio: NDArray[np.float32], threads: int = 0, deviation: float = 0.0
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Compute the salience of notes and of onsets alone.
+
+    Parameters
+    ----------
+    audio, threads, deviation
+        As for `salience`.
+
+    Returns
+    -------
+    note, onset : ndarray of float32, shape (frames, 88)
+        As in `Salience`.
+    """
+    note, onset, _ = polyphonic_salience(_tuned(audio, deviation), threads)
+    frames = frames_of(audio)
+    return _in_time(note, frames, deviation), _in_time(onset, frames, deviation)
+
+
+def frames_of(audio: NDArray[np.float32]) -> int:
+    """Return the number of frames of audio."""
+    return int(np.ceil(len(audio) / SAMPLE_RATE / FRAME_SECONDS))
+
+
+def _tuned(audio: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
+    """Slow audio down until notes that lie this many semitones too high are in tune."""
+    import soxr
+
+    if not deviation:
+        return audio
+    slowed: NDArray[np.float32] = soxr.resample(audio, SAMPLE_RATE, SAMPLE_RATE * 2 ** (deviation / 12))
+    return slowed
+
+
+def _in_time(found: NDArray[np.float32], frames: int, deviation: float) -> NDArray[np.float32]:
+    """Return the frames of slowed audio at the times of the audio as it was."""
+    if not deviation:
+        return found[:frames]
+    place = np.rint(np.arange(frames) * 2 ** (deviation / 12)).astype(np.int64)
+    return found[np.minimum(place, len(found) - 1)]
 
 
 def _on_grid(found: NDArray[np.float32], frames: int) -> NDArray[np.float32]:

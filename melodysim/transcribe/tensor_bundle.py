@@ -105,7 +105,7 @@ def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _fields(message: bytes) -> dict[int, list[Any]]:
-    """Return the values of each field of a protocol buffer: numbers where they are varints, else bytes."""
+    """Return the values of each field of a protocol buffer: numbers if they are varints, or bytes."""
     place = 0
     fields: defaultdict[int, list[Any]] = defaultdict(list)
     while place < len(message):

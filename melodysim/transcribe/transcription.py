@@ -19,16 +19,17 @@ from numpy.typing import NDArray
 
 from melodysim.melody import Melody, SemitoneSalience
 from melodysim.transcribe import separator
-from melodysim.transcribe.basic_pitch import polyphonic_salience
 from melodysim.transcribe.pitch_tracker import top_line_of_events, tracked_line, voice_line
 from melodysim.transcribe.salience import (
     FRAME_SECONDS,
     SEMITONES,
     Salience,
     by_semitone,
+    notes_and_onsets,
     overlapping_blocks,
     salience,
 )
+from melodysim.transcribe.tuning import deviation_from_concert_pitch
 
 BLOCK_SECONDS = 240.0
 OVERLAP_SECONDS = 5.0
@@ -149,12 +150,13 @@ def _listened(
     block: _Block, sung: bool, first_row: int, threads: int
 ) -> tuple[Salience, NDArray[np.float32]]:
     """Return the salience in which lines are looked for; and strength and onsets, [rows, 2, 88]."""
+    deviation = deviation_from_concert_pitch(block.mix)
     if not sung or block.voice is None:
-        clearest = salience(block.mix, block.start, threads)
+        clearest = salience(block.mix, block.start, threads, deviation)
         rows = _rows(clearest, first_row, VOICE_WEIGHT)
     else:
-        clearest = salience(block.voice, block.start, threads)
-        note, onset, _ = polyphonic_salience(block.mix, threads)
+        clearest = salience(block.voice, block.start, threads, deviation)
+        note, onset = notes_and_onsets(block.mix, threads, deviation)
         mix = replace(clearest, note=note, onset=onset)
         rows = _rows(clearest, first_row, SEPARATED_WEIGHT) + MIX_WEIGHT * _rows(mix, first_row, 0.0)
     last = len(rows) if np.isinf(block.end) else round(block.end / ROW_SECONDS) - first_row

@@ -60,8 +60,8 @@ def listen(block, entry, pad, lanes, row, nominal, rules, score, free, locate): 
 
     `block` holds a row of cumulative evidence for each pitch of a reference, `lanes` transpositions at
     each time, `entry` the same less the evidence that a note begins; `row` is the row of each note. The
-    place is found only with `locate`: searching for it at every new best score takes longer than all the
-    rest. `score` and `free` are [2, entries]: before and after the current note, in turn.
+    place is found only with `locate`: to search for it at every new best score takes longer than all
+    the rest. `score` and `free` are [2, entries]: before and after the current note, in turn.
     """
     shortest, longest, skip, unusual = rules
     size = score.shape[1] - pad

@@ -25,6 +25,15 @@ if TYPE_CHECKING:
     "--top", type=click.IntRange(1, 10_000), default=10, show_default=True,
     help="Matches to report for each track, significant or not.",
 )  # fmt: skip
+@click.option(
+    "--stem",
+    "stems",
+    multiple=True,
+    type=options.PATH,
+    metavar="FILE",
+    help="The voice alone, in step with TRACK, as generators export it: it is listened to instead of "
+    "one that is separated. Several, or a folder: those named as a voice.",
+)
 @options.territory_option
 @options.exhaustive_option
 @options.verdict_options
@@ -36,6 +45,7 @@ def command(
     tracks: tuple[Path, ...],
     library_path: Path | None,
     top: int,
+    stems: tuple[Path, ...],
     territory: Any,
     exhaustive: bool,
     fail_on: str,
@@ -66,11 +76,18 @@ def command(
     $ melodysim check song.mp3 --format html --output report.html
     $ melodysim check album/*.mp3 --format html --output album-report
 
+    A melody is heard best in the voice alone. If you have it as a stem, give it too:
+
+    \b
+    $ melodysim check song.mp3 --stem vocals.wav
+
     Exit status: 0, or 1 if a track is at or above --fail-on, or 2 if one could not be read.
     """
     from melodysim.library import Library
 
     rates = options.make_rates(likely_rate, review_rate)
+    if stems and len(tracks) > 1:
+        raise click.UsageError("--stem belongs to one track: give one TRACK")
     path = options.library_path_or_default(library_path)
     library = Library(path, territory, exhaustive=exhaustive)
     terminal.measure_chance(library, quiet)
@@ -81,7 +98,7 @@ def command(
         for number, track in enumerate(tracks):
             update(number, len(tracks), track.name)
             keep = partial(_keep, pages, evidence, number + 1 if len(tracks) > 1 else None)
-            reports.append(_checked(track, library, top, rates, keep, alone))
+            reports.append(_checked(track, library, top, rates, stems, keep, alone))
     if pages is not None:
         pages.finish()
     else:
@@ -107,7 +124,13 @@ def _page_folder(library: Library, form: str, output: Path | None, tracks: int) 
 
 
 def _checked(
-    track: Path, library: Library, top: int, rates: Rates, keep: Callable[[Report], None], alone: bool
+    track: Path,
+    library: Library,
+    top: int,
+    rates: Rates,
+    stems: tuple[Path, ...],
+    keep: Callable[[Report], None],
+    alone: bool,
 ) -> Report:
     """Check a track and keep what is asked for; of several, one that fails does not stop the rest."""
     from melodysim.checking import check
@@ -115,7 +138,7 @@ def _checked(
     from melodysim.report.reports import Report
 
     try:
-        report = check(track, library, top, rates, terminal.threads())
+        report = check(track, library, top, rates, terminal.threads(), stems=stems)
         keep(report)
     except MelodysimError as error:
         if alone:

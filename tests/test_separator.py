@@ -1,0 +1,206 @@
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from test_transcribe import sung
+
+import melodysim
+from melodysim.errors import ReadError
+from melodysim.readers.audio import mixed, voice_stems
+from melodysim.transcribe import separator
+from melodysim.transcribe.basic_pitch import SAMPLE_RATE
+from melodysim.transcribe.tensor_bundle import read_tensors
+from melodysim.transcribe.transcription import transcribe_recording
+from melodysim.transcribe.tuning import deviation_from_concert_pitch
+
+
+def varint(number):
+    out = b""
+    while number > 127:
+        out += bytes([number & 127 | 128])
+        number >>= 7
+    return out + bytes([number])
+
+
+def block(entries):
+    """A block of a sorted string table: each key shares what it can with the one before."""
+    out, before = b"", b""
+    for key, value in entries:
+        shared = next((k for k, (a, b) in enumerate(zip(key, before, strict=False)) if a != b), 0)
+        own = key[shared:]
+        out += varint(shared) + varint(len(own)) + varint(len(value)) + own + value
+        before = key
+    return out + struct.pack("<II", 0, 1) + b"\0" + b"crc."  # restarts, no compression
+
+
+def bundle(folder, tensors):
+    """Write a checkpoint as TensorFlow does."""
+    content, entries = b"", [(b"", b"\x08\x01")]
+    for name, tensor in sorted(tensors.items()):
+        shape = b"".join(
+            b"\x12" + varint(len(d)) + d for d in (b"\x08" + varint(n) for n in tensor.shape)
+        )
+        kind = {"<f4": 1, "<i8": 9}[tensor.dtype.str]
+        entry = b"\x08" + varint(kind) + b"\x12" + varint(len(shape)) + shape
+        entry += b"\x20" + varint(len(content)) + b"\x28" + varint(tensor.nbytes) + b"\x35abcd"
+        entries.append((name.encode(), entry))
+        content += tensor.tobytes()
+    table = block(entries)
+    where = varint(0) + varint(len(table) - 5)
+    index_at = len(table)
+    table += block([(b"zzz", where)])
+    footer = varint(0) + varint(0) + varint(index_at) + varint(len(table) - index_at - 5)
+    (folder / "model.index").write_bytes(table + footer.ljust(40, b"\0") + b"magic..!")
+    (folder / "model.data-00000-of-00001").write_bytes(content)
+    return folder / "model"
+
+
+def test_weights_are_read_from_a_checkpoint(tmp_path):
+    rng = np.random.default_rng(0)
+    tensors = {
+        "conv2d/bias": rng.random(300).astype("<f4"),
+        "conv2d/kernel": rng.random((5, 5, 2, 3)).astype("<f4"),
+        "conv2d_1/bias": rng.random(1).astype("<f4"),
+        "step": np.array([7], "<i8"),
+    }
+    found = read_tensors(bundle(tmp_path, tensors))
+    assert sorted(found) == ["conv2d/bias", "conv2d/kernel", "conv2d_1/bias"]
+    for name, tensor in found.items():
+        assert np.array_equal(tensor, tensors[name])
+
+
+def test_a_compressed_checkpoint_is_refused(tmp_path):
+    prefix = bundle(tmp_path, {"a": np.zeros(3, "<f4")})
+    index = prefix.with_name("model.index")
+    content = bytearray(index.read_bytes())
+    content[content.index(b"crc.") - 1] = 1
+    index.write_bytes(content)
+    with pytest.raises(ValueError, match="compressed or damaged"):
+        read_tensors(prefix)
+
+
+def test_spectra_and_back_are_the_sound():
+    sound = np.random.default_rng(1).standard_normal(30_000).astype(np.float32)
+    again = separator._sound(separator._spectra(sound), len(sound))
+    np.testing.assert_allclose(again, sound, atol=1e-5)
+    assert len(separator._sound(separator._spectra(sound[:5]), 5)) == 5
+
+
+def band(seconds):
+    """Struck chords and a bass, as a synthesiser has them."""
+    time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    out = np.zeros(len(time))
+    for k, (root, third) in enumerate(((48, 52), (53, 57), (55, 59), (48, 52)) * int(seconds / 4 + 1)):
+        begin = int(k * SAMPLE_RATE)
+        if begin >= len(time):
+            break
+        now = time[begin:] - time[begin]
+        for pitch, level in ((root - 12, 0.5), (root, 0.3), (third, 0.3), (root + 7, 0.3)):
+            hertz = 440 * 2 ** ((pitch - 69) / 12)
+            wave = sum(np.sin(2 * np.pi * hertz * n * now) / n for n in (1, 2, 3))
+            out[begin:] += level * wave * np.exp(-3 * now)
+    return (out / np.abs(out).max()).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def mix():
+    voice = sung([64, 67, 69, 67, 64, 62, 60, 62, 64, 67, 72, 71] * 2, 0.6)
+    return voice, band(len(voice) / SAMPLE_RATE + 1)[: len(voice)]
+
+
+def test_a_voice_is_taken_out_of_a_mix(mix):
+    voice, others = mix
+    found = separator.separated_voice(voice + others, 1)
+    assert len(found) == len(voice)
+
+    def decibels(wanted, rest):
+        return 10 * np.log10((wanted**2).sum() / (rest**2).sum())
+
+    # What is left of the others is much less than was in the mix.
+    assert decibels(voice, found - voice) > decibels(voice, others) + 3
+    assert (separator.separated_voice(others, 1) ** 2).sum() < 0.1 * (others**2).sum()
+
+
+def test_the_voice_is_listened_to_where_somebody_sings(mix, monkeypatch):
+    voice, others = mix
+    _, heard = transcribe_recording([voice + others], 1)
+    assert 0.2 < heard.separated < 1
+    _, alone = transcribe_recording([others], 1)
+    assert alone.separated == 0
+    monkeypatch.setattr(separator, "is_installed", lambda: False)
+    _, without = transcribe_recording([voice + others], 1)
+    assert without.separated is None
+    # The sung pitch is the strongest more often where the voice was listened to.
+    tune = np.array([64, 67, 69, 67, 64, 62, 60, 62, 64, 67, 72, 71] * 2)
+    note = (np.arange(len(heard.strength)) * heard.frame / 0.6).astype(int).clip(0, 23)
+
+    def share(found):
+        return (found.strength.argmax(axis=1) + 21 == tune[note]).mean()
+
+    assert share(heard) > share(without) + 0.1
+
+
+def turns(melody):
+    """Its pitches without repetitions: a held note may be cut in two."""
+    return melody.pitch[np.flatnonzero(np.diff(melody.pitch, prepend=-1))].tolist()
+
+
+def test_a_stem_is_listened_to_instead(mix, tmp_path):
+    voice, others = mix
+    for name, sound in (("song", voice + others), ("Lead Vocals", voice), ("drums", others)):
+        soundfile.write(tmp_path / f"{name}.wav", sound, SAMPLE_RATE)
+    by_file = melodysim.read(tmp_path / "song.wav", 1, stems=[tmp_path / "Lead Vocals.wav"])
+    assert turns(by_file.melodies[0]) == [64, 67, 69, 67, 64, 62, 60, 62, 64, 67, 72, 71] * 2
+    assert by_file.heard.separated < 1
+    assert by_file.remarks == ("the voice was read from “Lead Vocals.wav”",)
+    folder = tmp_path / "stems"
+    folder.mkdir()
+    for name in ("Lead Vocals", "drums"):
+        (tmp_path / f"{name}.wav").rename(folder / f"{name}.wav")
+    by_folder = melodysim.read(tmp_path / "song.wav", 1, stems=[folder])
+    assert np.array_equal(by_folder.heard.strength, by_file.heard.strength)
+
+
+def test_stems_are_told_by_their_names(tmp_path):
+    for name in ("vocals.wav", "backing vocals.wav", "bass.wav", "voice 2.mp3", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [f.name for f in voice_stems([tmp_path])] == ["vocals.wav", "voice 2.mp3"]
+    assert voice_stems([tmp_path / "bass.wav"]) == [tmp_path / "bass.wav"]
+    with pytest.raises(ReadError, match="no stem is named as a voice"):
+        voice_stems([tmp_path / "bass.wav", tmp_path / "drums.wav"])
+
+
+def test_streams_are_added_up_whatever_their_blocks():
+    rng = np.random.default_rng(2)
+    one, other = (rng.standard_normal(n).astype(np.float32) for n in (1000, 700))
+    streams = [iter(np.array_split(one, 7)), iter([*np.array_split(other, 3), other[:0]])]
+    total = np.concatenate(list(mixed(streams)))
+    assert np.array_equal(total, one + np.pad(other, (0, 300)))
+    assert not list(mixed([]))
+
+
+@pytest.mark.parametrize("cents", [-40, 0, 8, 30, 45])
+def test_a_recording_off_concert_pitch_is_known(cents):
+    tuned = sung([60, 64, 67, 65, 62] * 4, 0.5, depth=0.1)
+    moved = soxr.resample(tuned, SAMPLE_RATE, SAMPLE_RATE * 2 ** (-cents / 1200))
+    wanted = cents / 100 if abs(cents) > 10 else 0.0
+    assert deviation_from_concert_pitch(moved) == pytest.approx(wanted, abs=0.04)
+
+
+def test_noise_and_silence_have_no_pitch():
+    noise = np.random.default_rng(0).standard_normal(5 * SAMPLE_RATE).astype(np.float32)
+    for sound in (noise, np.zeros(5 * SAMPLE_RATE, np.float32), np.zeros(10, np.float32)):
+        assert deviation_from_concert_pitch(sound) == 0
+
+
+def test_a_recording_off_concert_pitch_is_read_on_its_own_grid():
+    tuned = sung([60, 64, 67, 65, 62, 60, 59, 60], 0.5, depth=0.1)
+    moved = soxr.resample(tuned, SAMPLE_RATE, SAMPLE_RATE * 2 ** (-45 / 1200))
+    (line, *_), heard = transcribe_recording([moved], 1)
+    (wanted, *_), straight = transcribe_recording([tuned], 1)
+    assert turns(line) == turns(wanted)
+    assert line.end == pytest.approx(wanted.end * 2 ** (-45 / 1200), abs=0.1)
+    assert abs(len(heard.strength) - len(straight.strength) * 2 ** (-45 / 1200)) <= 2
+    assert heard.strength.max() == pytest.approx(straight.strength.max(), rel=0.2)
