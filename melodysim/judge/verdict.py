@@ -29,7 +29,7 @@ LOGISTIC = (-3.05, 2.1)
 """Intercept, and slope per decade of the E-value, of the probability that notes copy the work that they
 follow best, if half of all tracks copy: fitted on songs as others transcribed them and on songs that
 are not in the library (docs/calibration.md)."""
-LOGISTIC_HEARD = (-2.08, 1.73)
+LOGISTIC_HEARD = (-1.93, 1.18)
 """The same for recordings, fitted on rendered and real ones (`benchmarks/recordings.py`). There
 E-values of 1 and more all say the same: that nothing was heard is no proof that nothing is there."""
 SUREST = 0.999

@@ -48,10 +48,11 @@ slope for all, on 45 recordings, references of over 150 notes passed an E-value 
 those of 50 to 80 notes 1.7 times too often (docs/how-it-works.md)."""
 FITTED_LISTENED = Fitting((0.95, 0.997), FITTED_ALL.bends)
 """For the scores of two thousand sampled references, listened for by pitch as well."""
-FEWEST_OF_KIND, HELD_TO_ALL = 20, 50
-"""References of a kind below which nothing is said of it; as many count as much as all of the others.
-Among 178 songs and 12,764 folk tunes a third of excerpts of unrelated songs would reach an E-value of
-0.1 without this, among 7,500 songs and as many folk tunes a tenth (docs/research/hearing.md)."""
+FEWEST_OF_KIND, HELD_TO_ALL = 60, 50
+"""References of a kind that its fit rests on, if there are so many; and how many of them count as much
+as all of the others. Of fewer than `LEAST_OF_KIND` nothing is said. Without this, E-values among 178
+songs and 12,764 folk tunes were two to four times too small (docs/research/hearing.md)."""
+LEAST_OF_KIND = 20
 FEWEST_FITTED = 200
 """Scores that a fit rests on, if there are so many: a small library is fitted from lower down."""
 FEWEST_LEFT_OUT = 5
@@ -182,10 +183,11 @@ def fitted_to_kind(
     score, length : ndarray, shape (n,)
         Of unrelated references of the kind.
     """
-    if len(score) < FEWEST_OF_KIND:
+    if len(score) < LEAST_OF_KIND:
         return background
     standardised = background.standardised(score, length)
-    found_scale, found_mode = _gumbel(standardised, *_quantiles(len(score), FITTED_LISTENED))
+    quantiles = _quantiles(len(score), FITTED_LISTENED, FEWEST_OF_KIND)
+    found_scale, found_mode = _gumbel(standardised, *quantiles)
     known = len(score) / (len(score) + HELD_TO_ALL)
     mode, scale = known * found_mode, 1 + known * (found_scale - 1)
     return replace(
@@ -278,11 +280,11 @@ class _Line:
         return slopes
 
 
-def _quantiles(references: int, fitting: Fitting) -> tuple[float, float]:
+def _quantiles(references: int, fitting: Fitting, fewest: int = FEWEST_FITTED) -> tuple[float, float]:
     """Return the quantiles between which the scores of so many references are fitted."""
     lowest, highest = fitting.quantiles
     highest = min(highest, 1 - FEWEST_LEFT_OUT / references)
-    return min(lowest, max(FITTED_SAMPLE.quantiles[0], 1 - FEWEST_FITTED / references)), highest
+    return min(lowest, max(FITTED_SAMPLE.quantiles[0], 1 - fewest / references)), highest
 
 
 def _gumbel(residual: NDArray[np.floating], lowest: float, highest: float) -> tuple[float, float]:
