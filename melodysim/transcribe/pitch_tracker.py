@@ -56,7 +56,7 @@ VOICE_JUMP, VOICE_ENTRY = 5.0, 2.0
 CONFIDENCE = {"voice line": (0.15, 0.52), "tracked line": (-0.14, 2.04), "top line": (-0.52, 2.71)}
 """Logistic of the log-odds of a note's mean salience: how often such a note is the melody's (pitch
 class right over half its length). Fitted on half of 100 rendered songs, Brier scores on the other half
-0.19, 0.19 and 0.18 (docs/hearing.md)."""
+0.19, 0.19 and 0.18 (docs/research/hearing.md)."""
 
 SHORTEST_NOTE_FRAMES = 8
 """92 ms: a shorter piece is a glide to or from its neighbour."""
