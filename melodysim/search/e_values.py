@@ -48,10 +48,10 @@ slope for all, on 45 recordings, references of over 150 notes passed an E-value 
 those of 50 to 80 notes 1.7 times too often (docs/how-it-works.md)."""
 FITTED_LISTENED = Fitting((0.95, 0.997), FITTED_ALL.bends)
 """For the scores of two thousand sampled references, listened for by pitch as well."""
-FEWEST_OF_KIND, HELD_TO_ALL = 60, 50
-"""References of a kind that its fit rests on, if there are so many; and how many of them count as much
-as all of the others. Of fewer than `LEAST_OF_KIND` nothing is said. Without this, E-values among 178
-songs and 12,764 folk tunes were two to four times too small (docs/research/hearing.md)."""
+HELD_TO_ALL = 50
+"""References of a kind that count as much as all of the others where a fit is moved to the kind; of
+fewer than `LEAST_OF_KIND` nothing is said. Without this, E-values among 178 songs and 12,764 folk tunes
+were two to four times too small (docs/research/hearing.md)."""
 LEAST_OF_KIND = 20
 FEWEST_FITTED = 200
 """Scores that a fit rests on, if there are so many: a small library is fitted from lower down."""
@@ -186,8 +186,7 @@ def fitted_to_kind(
     if len(score) < LEAST_OF_KIND:
         return background
     standardised = background.standardised(score, length)
-    quantiles = _quantiles(len(score), FITTED_LISTENED, FEWEST_OF_KIND)
-    found_scale, found_mode = _gumbel(standardised, *quantiles)
+    found_scale, found_mode = _gumbel(standardised, *_quantiles(len(score), FITTED_LISTENED))
     known = len(score) / (len(score) + HELD_TO_ALL)
     mode, scale = known * found_mode, 1 + known * (found_scale - 1)
     return replace(
@@ -280,11 +279,11 @@ class _Line:
         return slopes
 
 
-def _quantiles(references: int, fitting: Fitting, fewest: int = FEWEST_FITTED) -> tuple[float, float]:
+def _quantiles(references: int, fitting: Fitting) -> tuple[float, float]:
     """Return the quantiles between which the scores of so many references are fitted."""
     lowest, highest = fitting.quantiles
     highest = min(highest, 1 - FEWEST_LEFT_OUT / references)
-    return min(lowest, max(FITTED_SAMPLE.quantiles[0], 1 - fewest / references)), highest
+    return min(lowest, max(FITTED_SAMPLE.quantiles[0], 1 - FEWEST_FITTED / references)), highest
 
 
 def _gumbel(residual: NDArray[np.floating], lowest: float, highest: float) -> tuple[float, float]:

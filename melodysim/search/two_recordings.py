@@ -8,8 +8,8 @@ have the same notes and rhythms but another tune, so they score what key, range 
 bring (the reverse null model of Karplus et al. 2005).
 
 This is one test. Where one line of one recording is clean, the best single comparison is the better
-test, so both are made and their p-values combined by the harmonic mean. docs/research/hearing.md has the results
-of other ways.
+test, so both are made and their p-values combined by the harmonic mean. docs/research/hearing.md has
+the results of other ways.
 
 Neither test was tried on recordings of a few notes, or of one repeated note. So no two recordings are
 called more alike than the heard notes of a line are rare, and a line that is followed backwards as well

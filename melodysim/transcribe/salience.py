@@ -29,6 +29,9 @@ from melodysim.transcribe.basic_pitch import (
 )
 from melodysim.transcribe.fcpe import FRAME_OFFSET, VOICE_FRAME, VOICE_RATE, bin_pitches, voice_salience
 
+CONTEXT_SECONDS = 1.0
+"""Sound on either side of a stretch that the voice network hears; its receptive field is 0.94 s."""
+
 
 @dataclass(frozen=True)
 class Salience:
@@ -102,23 +105,14 @@ def salience(
     MissingDependencyError
         If a package that runs the networks, or their weights, are not installed.
     """
-    import soxr
-
-    frames = frames_of(audio)
-    tuned = _tuned(audio, deviation)
-    note, onset, contour = polyphonic_salience(tuned, threads)
-    found = voice_salience(soxr.resample(tuned, SAMPLE_RATE, VOICE_RATE), threads)
-    voice = _on_grid(found, len(note))
-    note, onset, contour, voice = (
-        _in_time(each, frames, deviation) for each in (note, onset, contour, voice)
-    )
-    return Salience(note, onset, contour, voice, start)
+    note, onset, contour = note_salience(audio, threads, deviation)
+    return Salience(note, onset, contour, voiced_salience(audio, threads, deviation), start)
 
 
-def notes_and_onsets(
+def note_salience(
     audio: NDArray[np.float32], threads: int = 0, deviation: float = 0.0
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Compute the salience of notes and of onsets alone.
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Compute the salience of notes, of onsets and of exact pitches: all but the voice's.
 
     Parameters
     ----------
@@ -128,11 +122,50 @@ def notes_and_onsets(
     Returns
     -------
     note, onset : ndarray of float32, shape (frames, 88)
+    contour : ndarray of float32, shape (frames, 264)
         As in `Salience`.
     """
-    note, onset, _ = polyphonic_salience(_tuned(audio, deviation), threads)
     frames = frames_of(audio)
-    return _in_time(note, frames, deviation), _in_time(onset, frames, deviation)
+    found = polyphonic_salience(_tuned(audio, deviation), threads)
+    note, onset, contour = (_in_time(each, frames, deviation) for each in found)
+    return note, onset, contour
+
+
+def voiced_salience(
+    audio: NDArray[np.float32],
+    threads: int = 0,
+    deviation: float = 0.0,
+    wanted: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float32]:
+    """Compute the salience of a voice.
+
+    Parameters
+    ----------
+    audio, threads, deviation
+        As for `salience`.
+    wanted : ndarray of bool, shape (frames,), optional
+        Frames in which it is needed; it is 0 in the others. By default all.
+
+    Returns
+    -------
+    ndarray of float32, shape (frames, 264)
+        As in `Salience`.
+    """
+    import soxr
+
+    frames = frames_of(audio)
+    needed = np.ones(frames, bool) if wanted is None else wanted
+    voice = np.zeros((frames, SEMITONES * BINS_PER_SEMITONE), np.float32)
+    edges = np.flatnonzero(np.diff(np.pad(needed, 1).astype(np.int8)))
+    for first, last in edges.reshape(-1, 2):
+        begin = max(0, first - round(CONTEXT_SECONDS / FRAME_SECONDS))
+        end = last + round(CONTEXT_SECONDS / FRAME_SECONDS)
+        samples = slice(*(round(k * FRAME_SECONDS * SAMPLE_RATE) for k in (begin, end)))
+        tuned = _tuned(audio[samples], deviation)
+        found = voice_salience(soxr.resample(tuned, SAMPLE_RATE, VOICE_RATE), threads)
+        on_grid = _on_grid(found, frames_of(tuned))
+        voice[first:last] = _in_time(on_grid, last - begin, deviation)[first - begin :]
+    return voice
 
 
 def frames_of(audio: NDArray[np.float32]) -> int:

@@ -5,7 +5,7 @@ the middle of a block is used, so that a note on a border is decided with its su
 
 A tune is mostly sung. So the voice is separated from the mix and listened to beside it, each with both
 networks: what is heard in the voice is surer, what is heard in the mix misses nothing. Where nobody
-sings, and where the separator is not installed, the mix is all there is.
+sings, for some seconds or at all, and where the separator is not installed, the mix is all there is.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ from melodysim.transcribe import separator
 from melodysim.transcribe.pitch_tracker import top_line_of_events, tracked_line, voice_line
 from melodysim.transcribe.salience import (
     FRAME_SECONDS,
+    SAMPLE_RATE,
     SEMITONES,
     Salience,
     by_semitone,
-    notes_and_onsets,
+    frames_of,
+    note_salience,
     overlapping_blocks,
     salience,
+    voiced_salience,
 )
 from melodysim.transcribe.tuning import deviation_from_concert_pitch
 
@@ -43,9 +46,10 @@ VOICE_WEIGHT, SEPARATED_WEIGHT = 1.0, 0.75
 MIX_WEIGHT = 0.5
 """Weight of the notes and onsets of a mix beside what is heard in the voice (docs/research/hearing.md).
 What the voice network hears in the mix adds nothing to that."""
-SUNG = 0.05
-"""Share of the power of a mix that a voice has at least where somebody sings: below it, the separator
-lets through what is like a voice in an instrument."""
+SUNG, SUNG_AROUND, SUNG_HOP = 0.05, 2.5, 0.25
+"""Share of the power of a mix that a voice has at least where somebody sings, and the seconds on either
+side that count too, in steps of so many: below it, the separator lets through what is like a voice in
+an instrument."""
 SEAM_SECONDS = 0.1
 """Most seconds between the onsets that two neighbouring blocks find for the same note."""
 _TRACKERS = (voice_line, tracked_line, top_line_of_events)
@@ -71,9 +75,23 @@ class _Block:
     begin: float
     end: float
 
-    @property
+    def sung(self) -> NDArray[np.bool_]:
+        """Say of each frame whether somebody sings about then."""
+        frames = frames_of(self.mix)
+        if self.voice is None:
+            return np.zeros(frames, bool)
+        hop = round(SUNG_HOP * SAMPLE_RATE)
+        voice, mix = (
+            np.add.reduceat(sound.astype(np.float64) ** 2, np.arange(0, len(sound), hop))
+            for sound in (self.voice, self.mix)
+        )
+        around = np.ones(1 + 2 * round(SUNG_AROUND / SUNG_HOP))
+        voice, mix = (np.convolve(power, around, "same")[: len(power)] for power in (voice, mix))
+        place = (np.arange(frames) * FRAME_SECONDS / SUNG_HOP).astype(np.int64)
+        return (voice > SUNG * mix)[np.minimum(place, len(mix) - 1)]
+
     def share(self) -> float:
-        """Share of the mix's power that is in the voice."""
+        """Return the share of the mix's power that is in the voice."""
         if self.voice is None:
             return 0.0
         power, all_power = (float(np.sum(x.astype(np.float64) ** 2)) for x in (self.voice, self.mix))
@@ -110,12 +128,12 @@ def transcribe_recording(
     separates = stem is not None or separator.is_installed()
     voiced = seconds = 0.0
     for block in _with_voice(audio, stem, separates, threads):
-        sung = block.share if stem is not None or block.share >= SUNG else 0.0
-        clearest, heard = _listened(block, sung > 0, sum(map(len, rows)), threads)
+        clearest, heard, sung = _listened(block, sum(map(len, rows)), threads)
         for line, track in zip(lines, _TRACKERS, strict=True):
             line.append(_within(track(clearest), block.begin, block.end))
         rows.append(heard)
-        voiced, seconds = voiced + sung * len(block.mix), seconds + len(block.mix)
+        voiced += block.share() * len(block.mix) if sung else 0.0
+        seconds += len(block.mix)
     whole = np.concatenate(rows) if rows else np.zeros((0, 2, SEMITONES), np.float32)
     strength, onset = (
         np.ascontiguousarray(whole[:, k]).astype(np.float16).astype(np.float32)  # as caches keep them
@@ -147,20 +165,37 @@ def _with_voice(
 
 
 def _listened(
-    block: _Block, sung: bool, first_row: int, threads: int
-) -> tuple[Salience, NDArray[np.float32]]:
-    """Return the salience in which lines are looked for; and strength and onsets, [rows, 2, 88]."""
+    block: _Block, first_row: int, threads: int
+) -> tuple[Salience, NDArray[np.float32], bool]:
+    """Listen to a block.
+
+    Returns
+    -------
+    clearest : Salience
+        In which lines are looked for: of the voice where somebody sings, else of the mix.
+    rows : ndarray of float32, shape (rows, 2, 88)
+        Strength and onsets.
+    sung : bool
+        Whether somebody sings.
+    """
     deviation = deviation_from_concert_pitch(block.mix)
-    if not sung or block.voice is None:
-        clearest = salience(block.mix, block.start, threads, deviation)
-        rows = _rows(clearest, first_row, VOICE_WEIGHT)
-    else:
-        clearest = salience(block.voice, block.start, threads, deviation)
-        note, onset = notes_and_onsets(block.mix, threads, deviation)
-        mix = replace(clearest, note=note, onset=onset)
-        rows = _rows(clearest, first_row, SEPARATED_WEIGHT) + MIX_WEIGHT * _rows(mix, first_row, 0.0)
+    sung = block.sung()
+    note, onset, contour = note_salience(block.mix, threads, deviation)
+    instrumental = voiced_salience(block.mix, threads, deviation, ~sung)
+    mix = Salience(note, onset, contour, instrumental, block.start)
+    clearest, rows = mix, _rows(mix, first_row, VOICE_WEIGHT)
+    if sung.any() and block.voice is not None:
+        voice = salience(block.voice, block.start, threads, deviation)
+        here = sung[:, None]
+        names = ("note", "onset", "contour", "voice")
+        parts = {name: np.where(here, getattr(voice, name), getattr(mix, name)) for name in names}
+        clearest = replace(mix, **parts)
+        both = _rows(voice, first_row, SEPARATED_WEIGHT) + MIX_WEIGHT * _rows(mix, first_row, 0.0)
+        frame = (first_row + np.arange(len(rows))) * FRAMES_PER_ROW + FRAMES_PER_ROW // 2
+        frame -= round(block.start / FRAME_SECONDS)
+        rows = np.where(sung[np.clip(frame, 0, len(sung) - 1), None, None], both, rows)
     last = len(rows) if np.isinf(block.end) else round(block.end / ROW_SECONDS) - first_row
-    return clearest, rows[:last]
+    return clearest, rows[:last], bool(sung.any())
 
 
 Transcription = tuple[tuple[Melody, ...], SemitoneSalience]
