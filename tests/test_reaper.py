@@ -139,7 +139,7 @@ def test_audio_items(act, tmp_path):
     take = f'{{name="Take 1",source={source},offset=2,rate=1.25}}'
     items = f"{{{{position=30,length={12 / 1.25},take={take}}}}}"
     rows = act("melodysim_check_audio_item.lua", {"tempo": "{{0,120}}", "items": items})
-    (region,) = [row for row in rows if row[0] == "region" and row[3].startswith("review")]
+    (region,) = [row for row in rows if row[0] == "region" and row[3].startswith("likely")]
     begin, end = melodysim.check(
         melodysim.read(path), Library(os.environ["MELODYSIM_LIBRARY"])
     ).matches[0].query.seconds  # fmt: skip

@@ -90,7 +90,7 @@ def test_a_track_dropped_on_the_page_ends_in_a_report(address, page):
     )
     page.wait_for_selector("li[data-state=done]", timeout=90_000)
     row = page.locator("li[data-state=done]", has_text="my song.mp3")
-    assert row.locator(".badge").inner_text() == "review"
+    assert row.locator(".badge").inner_text() == "likely"
     row.locator("a").click()
     page.wait_for_selector("#match-1 .paper svg")
     assert page.locator("h1").inner_text() == "my song.mp3"
