@@ -20,8 +20,9 @@ from pathlib import Path
 import mido
 import numpy as np
 from numpy.random import Generator
-from render import RATE, Notes, excerpt, mp3_bytes, read_tracks, render
+from render import RATE, Notes, excerpt, mp3_bytes, note_messages, read_tracks, render
 from rich.progress import track
+from sklearn.metrics import roc_auc_score
 
 from melodysim import Library, Piece, compare, read
 
@@ -68,17 +69,7 @@ def written(melody: Notes, others: list[Notes], path: Path) -> None:
         part = mido.MidiTrack()
         part.name = name
         score.tracks.append(part)
-        events = []
-        for onset, duration, pitch in zip(notes.onset, notes.duration, notes.pitch, strict=True):
-            events += [
-                (round(onset * 960), 1, int(pitch)),
-                (round((onset + duration) * 960), 0, int(pitch)),
-            ]
-        now = 0
-        for tick, on, pitch in sorted(events, key=lambda e: e[:2]):
-            kind = "note_on" if on else "note_off"
-            part.append(mido.Message(kind, note=pitch, velocity=80 * on, time=tick - now))
-            now = tick
+        part += note_messages(notes, 0, 80)
     score.save(path)
 
 
@@ -92,33 +83,30 @@ def recorded(melody: Notes, others: list[Notes], font: Path, rng: Generator) -> 
         return read(sound)
 
 
+def window(melody: Notes, others: list[Notes], begin: float) -> tuple[Notes, list[Notes]]:
+    """Cut a little more than is rendered out of a melody and its accompaniment."""
+    span = begin, begin + SECONDS + 4, 1.0, 0
+    parts = [excerpt(notes, *span) for notes in others]
+    return excerpt(melody, *span), [part for part in parts if len(part.onset)]
+
+
 def two_takes(song: Path, stranger: Path, fonts: list[Path], hard: bool) -> tuple[Piece, Piece]:
     """Render two recordings of one passage of a song; `stranger` is another song."""
     rng = np.random.default_rng([9, *song.stem.encode()])
-    melody, others = read_tracks(song)
-    begin = float(melody.onset[int(rng.integers(0, max(1, len(melody.onset) - 80)))])
-    window = begin, begin + SECONDS + 4
-    lead = excerpt(melody, *window, 1.0, 0)
-    parts = [part for part in (excerpt(n, *window, 1.0, 0) for n in others) if len(part.onset)]
+    tracks = read_tracks(song)
+    onset = tracks[0].onset
+    lead, parts = window(*tracks, float(onset[int(rng.integers(0, max(1, len(onset) - 80)))]))
     cover = changed(lead, float(rng.uniform(0.1, 0.3)), rng)
     backing = parts[:1] if rng.random() < 0.5 else parts
     if hard:
-        tune, backing = read_tracks(stranger)
-        tune = excerpt(tune, tune.onset[0], tune.onset[0] + SECONDS + 4, 1.0, 0)
-        backing = [excerpt(n, tune.onset[0], tune.onset[0] + SECONDS + 4, 1.0, 0) for n in backing]
-        backing = [part for part in backing if len(part.onset)]
+        tracks = read_tracks(stranger)
+        tune, backing = window(*tracks, float(tracks[0].onset[0]))
         cover = spliced(cover, tune, int(rng.integers(12, 29)), rng)
     takes = [
         recorded(notes, some, fonts[int(rng.integers(len(fonts)))], rng)
         for notes, some in ((lead, parts), (cover, backing))
     ]
     return takes[0], takes[1]
-
-
-def area(related: list[float], unrelated: list[float]) -> float:
-    """Return the area under the receiver operating characteristic."""
-    one, other = np.array(related)[:, None], np.array(unrelated)
-    return float(((one > other) + 0.5 * (one == other)).mean())
 
 
 def main() -> None:
@@ -141,17 +129,17 @@ def main() -> None:
     takes = [pair for pair in takes if all(piece.melodies for piece in pair)]
     library = Library(args.library)
     pairs = [(k, (k + away) % len(takes)) for away in (0, 1, 5) for k in range(len(takes))]
-    scores: dict[bool, list[float]] = {True: [], False: []}
-    p_values = []
+    scores, p_values = [], []
     for one, other in track(pairs, "comparing", transient=True):
         report = compare(takes[other][1], takes[one][0], library, threads=2)
-        scores[one == other].append(report.score)
+        scores.append(report.score)
         if one != other:
             p_values.append(report.match.e_value if report.match else 1.0)
     below = {str(x): round(float(np.mean(np.array(p_values) < x)), 3) for x in LEVELS}
     print(json.dumps({
         "pairs": len(takes), "unrelated": len(p_values),
-        "area": round(area(scores[True], scores[False]), 3), "unrelated below": below,
+        "area": round(float(roc_auc_score([one == other for one, other in pairs], scores)), 3),
+        "unrelated below": below,
     }))  # fmt: skip
 
 

@@ -108,6 +108,21 @@ def excerpt(notes: Notes, begin: float, end: float, faster: float, shift: int) -
     )
 
 
+def note_messages(notes: Notes, channel: int, velocity: int) -> list[mido.Message]:
+    """Return the messages of a track at 960 ticks a second: 120 beats a minute at 480 a beat."""
+    events = []
+    for onset, duration, pitch in zip(notes.onset, notes.duration, notes.pitch, strict=True):
+        events.append((round(onset * 960), 1, int(pitch)))
+        events.append((round((onset + duration) * 960), 0, int(pitch)))
+    now, messages = 0, []
+    for tick, kind, pitch in sorted(events):
+        name = "note_on" if kind else "note_off"
+        message = mido.Message(name, channel=channel, note=pitch, velocity=velocity * kind)
+        messages.append(message.copy(time=tick - now))
+        now = tick
+    return messages
+
+
 def _midi(parts: list[tuple[Notes, int, int]], seconds: float) -> bytes:
     """Write (notes, program, velocity) as a MIDI file; program -1 is the drum channel."""
     score = mido.MidiFile(ticks_per_beat=480)
@@ -118,16 +133,7 @@ def _midi(parts: list[tuple[Notes, int, int]], seconds: float) -> bytes:
         if program >= 0:
             track.append(mido.Message("program_change", channel=number, program=program))
             channel += 1 + (channel == 8)
-        events = []
-        for onset, duration, pitch in zip(notes.onset, notes.duration, notes.pitch, strict=True):
-            events.append((round(onset * 960), 1, int(pitch)))
-            events.append((round((onset + duration) * 960), 0, int(pitch)))
-        now = 0
-        for tick, kind, pitch in sorted(events):
-            name = "note_on" if kind else "note_off"
-            message = mido.Message(name, channel=number, note=pitch, velocity=velocity * kind)
-            track.append(message.copy(time=tick - now))
-            now = tick
+        track += note_messages(notes, number, velocity)
         score.tracks.append(track)
     score.tracks[0].append(mido.Message("note_off", note=0, time=round(seconds * 960)))
     out = io.BytesIO()

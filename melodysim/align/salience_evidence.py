@@ -261,16 +261,7 @@ def log_odds(strength: NDArray[np.float32], space: PitchSpace) -> NDArray[np.flo
 def onset_log_odds(onset: NDArray[np.float32], space: PitchSpace) -> NDArray[np.float64]:
     """Return the log-odds, in nats, that a note of each pitch begins in a step or the one after it.
 
-    Parameters
-    ----------
-    onset : ndarray of float32, shape (steps, 88)
-        As in `SemitoneSalience`.
-    space : PitchSpace
-        Which pitches.
-
-    Returns
-    -------
-    ndarray of float64, shape (steps, pitches)
+    Parameters and result are shaped as those of `log_odds`; `onset` is as in `SemitoneSalience`.
     """
     begun = _by_pitch(onset, space)
     begun = np.maximum(begun, np.concatenate([begun[1:], begun[-1:]]))

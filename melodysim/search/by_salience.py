@@ -198,25 +198,28 @@ def _looked_twice(
     mine = np.isin(look.references, sample)
     tunes = _are_tunes(forwards, backwards, float(np.median(forwards[mine])))
 
-    def fitted(values: NDArray[np.float64]) -> Background:
-        """Fit a background to the sample, not to references chosen for their scores."""
+    def fitted(values: NDArray[np.float64]) -> tuple[Background, NDArray[np.bool_]]:
+        """Fit a background to the sample, not to references chosen for their scores.
+
+        The second value says which of the sample are related, and left out.
+        """
         some = values[mine], lengths[mine]
         known = suspects(*some, TYPICAL_HEARD, FITTED_LISTENED) & tunes[mine]
-        return fit_background(*some, TYPICAL_HEARD, FITTED_LISTENED, known)
+        return fit_background(*some, TYPICAL_HEARD, FITTED_LISTENED, known), known
 
     score = forwards - BACKWARDS * backwards
-    by_pitch = fitted(score)
+    by_pitch, _ = fitted(score)
     more = support + CLASS_WEIGHT * look.background.standardised(look.score, lengths)
     # What scores above 0 is ranked, however it stands to chance.
     score = np.where(forwards > 0, np.maximum(score + by_pitch.scale * more, LEAST_SCORE), 0)
-    background = fitted(score)
-    some, notes, protected = score[mine], lengths[mine], library.protected[look.references[mine]]
-    unrelated = ~(suspects(some, notes, TYPICAL_HEARD, FITTED_LISTENED) & tunes[mine])
-    fits = [
-        fitted_to_kind(background, some[kind & unrelated], notes[kind & unrelated])
-        for kind in (~protected, protected)
-    ]
-    return _reading(look, score, (fits[0], fits[1]), library, tries)
+    background, related = fitted(score)
+    unrelated = np.flatnonzero(mine)[~related]
+    protected = library.protected[look.references[unrelated]]
+    free, owned = (
+        fitted_to_kind(background, score[some], lengths[some])
+        for some in (unrelated[~protected], unrelated[protected])
+    )
+    return _reading(look, score, (free, owned), library, tries)
 
 
 def _reading(
@@ -264,7 +267,7 @@ def _are_tunes(
 def match_heard(
     piece: Piece,
     library: Shelf,
-    evidence: PitchEvidence | None,
+    evidence: PitchEvidence,
     reading: Hypothesis,
     place: int,
     whole: Reference,
@@ -275,15 +278,14 @@ def match_heard(
     ----------
     piece : Piece
     library : Shelf
-    evidence : PitchEvidence or None
+    evidence : PitchEvidence
         Of the piece, by pitch class.
     reading : Hypothesis
     place : int
         Of the reference in the reading.
     whole : Reference
     """
-    if evidence is None or piece.heard is None:
-        return None
+    assert piece.heard is not None
     reference = int(reading.references[place])
     theirs, melody = whole.melody, piece.melodies[0]
     corpus = library.index.corpus(np.array([reference]))

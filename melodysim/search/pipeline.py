@@ -93,12 +93,18 @@ class _Search:
         self.tick("listening for every reference")
         tries = max(1, len(self.works))
         reading = read_recording(self.piece.heard, first, lines, self.library, tries, self.threads)
-        return self.ranked([reading], prepare_evidence(self.piece.heard))
+        return self.ranked([reading])
 
-    def ranked(self, readings: list[Hypothesis], evidence: PitchEvidence | None = None) -> _Ranked:
+    @cached_property
+    def evidence(self) -> PitchEvidence:
+        """What was heard by pitch class, to trace references in it."""
+        assert self.piece.heard is not None
+        return prepare_evidence(self.piece.heard)
+
+    def ranked(self, readings: list[Hypothesis]) -> _Ranked:
         """Rank references by the best reading of each."""
         best = best_reading(readings, len(self.library))
-        return _Ranked(self, readings, best, ranking(readings, best), evidence)
+        return _Ranked(self, readings, best, ranking(readings, best))
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,14 +112,13 @@ class _Ranked:
     """A piece read in every way against some references, the best first.
 
     `order` holds references, best first; `best` the best reading of each reference and its place in
-    that; `evidence` what tracing needs where the piece was listened to.
+    that.
     """
 
     search: _Search
     readings: list[Hypothesis]
     best: NDArray[np.int64]
     order: NDArray[np.int64]
-    evidence: PitchEvidence | None = None
 
     def e_value(self, reference: int) -> float:
         """Return the E-value of a reference in `order`."""
@@ -159,7 +164,7 @@ class _Ranked:
         reading = self.readings[number]
         piece, library = self.search.piece, self.search.library
         if reading.melody is None:
-            return match_heard(piece, library, self.evidence, reading, place, whole)
+            return match_heard(piece, library, self.search.evidence, reading, place, whole)
         sequence = self.search.sequences[reading.melody]
         return match_notes(piece, library, sequence, reading, place, whole)
 

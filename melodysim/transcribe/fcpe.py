@@ -24,8 +24,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.errors import MissingDependencyError
-from melodysim.transcribe.onnx_networks import Graph, inference_session, packaged_file
+from melodysim.transcribe.hann import hann_window
+from melodysim.transcribe.onnx_networks import Graph, built_session, packaged_file
 
 VOICE_RATE = 16000
 """Samples per second that the network was trained on."""
@@ -154,13 +154,7 @@ def _conformer(g: Graph, x: str, w: dict[str, NDArray[np.float32]], at: str) -> 
 @lru_cache(maxsize=2)
 def _session(threads: int) -> Any:
     """Return the network, built once for each number of threads."""
-    try:
-        network = _model(read_weights(weights_path()))
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"reading audio needs {error.name}: run `pip install 'melodysim[audio]'`"
-        ) from error
-    return inference_session(network, threads)
+    return built_session(lambda: _model(read_weights(weights_path())), threads)
 
 
 @lru_cache(maxsize=1)
@@ -199,7 +193,7 @@ def mel_spectrogram(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     right = max(0, (frames - 1) * HOP + WINDOW - left - len(audio))
     mode: Any = "reflect" if len(audio) > max(left, right) else "constant"
     padded = np.pad(audio, (left, right), mode=mode)
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
+    window = hann_window(WINDOW)
     cuts = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP][:frames]
     mel = np.empty((frames, MELS), np.float32)
     for i in range(0, frames, WINDOW_FRAMES):  # bounds the memory of the spectra

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,30 @@ def inference_session(model: str | bytes, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(model, sess_options=options, providers=["CPUExecutionProvider"])
+
+
+def built_session(build: Callable[[], bytes], threads: int) -> Any:
+    """Put a network together and load it into ONNX Runtime.
+
+    Parameters
+    ----------
+    build : callable
+        Returns the bytes of an ONNX file; uses `Graph`.
+    threads : int
+        0 lets it take all cores.
+
+    Raises
+    ------
+    MissingDependencyError
+        If onnx, ONNX Runtime or the weights are not installed.
+    """
+    try:
+        network = build()
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"reading audio needs {error.name}: run `pip install 'melodysim[audio]'`"
+        ) from error
+    return inference_session(network, threads)
 
 
 class Graph:

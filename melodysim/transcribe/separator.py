@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.errors import MissingDependencyError
-from melodysim.transcribe.onnx_networks import Graph, inference_session, packaged_file
+from melodysim.transcribe.hann import hann_window
+from melodysim.transcribe.onnx_networks import Graph, built_session, packaged_file
 from melodysim.transcribe.tensor_bundle import read_tensors
 
 WINDOW, HOP = 2048, 512
@@ -117,20 +118,7 @@ def _unet(g: Graph, w: dict[str, NDArray[np.float32]], number: int) -> str:
 @lru_cache(maxsize=2)
 def _session(threads: int) -> Any:
     """Return both networks, built once for each number of threads."""
-    try:
-        network = _model(read_tensors(checkpoint()))
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"reading audio needs {error.name}: run `pip install 'melodysim[audio]'`"
-        ) from error
-    return inference_session(network, threads)
-
-
-@lru_cache(maxsize=1)
-def _window() -> NDArray[np.float32]:
-    """Return Hann's window, periodic."""
-    phase = 2 * np.pi * np.arange(WINDOW) / WINDOW
-    return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+    return built_session(lambda: _model(read_tensors(checkpoint())), threads)
 
 
 def _spectra(audio: NDArray[np.float32]) -> NDArray[np.complex64]:
@@ -140,22 +128,23 @@ def _spectra(audio: NDArray[np.float32]) -> NDArray[np.complex64]:
     """
     padded = np.pad(audio, (WINDOW, WINDOW + -len(audio) % HOP))
     cuts = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
+    window = hann_window(WINDOW)
     found = np.empty((len(cuts), WINDOW // 2 + 1), np.complex64)
     for i in range(0, len(cuts), PATCH_FRAMES):  # bounds the memory of float64
-        found[i : i + PATCH_FRAMES] = np.fft.rfft(cuts[i : i + PATCH_FRAMES] * _window(), axis=1)
+        found[i : i + PATCH_FRAMES] = np.fft.rfft(cuts[i : i + PATCH_FRAMES] * window, axis=1)
     return found
 
 
 def _sound(spectra: NDArray[np.complex64], samples: int) -> NDArray[np.float32]:
     """Return the sound of spectra by overlapping and adding: the inverse of `_spectra`."""
-    count, shifts = len(spectra), WINDOW // HOP
+    window, count, shifts = hann_window(WINDOW), len(spectra), WINDOW // HOP
     total = np.zeros((count + shifts - 1, HOP), np.float32)
     for i in range(0, count, PATCH_FRAMES):
-        some = np.fft.irfft(spectra[i : i + PATCH_FRAMES], axis=1).astype(np.float32) * _window()
+        some = np.fft.irfft(spectra[i : i + PATCH_FRAMES], axis=1).astype(np.float32) * window
         for shift in range(shifts):
             total[i + shift : i + shift + len(some)] += some[:, shift * HOP : (shift + 1) * HOP]
     # Squared windows a quarter apart add up to the same everywhere: 1.5 for Hann's.
-    weight = float((_window() ** 2).sum() / HOP)
+    weight = float((window**2).sum() / HOP)
     return total.reshape(-1)[WINDOW : WINDOW + samples] / np.float32(weight)
 
 

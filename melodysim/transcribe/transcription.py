@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,22 +81,22 @@ class _Block:
         frames = frames_of(self.mix)
         if self.voice is None:
             return np.zeros(frames, bool)
-        hop = round(SUNG_HOP * SAMPLE_RATE)
-        voice, mix = (
-            np.add.reduceat(sound.astype(np.float64) ** 2, np.arange(0, len(sound), hop))
-            for sound in (self.voice, self.mix)
-        )
         around = np.ones(1 + 2 * round(SUNG_AROUND / SUNG_HOP))
-        voice, mix = (np.convolve(power, around, "same")[: len(power)] for power in (voice, mix))
+        voice, mix = (np.convolve(power, around, "same")[: len(power)] for power in self._powers)
         place = (np.arange(frames) * FRAME_SECONDS / SUNG_HOP).astype(np.int64)
         return (voice > SUNG * mix)[np.minimum(place, len(mix) - 1)]
 
     def share(self) -> float:
-        """Return the share of the mix's power that is in the voice."""
-        if self.voice is None:
-            return 0.0
-        power, all_power = (float(np.sum(x.astype(np.float64) ** 2)) for x in (self.voice, self.mix))
-        return power / max(all_power, 1e-12)
+        """Return the share of the mix's power that is in the voice, which is there."""
+        voice, mix = (float(power.sum()) for power in self._powers)
+        return voice / max(mix, 1e-12)
+
+    @cached_property
+    def _powers(self) -> list[NDArray[np.float64]]:
+        """Power of the voice and of the mix, in steps of `SUNG_HOP`."""
+        assert self.voice is not None
+        hops = np.arange(0, len(self.mix), round(SUNG_HOP * SAMPLE_RATE))
+        return [np.add.reduceat(x.astype(np.float64) ** 2, hops) for x in (self.voice, self.mix)]
 
 
 def transcribe_recording(

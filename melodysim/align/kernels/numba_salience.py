@@ -100,6 +100,16 @@ def listen(block, entry, pad, lanes, row, nominal, rules, score, free, locate): 
 
 
 @njit(nogil=True, cache=True)
+def _listen_at(  # pragma: no cover
+    stretch, block, entry, pad, lanes, row, rows, gap, cap, longer, rules, score, free, locate
+):
+    """Listen for one reference, whose notes last `stretch` times their inter-onset intervals."""
+    nominal = np.minimum(gap * stretch, cap)
+    weighted = weighted_rows(row, nominal, rows, longer)
+    return listen(block, entry, pad, lanes, weighted, nominal, rules, score, free, locate)
+
+
+@njit(nogil=True, cache=True)
 def listen_many(  # pragma: no cover
     block, entry, pad, lanes, row, rows, gap, start, melodies, median, tempi, cap, longer, rules, out
 ):
@@ -109,11 +119,12 @@ def listen_many(  # pragma: no cover
     free = np.empty((2, size), np.int16)
     for k in range(melodies.shape[0]):
         m = melodies[k]
-        lo, hi = start[m], start[m + 1]
+        mine = slice(start[m], start[m + 1])
         for tempo in range(tempi.shape[0]):
-            nominal = np.minimum(gap[lo:hi] * (tempi[tempo] / median[m]), cap)
-            weighted = weighted_rows(row[lo:hi], nominal, rows, longer)
-            best, _, _ = listen(block, entry, pad, lanes, weighted, nominal, rules, score, free, False)
+            best, _, _ = _listen_at(
+                tempi[tempo] / median[m], block, entry, pad, lanes,
+                row[mine], rows, gap[mine], cap, longer, rules, score, free, False,
+            )  # fmt: skip
             if best > out[k, 0]:
                 out[k, 0], out[k, 1] = best, tempo
 
@@ -128,10 +139,11 @@ def transpositions(  # pragma: no cover
     free = np.empty((2, size), np.int16)
     for k in range(melodies.shape[0]):
         m = melodies[k]
-        lo, hi = start[m], start[m + 1]
-        nominal = np.minimum(gap[lo:hi] * (tempi[k] / median[m]), cap)
-        weighted = weighted_rows(row[lo:hi], nominal, rows, longer)
-        _, _, place = listen(block, entry, pad, lanes, weighted, nominal, rules, score, free, True)
+        mine = slice(start[m], start[m + 1])
+        _, _, place = _listen_at(
+            tempi[k] / median[m], block, entry, pad, lanes,
+            row[mine], rows, gap[mine], cap, longer, rules, score, free, True,
+        )  # fmt: skip
         out[k] = place % lanes
 
 

@@ -5,23 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "instruction_sets.h"
 #include "native.h"
 
-#if defined(__x86_64__) || defined(_M_X64)
-#define X86
-#include <immintrin.h>
-#elif defined(__aarch64__) || defined(_M_ARM64)
-#define ARM
-#include <arm_neon.h>
-#endif
-
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-#if defined(__GNUC__) || defined(__clang__)
-#define FOR_SET(x) __attribute__((target(x)))
-#else
-#define FOR_SET(x)
-#endif
 #define OUTSIDE -10000
 
 /* What a note of a reference reads, each at the first place: scores less what it costs to enter, by the
@@ -147,11 +133,30 @@ static int64_t place_of(const Recording *heard, int16_t row, double nominal)
     return (row + heard->rows * level) * heard->width;
 }
 
+/* The fastest loop that this processor has, and room for a reference's scores. */
+typedef struct { Advance advance; int16_t *work; } Means;
+
+/* Get them, with scores that lie outside before time 0; 0, or an error as of `listen_many`. */
+static int get(Means *means, const Recording *heard, const char *name)
+{
+    const char *set = scan_set(name);
+    means->advance = set ? choose(set) : NULL;
+    if (!means->advance)
+        return -1;
+    means->work = malloc((size_t)(4 * heard->width) * sizeof(int16_t));
+    if (!means->work)
+        return -2;
+    for (int64_t x = 0; x < 4 * heard->width; x++)
+        means->work[x] = OUTSIDE;
+    return 0;
+}
+
 /* The best local alignment of one reference at one tempo: its score. `lane`, unless NULL, is set to its
  * transposition, the first of those that score as much. */
-static int16_t listen(const Recording *heard, Advance advance, const int16_t *row, const double *gap,
-                      int64_t notes, double stretch, int16_t *work, int32_t *lane)
+static int16_t listen(const Recording *heard, const Means *means, const int16_t *row, const double *gap,
+                      int64_t notes, double stretch, int32_t *lane)
 {
+    int16_t *work = means->work;
     const int64_t width = heard->width, pad = heard->pad, size = width - pad;
     int16_t *score[2] = {work, work + width}, *free_[2] = {work + 2 * width, work + 3 * width};
     double nominal = gap[0] * stretch < heard->cap ? gap[0] * stretch : heard->cap;
@@ -176,7 +181,7 @@ static int16_t listen(const Recording *heard, Advance advance, const int16_t *ro
             heard->entry + place + pad,     heard->unusual, heard->skip,
         };
         const int16_t reached =
-            advance(&note, size, score[(j + 1) % 2] + pad, free_[(j + 1) % 2] + pad);
+            means->advance(&note, size, score[(j + 1) % 2] + pad, free_[(j + 1) % 2] + pad);
         if (reached <= best)
             continue;
         best = reached;
@@ -190,38 +195,26 @@ static int16_t listen(const Recording *heard, Advance advance, const int16_t *ro
     return best;
 }
 
-/* Room for a reference's scores, which lie outside before time 0; NULL where there is none. */
-static int16_t *room(const Recording *heard)
-{
-    int16_t *work = malloc((size_t)(4 * heard->width) * sizeof(int16_t));
-    for (int64_t x = 0; work && x < 4 * heard->width; x++)
-        work[x] = OUTSIDE;
-    return work;
-}
-
 int listen_many(const Recording *heard, const char *name, const int16_t *row, const double *gap,
                 const int64_t *start, const int64_t *melodies, int64_t count, const double *median,
                 const double *tempi, int64_t tempos, int32_t *out)
 {
-    const char *set = scan_set(name);
-    const Advance advance = set ? choose(set) : NULL;
-    if (!advance)
-        return -1;
-    int16_t *work = room(heard);
-    if (!work)
-        return -2;
+    Means means;
+    const int status = get(&means, heard, name);
+    if (status < 0)
+        return status;
     for (int64_t k = 0; k < count; k++) {
         const int64_t m = melodies[k], low = start[m], notes = start[m + 1] - low;
         for (int64_t tempo = 0; notes && tempo < tempos; tempo++) {
-            const int16_t best = listen(heard, advance, row + low, gap + low, notes,
-                                        tempi[tempo] / median[m], work, NULL);
+            const int16_t best = listen(heard, &means, row + low, gap + low, notes,
+                                        tempi[tempo] / median[m], NULL);
             if (best > out[2 * k]) {
                 out[2 * k] = best;
                 out[2 * k + 1] = (int32_t)tempo;
             }
         }
     }
-    free(work);
+    free(means.work);
     return 0;
 }
 
@@ -229,19 +222,16 @@ int transpositions(const Recording *heard, const char *name, const int16_t *row,
                    const int64_t *start, const int64_t *melodies, int64_t count, const double *median,
                    const double *tempi, int32_t *out)
 {
-    const char *set = scan_set(name);
-    const Advance advance = set ? choose(set) : NULL;
-    if (!advance)
-        return -1;
-    int16_t *work = room(heard);
-    if (!work)
-        return -2;
+    Means means;
+    const int status = get(&means, heard, name);
+    if (status < 0)
+        return status;
     for (int64_t k = 0; k < count; k++) {
         const int64_t m = melodies[k], low = start[m], notes = start[m + 1] - low;
         out[k] = 0;
         if (notes)
-            listen(heard, advance, row + low, gap + low, notes, tempi[k] / median[m], work, &out[k]);
+            listen(heard, &means, row + low, gap + low, notes, tempi[k] / median[m], &out[k]);
     }
-    free(work);
+    free(means.work);
     return 0;
 }

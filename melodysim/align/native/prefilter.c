@@ -4,28 +4,13 @@
  * time which of them it can. `lookup` fetches bytes from a table of 64 by symbol.
  */
 
+#include "instruction_sets.h"
 #include "native.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define NOWHERE 127 /* a sum that equals none of the query's */
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-
-#if defined(__x86_64__) || defined(_M_X64)
-#define X86 1
-#include <immintrin.h>
-#if defined(_MSC_VER) && !defined(__clang__)
-#include <intrin.h>
-#define FOR_SET(set)
-#else
-#define FOR_SET(set) __attribute__((target(set)))
-#endif
-#elif defined(__aarch64__) || defined(_M_ARM64)
-#define ARM 1
-#include <arm_neon.h>
-#endif
 
 #ifdef X86
 /* The operations by the prefix of a set's intrinsics; `if_equal` and its kin differ from set to set. */
