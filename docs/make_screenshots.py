@@ -1,7 +1,7 @@
 """Take the pictures in docs/figures: ``uv run python docs/make_screenshots.py``.
 
 Needs Chromium and Poppler (pdftoppm). A phone, a laptop and a printed page of the demo's report, an
-index, and the web app.
+index (also dark, and on a phone), and the web app with its songs to be afraid of.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -41,6 +42,9 @@ def main() -> None:
         holdings = library.holdings
         (place / "report.html").write_text(track_html(reports[0], when=DAY))
         rows = [row_of(report, "#") for report in reports]
+        rows += [replace(rows[2], source=f"album/takes/take {k}.mid", fresh=k == 3) for k in (2, 3)]
+        rows[2] = replace(rows[2], group=1)
+        rows[-2:] = [replace(row, group=1) for row in rows[-2:]]
         (place / "index.html").write_text(index_html(rows, holdings, f"{len(rows)} tracks", DAY))
         browser = playwright.chromium.launch(
             executable_path=chromium,
@@ -49,7 +53,10 @@ def main() -> None:
         laptop(browser, place / "report.html")
         phone(browser, place / "report.html")
         printed(browser, place / "report.html", place / "report.pdf")
-        picture(browser, (place / "index.html").as_uri(), "index", 1100, 960)
+        index = (place / "index.html").as_uri()
+        picture(browser, index, "index", 1100, 960)
+        picture(browser, index, "index-dark", 1100, 960, dark=True)
+        picture(browser, index, "index-phone", 390, 844)
         web_app(browser, place)
         browser.close()
 
@@ -68,9 +75,13 @@ def demo_library(path: Path) -> Library:
     return Library(path)
 
 
-def picture(browser: Browser, address: str, name: str, width: int, height: int) -> None:
+def picture(
+    browser: Browser, address: str, name: str, width: int, height: int, dark: bool = False
+) -> None:
     """Take one picture of a page."""
-    page = browser.new_page(viewport={"width": width, "height": height})
+    page = browser.new_page(
+        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+    )
     page.goto(address)
     page.wait_for_timeout(400)
     page.screenshot(path=FIGURES / f"{name}.png")
@@ -122,6 +133,11 @@ def web_app(browser: Browser, place: Path) -> None:
         page.set_input_files("#file", fixtures_folder() / name)
         page.locator("li[data-state=done]").nth(count - 1).wait_for(timeout=120_000)
     page.screenshot(path=FIGURES / "serve.png")
+    page.goto(address + "suspects")
+    page.fill("#title", "The song in the prompt")
+    page.set_input_files("#file", fixtures_folder() / "twinkle-piano.ogg")
+    page.locator("article.suspect svg").wait_for(timeout=60_000)
+    page.screenshot(path=FIGURES / "suspects.png")
     page.close()
     server.send_signal(2)
     server.wait(20)

@@ -14,20 +14,23 @@ from pathlib import Path
 import numpy as np
 
 from melodysim.errors import CancelledError, InvalidNotesError, LibraryError, ReadError
-from melodysim.judge.verdict import Rates, judge, judge_pair
-from melodysim.library import Entry, Library, Reference, shelf_of_work
+from melodysim.judge.verdict import Rates, judge, judge_pair, with_named
+from melodysim.judge.wording import accepted_words
+from melodysim.library import Entry, Library, Reference, Suspect, finding_id, shelf_of_work
 from melodysim.library.rights import Rights
 from melodysim.melody import FEWEST_NOTES, Melody, Piece
-from melodysim.report.reports import PairReport, Report
-from melodysim.search.e_values import standardised_of
+from melodysim.report.reports import NamedSong, PairReport, Report
+from melodysim.search.e_values import harmonic_mean, standardised_of
 from melodysim.search.match import Match, Span
 from melodysim.search.own_works import with_chance
 from melodysim.search.pipeline import find_matches, find_passage
-from melodysim.search.two_recordings import p_value_of_likeness, p_value_of_notes
+from melodysim.search.two_recordings import SMALLEST_P, p_value_of_likeness, p_value_of_notes
 from melodysim.util.plain_text import counted
 
 DEFAULT_TOP = 10
-CHECK_VERSION = 11
+SUSPECT = "suspect:"
+"""Beginning of the ids of songs that are watched for, where they stand beside references."""
+CHECK_VERSION = 12
 """Raised whenever a check may have another result than before, wording included: stored results are
 then stale. What is heard in a recording has a version of its own in `melodysim.transcribe`."""
 
@@ -93,19 +96,80 @@ def check(
 
     rates, top = rates or Rates(), DEFAULT_TOP if top is None else top
     piece = piece_of(track, threads, tick, stems)
-    require_references(library)
+    suspects = library.suspects()
+    if not suspects:
+        require_references(library)
     require_melody(piece)
     # Melodies added meanwhile do not count.
     shelf, holdings = with_chance(library, threads, lambda *_: tick(MEASURING)), library.holdings
-    matches = find_matches(piece, shelf, max(top, 1), threads, tick=tick)
-    verdict = judge(piece, matches, len(shelf), rates, shelf.comparisons[1])
-    shown = matches[:top]
-    if verdict.level != "clear" and len(matches) > top > 0:
-        shown[-1] = matches[-1]  # what the verdict rests on is shown, whatever its rank
-    closest = next((match for match in matches if match.reference.rights.protected), None)
-    return Report(
-        piece.source, piece, verdict, tuple(shown), closest=closest, holdings=holdings, rates=rates
+    settled = library.accepted()
+    matches = find_matches(
+        piece,
+        shelf,
+        max(top, 1),
+        threads,
+        tick=tick,
+        settled=lambda name: bool(settled) and finding_id(piece, name) in settled,
     )
+    accepted = {
+        match.reference.id: settled[finding]
+        for match in matches
+        if settled and (finding := finding_id(piece, match.reference.id)) in settled
+    }
+    open_ = [match for match in matches if match.reference.id not in accepted]
+    told = [
+        (match, accepted_words(accepted[match.reference.id].day, accepted[match.reference.id].note))
+        for match in matches
+        if match.reference.id in accepted and match.e_value < rates.review
+    ]
+    verdict = judge(piece, open_, len(shelf), rates, shelf.comparisons[1], told)
+    named = _named_songs(piece, suspects, library, rates, threads, tick)
+    accepted |= {
+        song.id: settled[finding]
+        for song in named
+        if settled and (finding := finding_id(piece, song.id)) in settled
+    }
+    counting = [(song.title, song.verdict) for song in named if song.id not in accepted]
+    verdict = with_named(verdict, counting)
+    shown = matches[:top]
+    if len(matches) > top > 0:
+        shown[-1] = matches[-1]  # what the verdict rests on is shown, whatever its rank
+    closest = next((match for match in open_ if match.reference.rights.protected), None)
+    return Report(
+        piece.source,
+        piece,
+        verdict,
+        tuple(shown),
+        closest=closest,
+        holdings=holdings,
+        rates=rates,
+        named=named,
+        accepted=accepted,
+    )
+
+
+def _named_songs(
+    piece: Piece,
+    suspects: list[Suspect],
+    library: Library,
+    rates: Rates,
+    threads: int,
+    tick: StageCallback,
+) -> tuple[NamedSong, ...]:
+    """Compare a track with each song that is watched for, by itself: one question, one chance."""
+    if not suspects:
+        return ()
+    background = library.background_melodies()
+    named = []
+    for suspect in suspects:
+        tick("comparing with the songs you named")
+        song = replace(suspect.piece, title=suspect.title, creator=suspect.creator)
+        pair = _compared(piece, song, background, rates, threads)
+        match = pair.match
+        if match is not None:
+            match = replace(match, reference=replace(match.reference, id=f"{SUSPECT}{suspect.id}"))
+        named.append(NamedSong(f"{SUSPECT}{suspect.id}", suspect.title, pair.verdict, match))
+    return tuple(named)
 
 
 def piece_of(
@@ -217,7 +281,13 @@ def compare(
     new, earlier = piece_of(new, threads), piece_of(earlier, threads)
     require_melody(new)
     require_melody(earlier)
-    background = library.background_melodies()
+    return _compared(new, earlier, library.background_melodies(), rates, threads)
+
+
+def _compared(
+    new: Piece, earlier: Piece, background: list[Melody], rates: Rates, threads: int
+) -> PairReport:
+    """Compare two works that were read; parameters as in `compare`."""
     match = _best_passage(new, earlier, background, threads)
     score = match.standardised if match else 0.0
     if new.heard is not None and earlier.heard is not None:
@@ -232,7 +302,16 @@ def compare(
             score = standardised_of(p_value)
             best = _turned(turned, new, earlier) if turned and back > there else passages[0]
             match = replace(best, e_value=p_value, standardised=score)
-    return PairReport(new, earlier, score, judge_pair(new, match, rates), match, rates)
+    elif earlier.heard is not None:
+        # Its lines are a guess: it is listened to for the new work's notes too.
+        turned = _best_passage(earlier, new, background, threads)
+        if turned is not None:
+            ways = [m.e_value if m else 1.0 for m in (match, turned)]
+            p_value = harmonic_mean(np.clip(ways, SMALLEST_P, 1))
+            score = standardised_of(p_value)
+            best = match if match and ways[0] <= ways[1] else _turned(turned, new, earlier)
+            match = replace(best, e_value=p_value, standardised=score)
+    return PairReport(new, earlier, score, judge_pair(new, earlier, match, rates), match, rates)
 
 
 def _turned(match: Match, new: Piece, earlier: Piece) -> Match:

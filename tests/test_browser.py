@@ -19,7 +19,7 @@ from melodysim.report.html.track_page import track_html
 def page_of_a_recording(library, tmp_path_factory):
     report = check(read(FIXTURES / "copies-paper-lanterns.mp3"), library, 4)
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(track_html(report))
+    path.write_text(track_html(report, every=True))
     return path
 
 
@@ -142,17 +142,29 @@ def test_print_shows_every_section(opened, page_of_a_recording, tmp_path):
     page = opened(page_of_a_recording)
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    sections = ["#verdict", "svg.strip", "#match-1 table", "footer"]
-    sections += [f"#match-{k} {part}" for k in (1, 4) for part in (".paper svg", "svg.roll")]
+    sections = ["#verdict", "svg.strip", "footer", "#match-1 .paper svg", "#match-1 svg.roll"]
     for section in sections:
         assert page.locator(section).first.is_visible(), section
-    for hidden in (".player", ".downloads"):
-        assert not page.locator(hidden).first.is_visible()
+    on_request = ["#match-1 table", "#match-4"]  # note by note, and what chance explains
+    for hidden in (".player", ".downloads", *on_request):
+        assert not page.locator(hidden).first.is_visible(), hidden
     wide = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert wide
-    page.pdf(path=tmp_path / "report.pdf")
-    pages = (tmp_path / "report.pdf").read_bytes().count(b"/Type /Page\n")
-    assert pages == 0 or pages < 30
+    assert 1 <= printed_pages(page, tmp_path) <= 3
+    page.emulate_media(media="screen")
+    page.check("#print-all")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    for section in (*sections, *on_request):
+        assert page.locator(section).first.is_visible(), section
+    assert printed_pages(page, tmp_path) > 3
+
+
+def printed_pages(page, folder):
+    """Pages of a print on A4."""
+    page.pdf(path=folder / "report.pdf", format="A4")
+    content = (folder / "report.pdf").read_bytes()
+    return max(map(int, re.findall(rb"/Count (\d+)", content)))
 
 
 def test_a_phone_does_not_scroll_sideways(opened, page_of_a_recording):
@@ -196,9 +208,9 @@ def test_the_table_sorts_and_filters(opened):
     assert sizes == sorted(sizes)
     page.locator("th button", has_text="By chance").click()
     assert page.locator("th[aria-sort=descending]").inner_text().startswith("By chance")
-    page.locator("th button", has_text="Probability").click()
+    page.locator("th button", has_text="Where").click()
     assert column(page, 1)[-1] == "broken.mp3"
-    page.locator("th button", has_text="Probability").click()
+    page.locator("th button", has_text="Where").click()
     assert column(page, 1)[-1] == "broken.mp3"  # what has no value stands last either way
     page.fill("#filter", "track 00007")
     assert column(page, 1) == ["track 00007.mp3"]
@@ -258,3 +270,59 @@ def test_a_long_roll_scrolls_with_what_sounds(opened, library):
     frame = page.locator("#match-1 figure .scroll").last
     assert frame.evaluate("e => e.scrollLeft") > 0
     assert page.wrong == []
+
+
+def some_rows():
+    """Three takes of one melody, two tracks of their own, of which one is new."""
+    return [
+        TrackRow("a/b/take 1.mp3", "likely", 0.9, 1e-9, "Theirs", (1.0, 9.0), "1.html", group=1),
+        TrackRow("a/b/take 2.mp3", "likely", 0.9, 1e-8, "Theirs", (1.0, 9.0), "2.html", group=1),
+        TrackRow("a/c/take 3.mp3", "review", 0.5, 1e-3, "Theirs", (1.0, 9.0), "3.html", group=1),
+        TrackRow("a/c/alone.mp3", "review", 0.5, 2e-3, "Other", (1.0, 9.0), "4.html", fresh=True),
+        TrackRow(
+            "a/near.mp3", "uncertain", 0.4, 0.02, "Near", (1.0, 9.0), "5.html", accepted=("l 12",)
+        ),
+        TrackRow("a/nothing.mp3", "unchecked"),
+    ]
+
+
+def test_takes_fold_and_news_are_found(opened):
+    page = opened(index_html(some_rows(), HOLDINGS, "6 tracks"))
+    folded = [name.split(" 3 takes")[0].split(" NEW")[0] for name in column(page, 1)]
+    assert folded == ["take 1.mp3", "alone.mp3", "near.mp3", "nothing.mp3"]
+    page.locator("button.takes:visible").click()
+    assert len(column(page, 1)) == 6
+    assert page.locator("button.takes:visible").get_attribute("aria-expanded") == "true"
+    page.locator("button.takes:visible").click()
+    assert len(column(page, 1)) == 4
+    page.uncheck("#fold")
+    assert len(column(page, 1)) == 6
+    page.check("#fresh")
+    assert [name.split()[0] for name in column(page, 1)] == ["alone.mp3"]
+    page.uncheck("#fresh")
+    assert column(page, 2) == ["b", "b", "c", "c", "", ""]
+    badges = page.locator("#table .badge").all_inner_texts()
+    assert badges == ["likely", "likely", "to review", "to review", "not cleared", "not checked"]
+    assert page.locator("[title='l 12']").inner_text() == "accepted"
+    assert page.wrong == []
+
+
+def test_rows_are_cards_on_a_phone(opened):
+    page = opened(index_html(some_rows(), HOLDINGS, "6 tracks"))
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    row = page.locator("#table tbody tr:visible").first
+    assert row.evaluate("e => getComputedStyle(e).display") == "block"
+    box = row.locator("td").nth(3).bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    said = row.locator("td").nth(3).evaluate("e => getComputedStyle(e, '::before').content")
+    assert said == '"Closest work"'
+
+
+def test_a_page_of_a_track_links_back(opened, library):
+    report = check(read(FIXTURES / "twinkle.mid"), library, 4)
+    page = opened(track_html(report, back="../index.html"))
+    assert page.locator("a", has_text="All tracks").get_attribute("href") == "../index.html"
+    assert page.locator(".verdict.clear").count() == 1
+    assert "probability" not in page.locator(".verdict").inner_text()

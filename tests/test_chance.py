@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melodysim.library import Entry, Library, Reference
-from melodysim.library.index_files import CHANCE_FILE, load_chance, save_chance
+from melodysim.library.chance import SMALLEST_SCALE, TAIL_SCALE, Chance, typical_chance
+from melodysim.library.packed.index_files import CHANCE_FILE, load_chance, save_chance
 from melodysim.library.rights import Rights
-from melodysim.library.shelf import SMALLEST_SCALE, TAIL_SCALE, Chance, typical_chance
 from melodysim.library.store import Store
 from melodysim.melody import Piece
 from melodysim.search import own_works

@@ -15,9 +15,9 @@ from melodysim.errors import LibraryError, RateError, ReadError
 from melodysim.intervals import normalise, retrograde
 from melodysim.judge.verdict import Rates
 from melodysim.library import Entry, Library, Reference
-from melodysim.library.index import sample_references
+from melodysim.library.chance import typical_chance
+from melodysim.library.packed.index import sample_references
 from melodysim.library.rights import Rights
-from melodysim.library.shelf import typical_chance
 from melodysim.library.store import Store
 from melodysim.melody import Melody, Piece
 from melodysim.readers.read import read
@@ -427,7 +427,10 @@ def test_one_longer_work_among_many_of_one_length_is_found(tmp_path, others):
 def test_nothing_is_clear_of_works_that_a_library_does_not_hold(tmp_path, lanterns):
     rng = np.random.default_rng(7)
     shelf = library_of(tmp_path / "l.db", [random_tune(rng, 40) for _ in range(9)], "public-domain")
-    assert "says nothing" in check(piece(lanterns), shelf).verdict.reasons[0]
+    verdict = check(piece(lanterns), shelf).verdict
+    assert (verdict.level, verdict.grade, verdict.probability) == ("unchecked", "unchecked", None)
+    assert verdict.headline.startswith("NOT CHECKED: nothing to compare with")
+    assert "melodysim library import" in verdict.reasons[0]
 
 
 def test_a_few_notes_are_said_to_be_few(library):
@@ -435,6 +438,7 @@ def test_a_few_notes_are_said_to_be_few(library):
     for notes, few in ((8, True), (12, False)):
         verdict = check(piece(random_tune(rng, notes)), library).verdict
         assert any("seldom told from chance" in reason for reason in verdict.reasons) is few
+        assert (verdict.level == "unchecked") is few
 
 
 def test_rates_that_make_no_sense():

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-from conftest import FIXTURES, ROOT
+from conftest import FIXTURES, ROOT, small_library
 from test_midi import midi, scale
 
 from melodysim.cli import COMMANDS
@@ -483,3 +483,29 @@ def test_what_is_read_is_not_written_over(run, library_path, fixtures, tmp_path)
     done = run("library", "stats", "--library", library_path, "-o", library_path)
     assert done.returncode == 2
     assert library_path.stat().st_size == size
+
+
+@pytest.mark.parametrize("arguments", [["check", "--format", "json"], ["transcribe"], ["scan"]])
+def test_a_full_disk_is_said_in_every_command(run, tmp_path, arguments):
+    library = small_library(tmp_path / "library.db")
+    track = FIXTURES / "paper-lanterns.mid"
+    command = [sys.executable, "-c", FULL, *arguments[:1], track, *arguments[1:]]
+    out = tmp_path / "out"
+    command += ["--output", out] if arguments[0] != "transcribe" else ["--output", tmp_path / "a.mid"]
+    command += ["--library", library] if arguments[0] != "transcribe" else []
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "the disk is full" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+# Whatever is written behaves as on a disk without room.
+FULL = """
+import errno, os, pathlib
+def full(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
+os.fsync = full
+from melodysim.cli import main
+main()
+"""

@@ -180,3 +180,68 @@ def test_the_client_is_one_file_for_old_pythons(runtime, tmp_path):
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["verdict"] == "likely"
+
+
+def test_nothing_long_is_read_before_the_token_is_known(runtime):
+    client.ask("ping")
+    state = json.loads((runtime / "melodysim-daemon.json").read_text())
+    with socket.create_connection(("127.0.0.1", state["port"]), 10) as connection:
+        connection.sendall(b'{"do": "ping", "with": {"x": "' + b"y" * 100_000)  # and no end
+        connection.settimeout(10)
+        said = connection.makefile().readline()
+    assert "token first" in json.loads(said)["error"]
+    assert client.running()
+
+
+@pytest.mark.parametrize("token", ['"\\ud800"', '"é"', "3", "null", "[]", '"' + "0" * 99 + '"'])
+def test_odd_tokens_are_answered(runtime, token):
+    client.ask("ping")
+    state = json.loads((runtime / "melodysim-daemon.json").read_text())
+    request = f'{{"token": {token}, "do": "ping", "with": {{}}}}\n'.encode()
+    with socket.create_connection(("127.0.0.1", state["port"]), 10) as connection:
+        connection.sendall(request)
+        assert "error" in json.loads(connection.makefile().readline())
+    assert client.running()
+
+
+def test_deep_json_is_answered(runtime):
+    client.ask("ping")
+    state = json.loads((runtime / "melodysim-daemon.json").read_text())
+    deep = "[" * 200_000
+    with socket.create_connection(("127.0.0.1", state["port"]), 10) as connection:
+        begun = f'{{"token": "{state["token"]}", "do": "ping", "with": {deep}\n'
+        connection.sendall(begun.encode())
+        assert "not a request" in json.loads(connection.makefile().readline())["error"]
+    assert client.running()
+
+
+def test_an_impostor_at_its_address_gets_no_notes(runtime):
+    heard = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def impostor():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                heard.append(connection.recv(100_000))
+                connection.sendall(b'{"proof": "0000"}\n{"answer": {}}\n')
+
+    thread = threading.Thread(target=impostor, daemon=True)
+    thread.start()
+    state = {"port": listener.getsockname()[1], "token": "secret"}
+    (runtime / "melodysim-daemon.json").write_text(json.dumps(state))
+    assert not client.running()
+    # The file is stale: a daemon is started in its place, and answers.
+    assert client.ask("check_notes", **notes(), top=1)["verdict"] == "likely"
+    listener.close()
+    assert heard
+    assert not any(b"onsets" in said or b"secret" in said for said in heard)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"port": "x"}', '{"port": 1, "token": "a"}', "\x00"])
+def test_a_stale_file_is_made_anew(runtime, content):
+    (runtime / "melodysim-daemon.json").write_text(content)
+    assert client.ask("ping")["melodies"] == 3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import gumbel_r
 
-from melodysim.library.index import sample_references
+from melodysim.library.packed.index import sample_references
 from melodysim.search.e_values import (
     SMALLEST_SCALE,
     Background,

@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melodysim.intervals import normalise
-from melodysim.library import Entry, Library, Reference, Store, index_files
-from melodysim.library import index as index_module
-from melodysim.library.index import Index, order_shards, packed_index
+from melodysim.library import Entry, Library, Reference, Store
+from melodysim.library.packed import index as index_module
+from melodysim.library.packed import index_files
+from melodysim.library.packed.index import Index, order_shards, packed_index
+from melodysim.library.packed.shard import pack_shard
 from melodysim.library.rights import Rights
-from melodysim.library.shard import pack_shard
 from melodysim.melody import Piece
 from melodysim.search.pipeline import find_matches
 from melodysim.util.array_files import map_arrays, write_arrays
@@ -149,7 +150,7 @@ def test_licences_run_out_though_nobody_changes_the_library(tmp_path, tunes, mon
         def today(cls):
             return last + datetime.timedelta(days=1)
 
-    for module in ("store", "index_files"):
+    for module in ("store", "packed.index_files"):
         monkeypatch.setattr(f"melodysim.library.{module}.date", Later)
     assert Library(path).protected[where]
 

@@ -57,15 +57,26 @@ def reports():
         )
 
     piece = Piece("song [1].mid", "midi", (melody,), 180.0, "Song", None, "ab" * 32)
-    clear = Piece("other.mid", "midi", (melody,), 180.0, None, None, "cd" * 32)
+    longer = tune([60, 67, 65, 71, 62, 69, 64, 72, 59, 66, 68, 61, 70, 63], voice="Lead")
+    clear = Piece("other.mid", "midi", (longer,), 180.0, None, None, "cd" * 32)
     found = [match("Theirs <b>[red]", "in-copyright", 2.5e-6), match("Old", "public-domain", 0.004)]
     none = [match("Chance", "unknown", 7.2)]
     return [
         Report(
-            piece.source, piece, judge(piece, found, 12_900, Rates()), tuple(found), holdings=HOLDINGS
+            piece.source,
+            piece,
+            judge(piece, found, 12_900, Rates()),
+            tuple(found),
+            closest=found[0],
+            holdings=HOLDINGS,
         ),
         Report(
-            clear.source, clear, judge(clear, none, 12_900, Rates()), tuple(none), holdings=HOLDINGS
+            clear.source,
+            clear,
+            judge(clear, none, 12_900, Rates()),
+            tuple(none),
+            closest=none[0],
+            holdings=HOLDINGS,
         ),
         Report("broken.mp3", error=ReadError("cannot be decoded as audio", "convert it", "broken.mp3")),
     ]

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -213,7 +214,7 @@ def test_the_library_is_browsed_imported_into_and_edited(address, place, page):
     row = page.locator("#entries tbody tr")
     assert "<b>Me</b>" in row.inner_text()
     assert row.locator(".badge").inner_text() == "own"
-    row.locator("button").click()
+    row.get_by_role("button", name="Edit").click()
     page.select_option("dialog select[name=status]", "in-copyright")
     page.fill("dialog input[name=published]", "3000")
     page.locator("#save").click()
@@ -225,7 +226,7 @@ def test_the_library_is_browsed_imported_into_and_edited(address, place, page):
         rights = store.entries_by_id(["twinkle.mid"])["twinkle.mid"].rights
     assert (rights.status, rights.published) == ("in-copyright", 1999)
     page.on("dialog", lambda dialog: dialog.accept())
-    row.locator("button").click()
+    row.get_by_role("button", name="Edit").click()
     page.locator("#remove").click()
     expect(page.locator("#entries tbody tr")).to_have_count(0)
     with Store(place / "library.db") as store:
@@ -435,3 +436,137 @@ def _parent(stat):
 
 def _alive(stat):
     return _fields(stat)[0] not in "ZX"
+
+
+def test_the_page_says_what_the_library_holds(address, page):
+    page.goto(address)
+    page.locator("#holdings", has_text="protected").wait_for()
+    assert "The library holds" in page.locator("#holdings").inner_text()
+
+
+def test_a_library_is_made_where_there_is_none(tmp_path):
+    command = "from melodysim.cli import main; main()"
+    arguments = ["serve", "--library", str(tmp_path / "new.db"), "--port", "0", "-q"]
+    server = subprocess.Popen(
+        [sys.executable, "-c", command, *arguments], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        line = server.stderr.readline()
+        assert line.startswith("melodysim: http://127.0.0.1:"), line
+        held = json.loads(ask(line.split(" ")[1].strip(), "/api/library/holdings")[1])
+        assert held["melodies"] > 10_000
+        assert held["protected"] == 0
+    finally:
+        server.send_signal(2)
+        server.wait(20)
+
+
+def test_an_entry_is_played_and_named_anew(address, place, page):
+    page.goto(address + "library")
+    page.fill("#text", "paper-lanterns.mid")
+    page.wait_for_selector("#entries tbody tr:only-child")
+    page.get_by_role("button", name="Play Paper Lanterns").click()
+    page.wait_for_selector("#entries button[aria-pressed=true]")
+    page.get_by_role("button", name="Edit Paper Lanterns").click()
+    page.fill("#edit-name", "Lanterns <i>of paper")
+    page.fill("#edit-creator", "Somebody")
+    page.locator("#save").click()
+    page.locator("#entries td", has_text="Lanterns <i>of paper").wait_for()
+    with Store(place / "library.db") as store:
+        entry = store.entries_by_id(["paper-lanterns.mid"])["paper-lanterns.mid"]
+    assert (entry.title, entry.creator) == ("Lanterns <i>of paper", "Somebody")
+    named = json.dumps({"id": "paper-lanterns.mid", "title": "Paper Lanterns", "creator": None})
+    assert ask(address, "/api/library/names", "POST", named.encode())[0] == 200
+    for asked in (b"{}", b'{"id": "x", "title": " "}', b'{"id": "nothing", "title": "t"}'):
+        assert ask(address, "/api/library/names", "POST", asked)[0] == 400
+
+
+HUM = """() => {
+    // A microphone that hums: four notes, again and again.
+    navigator.mediaDevices.getUserMedia = async () => {
+        const context = new AudioContext(), voice = context.createOscillator();
+        const out = context.createMediaStreamDestination();
+        await context.resume();
+        const now = context.currentTime, tune = [60, 64, 67, 65, 62, 69, 71, 72, 67, 64, 62, 60];
+        tune.forEach((pitch, k) =>
+            voice.frequency.setValueAtTime(440 * 2 ** ((pitch - 69) / 12), now + 0.45 * k));
+        voice.connect(out);
+        voice.start();
+        return out.stream;
+    };
+}"""
+
+
+def test_a_song_is_hummed_shown_played_and_taken_off(address, page):
+    page.goto(address + "suspects")
+    page.locator("#none").wait_for()
+    page.evaluate(HUM)
+    page.fill("#title", "<b>My</b> hum")
+    page.locator("#hum").click()
+    page.wait_for_timeout(7000)
+    page.locator("#hum").click()
+    page.locator("#says", has_text="watched for from now on").wait_for(timeout=60_000)
+    row = page.locator("article.suspect")
+    assert row.locator(".check-name").inner_text() == "<b>My</b> hum"
+    assert row.locator("svg .note").count() >= 5
+    row.get_by_role("button", name="Play what was heard").click()
+    page.wait_for_selector("article.suspect button[aria-pressed=true]")
+    row.locator("input[type=file]").set_input_files(FIXTURES / "twinkle.mid")
+    page.locator("#says", has_text="corrected").wait_for(timeout=60_000)
+    page.locator("article.suspect", has_text="Corrected by hand").wait_for()
+    # Every check asks about it by itself.
+    ticket = finished(address, json.loads(upload(address, FIXTURES / "twinkle.mid")[1])["id"])
+    assert ticket["level"] in {"review", "likely"}
+    assert "A song you named" in ticket["words"]
+    status, midi, _ = ask(
+        address, f"/api/suspects/midi?{urllib.parse.urlencode({'id': '<b>My</b> hum'})}"
+    )
+    assert (status, midi[:4]) == (200, b"MThd")
+    page.get_by_role("button", name="Take <b>My</b> hum off the list").click()
+    page.locator("#none").wait_for()
+    assert ask(address, "/api/suspects?id=nothing", "DELETE")[0] == 400
+
+
+def test_a_finding_is_accepted_and_alarms_no_more(address, page):
+    ticket = finished(address, json.loads(upload(address, FIXTURES / "paper-lanterns.mid")[1])["id"])
+    assert ticket["grade"] == "likely"
+    page.goto(address)
+    row = page.locator(f"li[data-id='{ticket['id']}']")
+    page.on("dialog", lambda dialog: dialog.accept("licence 9"))
+    row.get_by_role("button", name="Accept").click()
+    row.locator(".badge.accepted").wait_for(timeout=60_000)
+    report = ask(address, f"/checks/{ticket['id']}")[1].decode()
+    assert "licence 9" in report
+    row.get_by_role("button", name="Let it alarm again").click()
+    row.locator(".badge.likely").wait_for(timeout=60_000)
+    assert ask(address, "/api/findings", "POST", b'{"check": "0000000000000000"}')[0] == 404
+
+
+def test_an_upload_that_is_known_leaves_nothing(address, place):
+    assert import_(address, "once.mid", FIXTURES / "harbour-band.mid", rights="own")[0] == 201
+    before = sorted((place / "imported").rglob("*"))
+    status, answer = import_(address, "twice.mid", FIXTURES / "harbour-band.mid", rights="own")
+    assert (status, answer["imported"]) == (201, 0)
+    assert sorted((place / "imported").rglob("*")) == before
+
+
+def test_a_full_disk_is_said_in_words(monkeypatch, tmp_path):
+    import asyncio
+    import errno
+
+    from melodysim.serve import requests
+
+    class Full:
+        def __init__(self):
+            self.headers = {}
+
+        async def stream(self):
+            yield b"x"
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", full)
+    # In a thread of its own: the browser's tests keep a loop running in this one.
+    with ThreadPoolExecutor(1) as pool, pytest.raises(requests.RefusedError, match="the disk is full"):
+        pool.submit(asyncio.run, requests.receive(Full(), tmp_path / "a", 100)).result()

@@ -12,7 +12,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS result (
     level TEXT NOT NULL, closest TEXT, page TEXT, failed INTEGER NOT NULL, melody BLOB,
     PRIMARY KEY (sha256, fingerprint)
 );
+CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, level TEXT NOT NULL) WITHOUT ROWID;
 """
 _VERSION = 1
 
@@ -57,6 +58,8 @@ class Done:
         The likeliest melody, for finding takes of one melody; see `melodysim.batch.takes`.
     why : str
         Why it could not be checked, without the path.
+    seconds : float
+        That the check took; not stored.
     """
 
     path: str
@@ -68,6 +71,12 @@ class Done:
     lasting: bool = True
     melody: bytes = b""
     why: str = ""
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def grade(self) -> str:
+        """The verdict as people are shown it: "uncertain" for a "clear" that is not firm."""
+        return "uncertain" if self.level == "clear" and not self.entry["firm"] else self.level
 
 
 @dataclass(frozen=True)
@@ -168,6 +177,25 @@ class Ledger:
         with self._explained():
             marks = ", ".join("?" * len(used))
             self._db.execute(f"DELETE FROM result WHERE fingerprint NOT IN ({marks})", used)
+
+    def forget_findings(self, findings: Iterable[str]) -> None:
+        """Delete the results in which one of these findings stands: it alarms, or does not, anew."""
+        with self._explained():
+            for finding in findings:
+                self._db.execute("DELETE FROM result WHERE instr(entry, ?)", (f'"{finding}"',))
+
+    def seen(self) -> dict[str, str]:
+        """Return the level of each track of the last scan that was finished, by `Track.key`."""
+        with self._explained():
+            return dict(self._db.execute("SELECT key, level FROM seen"))
+
+    def see(self, levels: Iterable[tuple[str, str]]) -> None:
+        """Store the levels of the tracks of a finished scan by key, in place of those before."""
+        with self._explained():
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("DELETE FROM seen")
+            self._db.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", levels)
+            self._db.execute("COMMIT")
 
     def recall(self, name: str, version: str) -> Any | None:
         """Return the content stored under a name; None if it is of another version."""

@@ -1,7 +1,8 @@
 """The files that a scan writes: results.jsonl, summary.csv, summary.json, and an index of pages.
 
-`results.jsonl` grows while the scan goes on, a whole line at a time, in the order of the tracks; the
-rest is written when it is finished, each under a temporary name first. None of them holds a time, so
+`results.jsonl` grows while the scan goes on, a whole line at a time, as results come; it is put in the
+order of the tracks, and the rest is written, when the scan is finished, each under a temporary name
+first. None of them holds a time, so
 that a scan that was stopped and taken up again leaves the same bytes as one that was not.
 """
 
@@ -18,12 +19,12 @@ from typing import Any
 from melodysim.batch.ledger import Done
 from melodysim.report.json import json_text
 from melodysim.util.atomic_files import write_whole
-from melodysim.util.plain_text import cell
+from melodysim.util.plain_text import shown_cell
 
 RESULTS, TABLE, SUMMARY = "results.jsonl", "summary.csv", "summary.json"
 COLUMNS = (
-    "source", "verdict", "probability", "closest", "e_value", "begin", "end", "kind", "duration",
-    "group", "error",
+    "source", "verdict", "firm", "probability", "closest", "id", "creator", "rights", "holder",
+    "e_value", "begin", "end", "finding", "kind", "duration", "group", "error",
 )  # fmt: skip
 
 
@@ -72,17 +73,23 @@ def table(results: Iterable[Done], group_of: dict[str, int]) -> str:
         begin, end = closest.get("seconds", (None, None))
         writer.writerow(
             {
-                "source": cell(done.path),
+                "source": shown_cell(done.path),
                 "verdict": done.level,
+                "firm": done.entry.get("firm"),
                 "probability": done.entry.get("probability"),
-                "closest": cell(closest.get("title")),
+                "closest": shown_cell(closest.get("title")),
+                "id": shown_cell(closest.get("id")),
+                "creator": shown_cell(closest.get("creator")),
+                "rights": closest.get("rights"),
+                "holder": shown_cell(closest.get("holder")),
+                "finding": closest.get("finding"),
                 "e_value": closest.get("e_value"),
                 "begin": begin,
                 "end": end,
                 "kind": done.entry.get("kind"),
                 "duration": done.entry.get("duration"),
                 "group": group_of.get(done.path),
-                "error": cell(done.entry.get("error")),
+                "error": shown_cell(done.entry.get("error")),
             }
         )
     return out.getvalue()

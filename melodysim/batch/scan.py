@@ -36,6 +36,7 @@ from melodysim.batch.task_loop import (
     compared,
     identified,
     keep,
+    kind_of,
     left_to_do,
     results,
 )
@@ -44,9 +45,10 @@ from melodysim.batch.transcription_cache import Cache, default_cache_folder
 from melodysim.batch.worker import failed
 from melodysim.checking import require_references
 from melodysim.errors import ReadError
+from melodysim.judge.verdict import LEVELS
 from melodysim.library import Library
 from melodysim.report.html.index_page import TrackRow
-from melodysim.report.html.page_folder import PAGES, link_of
+from melodysim.report.html.page_folder import PAGES, link_of, write_index
 from melodysim.report.json import alike_dict, library_dict, scan_dict
 from melodysim.search.own_works import with_chance
 from melodysim.util.atomic_files import make_folder, replaced, write_whole
@@ -73,13 +75,16 @@ class ScanOutcome:
     Attributes
     ----------
     answer : dict
-        As in ``summary.json``.
+        As in ``summary.json``, and with a library ``new``: the same counts of what is new.
     flagged : list of Done
         Results with the verdict "likely" or "review", in the order of the tracks.
+    fresh : set of str
+        Paths of the tracks that are new since the last scan, or graver than then.
     """
 
     answer: dict[str, Any]
     flagged: list[Done]
+    fresh: set[str]
 
 
 class Scan:
@@ -118,15 +123,18 @@ class Scan:
         """Open the library as it is now, and plan the checks with it."""
         s = self.settings
         version, protected = "", b""
+        suspects: tuple[str, ...] = ()
         if s.library is not None:
             self._library = Library(s.library, s.territory, exhaustive=s.exhaustive)
-            require_references(self._library)
+            suspects = tuple(suspect.digest for suspect in self._library.suspects())
+            if not suspects:
+                require_references(self._library)
             with_chance(self._library, s.threads)  # once, and not in every worker
             version, protected = self._library.version, self._library.protected.tobytes()
         library = None if s.library is None else s.library.absolute()
         own = replace(s, places=(), listed=(), output=s.output.absolute(), library=library)
         plan = Plan(own, version, "", self._cache.folder)
-        self._fingerprint = fingerprint_of(plan, protected)
+        self._fingerprint = fingerprint_of(plan, protected, suspects)
         self._plan = replace(plan, mark=self._fingerprint[:6])
 
     def close(self) -> None:
@@ -151,13 +159,37 @@ class Scan:
     def run(self, found: list[Found]) -> ScanOutcome:
         """Check the tracks that need it, write the result files, and return the outcome."""
         s, counted = self.settings, self._counting(ScanProgress("hashing"))
+        self._forget_settled()
         tracks = identified(found, self._ledger, s.threads, counted)
         todo = left_to_do(tracks, self._ledger, self._fingerprint, self._pages, s.retry_failed)
         unread = {t.path: failed(t.path, ReadError(t.why, path=t.path), False) for t in tracks if t.why}
         if todo:
             done = len(tracks) - len(todo)
-            self._check(tracks, todo, unread, ScanProgress("checking", len(tracks), done, done))
+            progress = ScanProgress("checking", len(tracks), done, done, workers=s.workers)
+            progress.left.update(kind_of(track.path) for track in todo)
+            try:
+                self._check(tracks, todo, unread, progress)
+            except KeyboardInterrupt:
+                self._write_partly(tracks, unread)
+                raise
         return self._finish(tracks, unread)
+
+    def _forget_settled(self) -> None:
+        """Have tracks checked again whose findings were accepted, or withdrawn, since the last run."""
+        if self._library is None:
+            return
+        now = sorted(self._library.accepted())
+        before = self._ledger.recall("accepted", "") or []
+        self._ledger.forget_findings(set(now) ^ set(before))
+        self._ledger.remember("accepted", "", now)
+
+    def _write_partly(self, tracks: list[Track], unread: dict[str, Done]) -> None:
+        """Write the index of what is done so far, where pages are asked for."""
+        if self._library is None or not self.settings.pages:
+            return
+        done = [found for track in tracks for found in self._results([track], unread)]
+        rows = [_row(one) for one in done]
+        write_index(self.settings.output, rows, self._library.holdings, partly=len(tracks))
 
     def _counting(self, progress: ScanProgress) -> Callable[[int, int], None]:
         """Return what to call with how many are done, of how many."""
@@ -181,20 +213,27 @@ class Scan:
     def _check(
         self, tracks: list[Track], todo: list[Track], unread: dict[str, Done], progress: ScanProgress
     ) -> None:
-        """Check the tracks of `todo` by workers, and append results up to the first one missing."""
-        lines, written = result_files.Lines(self.settings.output / result_files.RESULTS), 0
+        """Check the tracks of `todo` by workers, and append results as they come."""
+        lines = result_files.Lines(self.settings.output / result_files.RESULTS)
+        alike: dict[str, list[Track]] = {}
+        for track in tracks:
+            alike.setdefault(track.key or track.path, []).append(track)
+        waiting = {track.key or track.path for track in todo}
+        known = [track for track in tracks if (track.key or track.path) not in waiting]
+        lines.write(done for track in known for done in self._results([track], unread))
+        written: list[Track] = []
         last = time.monotonic()
         for step in checked(self._workers(), self._plan, todo, self.settings.retries, progress):
             if step is not None:
                 track, done = step
                 keep(self._ledger, self._fingerprint, track, done, unread)
-                progress.done += 1
-                progress.counts[done.level] += 1
+                progress.finished(track.path, done)
+                written += alike[track.key or track.path]
                 if progress.done % SWEEP_EVERY == 0:
                     self._cache.sweep()
             elif time.monotonic() - last > LINE_SECONDS:
-                written += lines.write(self._results(tracks[written:], unread))
-                last = time.monotonic()
+                lines.write(one for track in written for one in self._results([track], unread))
+                written, last = [], time.monotonic()
             self._tick(progress)
         lines.close()
 
@@ -207,6 +246,11 @@ class Scan:
         counts: Counter[str] = Counter()
         errors: list[dict[str, str]] = []
         flagged: list[Done] = []
+        before = self._ledger.seen()
+        keys = {track.path: track.key or track.path for track in tracks}
+        levels: dict[str, str] = {}
+        fresh: set[str] = set()
+        fresh_counts: Counter[str] = Counter()
         with (
             replaced(place / result_files.RESULTS) as temporary,
             temporary.open("w", encoding="utf-8", newline="\n") as out,
@@ -214,6 +258,11 @@ class Scan:
             for done in self._results(tracks, unread):
                 out.write(result_files.line(done))
                 counts[done.level] += 1
+                counts["uncertain"] += done.grade == "uncertain"
+                levels[keys[done.path]] = done.level
+                if _graver(done.level, before.get(keys[done.path])):
+                    fresh.add(done.path)
+                    fresh_counts[done.level] += 1
                 if done.level == "error":
                     errors.append({"source": done.path, "error": done.entry["error"]})
                 elif done.level in {"likely", "review"}:
@@ -227,9 +276,14 @@ class Scan:
         answer = scan_dict(counts, library, errors, groups, alike, self._passed)
         result_files.write_json(place / result_files.SUMMARY, answer)
         if own is not None and self.settings.pages:
-            self._write_index(own, self._results(tracks, unread))
+            # In a first scan everything is new, which says nothing.
+            news = fresh if before else set()
+            self._write_index(own, self._results(tracks, unread), group_of, news)
+        self._ledger.see(levels.items())
         self._ledger.forget_all_but(self._fingerprint)
-        return ScanOutcome(answer, flagged)
+        if own is not None:  # not in the file: the same tracks give the same bytes
+            answer |= {"new": {level: fresh_counts[level] for level in answer["verdicts"]}}
+        return ScanOutcome(answer, flagged, fresh)
 
     def _groups(
         self, tracks: list[Track], unread: dict[str, Done]
@@ -282,14 +336,14 @@ class Scan:
         finally:
             place.unlink(missing_ok=True)
 
-    def _write_index(self, library: Library, found: Iterator[Done]) -> None:
+    def _write_index(
+        self, library: Library, found: Iterator[Done], group_of: dict[str, int], fresh: set[str]
+    ) -> None:
         """Write the index page of all tracks, and delete the pages that it does not link to."""
-        from melodysim.report.html.page_folder import write_index
-
         rows, linked = [], set()
         for done in found:
             linked.add(done.page)
-            rows.append(_row(done))
+            rows.append(_row(done, group_of.get(done.path), done.path in fresh))
         write_index(self.settings.output, rows, library.holdings)
         for old in (self.settings.output / PAGES).glob("*.html"):
             if old.name not in linked:
@@ -319,16 +373,27 @@ def _shared_passage(pair: Alike, paths: list[str]) -> dict[str, Any]:
     return alike_dict(names, pair.e_value, pair.notes, pair.share, seconds)
 
 
-def _row(done: Done) -> TrackRow:
+def _graver(level: str, before: str | None) -> bool:
+    """Say whether a level is news: of a track that had none before, or another that was less grave."""
+    if before is None or "error" in {level, before}:
+        return level != before
+    return LEVELS.index(level) > LEVELS.index(before) if level in LEVELS else False
+
+
+def _row(done: Done, group: int | None = None, fresh: bool = False) -> TrackRow:
     """Return the row of a result in the index page."""
     closest = done.closest or {}
     seconds = closest.get("seconds")
     return TrackRow(
         done.path,
-        done.level,
+        done.grade,
         done.entry.get("probability"),
         closest.get("e_value"),
-        closest.get("title") or done.entry.get("error", ""),
+        closest.get("title") or done.why,
         tuple(seconds) if seconds else None,
         link_of(done.page) if done.page else None,
+        group=group,
+        fresh=fresh,
+        finding=closest.get("finding", "") if done.level in {"likely", "review"} else "",
+        accepted=tuple(settled["note"] for settled in done.entry.get("accepted", ())),
     )

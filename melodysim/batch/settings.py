@@ -101,7 +101,7 @@ class Plan:
     cache: Path
 
 
-def fingerprint_of(plan: Plan, protected: bytes) -> str:
+def fingerprint_of(plan: Plan, protected: bytes, suspects: tuple[str, ...] = ()) -> str:
     """Return 32 hexadecimal digits for everything besides its content that a result depends on.
 
     Parameters
@@ -110,10 +110,13 @@ def fingerprint_of(plan: Plan, protected: bytes) -> str:
     protected : bytes
         Which references of the library are protected today: licences run out, and terms end with a
         year.
+    suspects : tuple of str, optional
+        Digests of the songs that are watched for.
     """
     s = plan.settings
     parts = (
         CHECK_VERSION, TRANSCRIPTION_VERSION, plan.version, hashlib.sha256(protected).hexdigest(),
         s.territory, s.top, s.rates.likely, s.rates.review, s.library is None, s.exhaustive,
+        suspects,
     )  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from melodysim.align.seeds import SEED, turn_numbers
 from melodysim.intervals import normalise
 from melodysim.library import Entry, Reference, Shelf
-from melodysim.library.index import packed_index
+from melodysim.library.chance import typical_chance
+from melodysim.library.packed.index import packed_index
 from melodysim.library.rights import Rights
-from melodysim.library.shelf import NOTHING, typical_chance
+from melodysim.library.shelf import NOTHING
 from melodysim.melody import Melody, Piece
 from melodysim.search.pipeline import matches_below
 

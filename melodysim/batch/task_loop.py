@@ -1,7 +1,7 @@
 """The loop over the tracks: those with a result are skipped, the rest go to the workers.
 
-Results are kept in the ledger the moment they come; lines are written in the order of the tracks, so
-that neither the number of workers nor their speed shows in them.
+Results are kept in the ledger the moment they come; files that are written at the end have the order of
+the tracks, so that neither the number of workers nor their speed shows in them.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from melodysim.batch.takes import Alike, Task
 from melodysim.batch.tracks import Found, sha256_of
 from melodysim.batch.worker import Plan, check_track, compare_tracks, failed, forget_melodies, moved
 from melodysim.errors import LibraryError, MelodysimError, MissingDependencyError, ReadError
+from melodysim.readers.audio import SUFFIXES as AUDIO_SUFFIXES
 
 _HASHED_AT_A_TIME = 1000
 _TICK_SECONDS = 0.5
@@ -68,6 +69,12 @@ class ScanProgress:
         Number of tracks in all; finished; finished by earlier runs.
     counts : Counter
         Finished tracks by verdict.
+    left, spent : Counter of str
+        Tracks that are to be checked, by kind (`kind_of`); seconds that checks took, by kind.
+    timed : Counter of str
+        Checks that `spent` is of.
+    workers : int
+        Checks that go on side by side.
     running : dict of str to float
         Tracks handed to workers, and since when (monotonic seconds).
     began : float
@@ -79,8 +86,36 @@ class ScanProgress:
     done: int = 0
     before: int = 0
     counts: Counter[str] = field(default_factory=Counter)
+    left: Counter[str] = field(default_factory=Counter)
+    spent: Counter[str] = field(default_factory=Counter)
+    timed: Counter[str] = field(default_factory=Counter)
+    workers: int = 1
     running: dict[str, float] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
+
+    def finished(self, path: str, done: Done) -> None:
+        """Count a track that was checked."""
+        kind = kind_of(path)
+        self.done += 1
+        self.counts[done.grade] += 1
+        self.left[kind] -= 1
+        if done.seconds:
+            self.spent[kind] += done.seconds  # type: ignore[assignment]
+            self.timed[kind] += 1
+
+    def seconds_left(self) -> float | None:
+        """Estimate the time left, a recording as long as recordings took; None if it is not known."""
+        known = {kind: self.spent[kind] / n for kind, n in self.timed.items() if n}
+        if not known:
+            return None
+        usual = max(known.values())
+        each = (n * known.get(kind, usual) for kind, n in self.left.items())
+        return sum(each) / self.workers
+
+
+def kind_of(path: str) -> str:
+    """Return "recording" or "notes", by the suffix of a file: they take differently long."""
+    return "recording" if Path(path).suffix.lower() in AUDIO_SUFFIXES else "notes"
 
 
 def identified(

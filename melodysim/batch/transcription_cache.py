@@ -8,17 +8,13 @@ used files are deleted when the folder has grown too large. An unreadable file c
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import zipfile
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from melodysim.errors import MelodysimError
-from melodysim.melody import Melody, Piece, SemitoneSalience
+from melodysim.melody import Piece
+from melodysim.packed_piece import pack_piece, unpack_piece
 from melodysim.transcribe import TRANSCRIPTION_VERSION
 from melodysim.transcribe.separator import is_installed
 from melodysim.util.atomic_files import write_whole
@@ -52,18 +48,9 @@ class Cache:
             return None
         place = self._place(sha256)
         try:
-            with np.load(place) as stored:
-                piece = _piece(stored, sha256)
+            piece = unpack_piece(place.read_bytes())
             os.utime(place)
-        except (
-            OSError,
-            KeyError,
-            ValueError,
-            EOFError,
-            zipfile.BadZipFile,
-            zlib.error,
-            MelodysimError,
-        ):
+        except (OSError, MelodysimError):
             return None
         return replace(piece, source=source)
 
@@ -71,25 +58,10 @@ class Cache:
         """Store a recording's transcription, if the folder can be written to."""
         if not self.limit or piece.kind != "audio" or not piece.sha256:
             return
-        arrays: dict[str, np.ndarray] = {"duration": np.array(piece.duration)}
-        voices = [melody.voice for melody in piece.melodies]
-        arrays["voices"] = np.frombuffer("\n".join(voices).encode(), np.uint8)
-        arrays["count"] = np.array(len(voices))
-        arrays["remarks"] = np.frombuffer("\n".join(piece.remarks).encode(), np.uint8)
-        for k, melody in enumerate(piece.melodies):
-            for name in ("onset", "duration", "pitch", "confidence"):
-                arrays[f"{k}.{name}"] = getattr(melody, name)
-        if piece.heard is not None:
-            for name in ("strength", "onset"):  # whole numbers of float16's steps
-                arrays[name] = getattr(piece.heard, name).astype(np.float16)
-            separated = piece.heard.separated
-            arrays["frame"] = np.array([piece.heard.frame, np.nan if separated is None else separated])
-        out = io.BytesIO()
-        np.savez_compressed(out, allow_pickle=False, **arrays)
         place = self._place(piece.sha256)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(place, out.getvalue())
+            write_whole(place, pack_piece(piece))
         except (OSError, MelodysimError):
             return  # a full disk or a read-only folder costs time, not results
 
@@ -117,28 +89,3 @@ def default_cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("melodysim", appauthor=False) / "transcriptions"
-
-
-def _piece(stored: np.lib.npyio.NpzFile, sha256: str) -> Piece:
-    """Put a piece together from its arrays."""
-    voices = stored["voices"].tobytes().decode().split("\n")
-    melodies = tuple(
-        Melody.from_notes(
-            stored[f"{k}.onset"],
-            stored[f"{k}.duration"],
-            stored[f"{k}.pitch"],
-            stored[f"{k}.confidence"],
-            voices[k],
-        )
-        for k in range(int(stored["count"]))
-    )
-    heard = None
-    if "strength" in stored:
-        strength, onset = (stored[name].astype(np.float32) for name in ("strength", "onset"))
-        strength.flags.writeable = onset.flags.writeable = False
-        frame, separated = map(float, stored["frame"])
-        share = None if np.isnan(separated) else separated
-        heard = SemitoneSalience(strength, onset, frame, share)
-    remarks = tuple(filter(None, stored["remarks"].tobytes().decode().split("\n")))
-    duration = float(stored["duration"])
-    return Piece("", "audio", melodies, duration, sha256=sha256, heard=heard, remarks=remarks)

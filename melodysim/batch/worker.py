@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -51,6 +52,7 @@ def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) ->
     """
     # A worker of a cluster has a working folder of its own.
     where = str(Path(path).absolute()) if place is None else place
+    began = time.monotonic()
     try:
         piece = replace(_read(plan, where, sha256), source=path)
         if plan.settings.library is None:
@@ -66,7 +68,8 @@ def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) ->
         return replace(failed(path, error.renamed(where, path), False), lasting=lasting)
     done = _done(plan, path, report, where)
     # The file may have been replaced since it was hashed: then this is not the result of that content.
-    return replace(done, lasting=not sha256 or piece.sha256 == sha256)
+    lasting = not sha256 or piece.sha256 == sha256
+    return replace(done, lasting=lasting, seconds=time.monotonic() - began)
 
 
 def compare_tracks(melodies: str, task: Task) -> list[Alike]:
@@ -146,7 +149,8 @@ def _done(plan: Plan, path: str, report: Report, where: str) -> Done:
     melody = packed_melody(report.piece.melodies[0])
     if report.verdict is None:
         return Done(path, piece_dict(report.piece), "melody", melody=melody)
-    closest = None if report.closest is None else closest_dict(report.closest)
+    leading = report.leading
+    closest = None if leading is None else closest_dict(leading, report.piece)
     page = None
     if plan.settings.pages and plan.settings.library is not None:
         page = page_name(path, report.piece.sha256, plan.mark)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ from melodysim.library.rights import TERRITORIES
 
 PATH = click.Path(readable=False, path_type=Path)
 """Whether a file can be read is found out by reading it: one that cannot does not stop the others."""
-_WRITTEN = {"output", "plot", "audio"}
+_WRITTEN = {"output", "plot", "audio", "labels"}
 """Parameters that name files to be written."""
+_ENDINGS = {".htm": "html", ".jsonl": "json", ".txt": "text"}
+"""Endings of --output that ask for a form of another name."""
 
 
 def sparing_inputs(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,20 +58,43 @@ exhaustive_option = click.option(
 
 
 def output_options(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add ``--format``, ``--output`` and ``--quiet``."""
+    """Add ``--format``, ``--output`` and ``--quiet``; the ending of the output may name the form."""
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        command = sparing_inputs(command)
+        command = _formed(sparing_inputs(command), formats)
         command = click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks.")(command)
         written = click.option(
             "-o", "--output", type=PATH, help="Write the result to this file instead."
         )
         return click.option(
-            "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True,
-            help="How to write the result.",
+            "--format", "form", type=click.Choice(formats),
+            help=f"How to write the result. Default: as --output ends, or {formats[0]}.",
         )(written(command))  # fmt: skip
 
     return add
+
+
+def _formed(command: Callable[..., Any], formats: tuple[str, ...]) -> Callable[..., Any]:
+    """Choose the form by the ending of the output, where none is named."""
+
+    @functools.wraps(command)
+    def formed(*args: Any, **given: Any) -> Any:
+        if given.get("form") is None:
+            ending = given["output"].suffix.lower() if given.get("output") else ""
+            named = _ENDINGS.get(ending, ending[1:])
+            given["form"] = named if named in formats else formats[0]
+        return command(*args, **given)
+
+    return formed
+
+
+errors_option = click.option(
+    "--errors",
+    type=click.Choice(["fail", "ignore"]),
+    default="fail",
+    show_default=True,
+    help="Whether tracks that could not be read or checked end in status 2.",
+)
 
 
 def verdict_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,11 +113,11 @@ def verdict_options(command: Callable[..., Any]) -> Callable[..., Any]:
         )(command)
     return click.option(
         "--fail-on",
-        type=click.Choice([*LEVELS[1:], "never"]),
+        type=click.Choice(["review", "likely", "never"]),
         default="likely",
         show_default=True,
         help="Exit with status 1 from this level on.",
-    )(command)
+    )(errors_option(command))
 
 
 evidence_option = click.option(
@@ -111,6 +136,16 @@ def picture_form(path: Path) -> str:
     return form
 
 
+def labels_form(path: Path, tracks: int) -> str:
+    """Kind of labels that a file name asks for."""
+    form = path.suffix.lower().lstrip(".")
+    if form not in {"txt", "csv", "mid"}:
+        raise click.UsageError(f"--labels {path}: name a .txt, .csv or .mid file")
+    if tracks > 1:
+        raise click.UsageError("--labels belongs to one track: give one TRACK")
+    return form
+
+
 def make_rates(likely: float, review: float) -> Rates:
     """Check the two rates against each other."""
     if likely > review:
@@ -118,11 +153,23 @@ def make_rates(likely: float, review: float) -> Rates:
     return Rates(likely, review)
 
 
-def failed(levels: list[str], fail_on: str) -> bool:
-    """Say whether a verdict is at or above the level to fail on."""
-    return fail_on != "never" and any(
-        LEVELS.index(level) >= LEVELS.index(fail_on) for level in levels if level in LEVELS
-    )
+def exit_status(levels: Iterable[str], fail_on: str, errors: str = "fail") -> int:
+    """Return the exit status for some verdicts; what was found goes before what failed.
+
+    Parameters
+    ----------
+    levels : iterable of str
+        Verdicts, and "error" for a track that could not be read.
+    fail_on : str
+        Level from which the status is 1, or "never".
+    errors : {"fail", "ignore"}, optional
+        Whether the status is 2 if a track could not be read or has no verdict.
+    """
+    found = set(levels)
+    graver = () if fail_on == "never" else LEVELS[LEVELS.index(fail_on) :]
+    if found.intersection(graver):
+        return 1
+    return 2 if errors == "fail" and found & {"error", "unchecked"} else 0
 
 
 def library_path_or_default(path: Path | None) -> Path:

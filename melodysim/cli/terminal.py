@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,10 +23,16 @@ from rich.progress import (
 )
 
 from melodysim.util.atomic_files import file_stem, make_folder, write_whole
+from melodysim.util.plain_text import printable
 
 if TYPE_CHECKING:
     from melodysim.library import Library
     from melodysim.report.reports import Report
+
+
+LINE_SECONDS = 5.0
+"""Between lines of progress where there is no terminal."""
+_SHOWN = 48
 
 
 def threads() -> int:
@@ -40,9 +47,15 @@ def stderr_console() -> Console:
 
 @contextlib.contextmanager
 def progress(description: str, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
-    """Show a bar on standard error; gives a function of (done, in all, what is at hand)."""
+    """Show a bar on standard error; gives a function of (done, in all, what is at hand).
+
+    Where standard error is no terminal, plain lines say the same, if it takes a while.
+    """
     from rich.markup import escape
 
+    if not quiet and not sys.stderr.isatty():
+        yield _plain_lines(description)
+        return
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -52,15 +65,30 @@ def progress(description: str, quiet: bool) -> Iterator[Callable[[int, int, str]
         TextColumn("[dim]{task.fields[item]}", markup=True),
         console=stderr_console(),
         transient=True,
-        disable=quiet or not sys.stderr.isatty(),
+        disable=quiet,
     )
     with bar:
         task = bar.add_task(description, total=None, item="")
 
         def update(done: int, total: int, item: str) -> None:
-            bar.update(task, completed=done, total=total, item=escape(item[:40]))
+            shown = escape(printable(item)[-_SHOWN:])
+            bar.update(task, completed=done, total=total, item=shown)
 
         yield update
+
+
+def _plain_lines(description: str) -> Callable[[int, int, str], None]:
+    """Return a function that writes progress as lines, no more than one every few seconds."""
+    last = time.monotonic()
+
+    def line(done: int, total: int, item: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            of = f" {done + 1:,} of {total:,}" if total > 1 else ""
+            click.echo(f"melodysim: {description}{of}: {printable(item)}", err=True)
+
+    return line
 
 
 def measure_chance(library: Library, quiet: bool) -> None:

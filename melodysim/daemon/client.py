@@ -4,9 +4,10 @@
     answer = melodysim_client.ask("check_notes", onsets=[...], durations=[...], pitches=[...])
     print(answer["verdict"])
 
-The daemon is started where none answers (the command ``melodysim``, or what the environment variable
-``MELODYSIM_COMMAND`` names) and ends by itself when nobody asks any more. It listens on loopback only,
-and answers those who know its token, which stands in a file that only the user can read.
+Before anything is sent, the daemon has to show that it knows the token that stands in its file, which
+only the user can read; whoever else listens at its address learns nothing. The daemon is started where
+none answers (the command ``melodysim``, or what the environment variable ``MELODYSIM_COMMAND`` names)
+and ends by itself when nobody asks any more. It listens on loopback only.
 
 Questions
 ---------
@@ -22,8 +23,11 @@ stop
     End the daemon.
 """
 
+import hashlib
+import hmac
 import json
 import os
+import secrets
 import shlex
 import socket
 import subprocess
@@ -33,6 +37,8 @@ from typing import Any, Callable, Dict, List, Optional
 
 COMMAND = "MELODYSIM_COMMAND"
 START_SECONDS = 30.0
+PROOF_SECONDS = 5.0
+LONGEST_PROOF = 1000
 
 
 class AskError(Exception):
@@ -95,12 +101,17 @@ def ask(
 
 
 def running() -> bool:
-    """Say whether a daemon answers."""
+    """Say whether a daemon answers that knows the token."""
     try:
         _dial(2.0).close()
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False
     return True
+
+
+def proof_of(token: str, nonce: str) -> str:
+    """Return what only one who knows the token can make of a number drawn at random."""
+    return hmac.new(token.encode(), nonce.encode(), hashlib.sha256).hexdigest()
 
 
 def _state() -> Dict[str, Any]:
@@ -110,14 +121,35 @@ def _state() -> Dict[str, Any]:
 
 
 def _dial(timeout: float) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", int(_state()["port"])), timeout)
+    """Connect to the daemon, and make sure that it is one: its file may be stale."""
+    state = _state()
+    connection = socket.create_connection(
+        ("127.0.0.1", int(state["port"])), min(timeout, PROOF_SECONDS)
+    )
+    try:
+        nonce = secrets.token_hex(16)
+        connection.sendall(('{"hello": "%s"}\n' % nonce).encode())
+        said = b""
+        while not said.endswith(b"\n") and len(said) < LONGEST_PROOF:
+            got = connection.recv(LONGEST_PROOF)
+            if not got:
+                break
+            said += got
+        proof = json.loads(said)["proof"]
+        if not hmac.compare_digest(str(proof).encode(), proof_of(str(state["token"]), nonce).encode()):
+            raise ValueError("another program answers there")
+        connection.settimeout(timeout)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _connected(timeout: float) -> socket.socket:
     """Connect; start the daemon if that fails."""
     try:
         return _dial(timeout)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         pass
     command = _command() + ["daemon"]
     detached: Dict[str, Any] = (
@@ -140,7 +172,7 @@ def _connected(timeout: float) -> socket.socket:
     while time.monotonic() < end:
         try:
             return _dial(timeout)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             if process.poll() not in (None, 0):
                 break
             time.sleep(0.05)

@@ -1,8 +1,11 @@
 """The daemon: one process that holds libraries open and answers on loopback, a line of JSON each way.
 
-A request is ``{"token", "do", "with"}``; answers are any number of ``{"stage"}`` and then one
-``{"answer"}`` or ``{"error"}``. Every connection has a thread of its own, since libraries are safe to
-share. What is not known by its token gets no answer but that.
+A connection begins with ``{"hello": NONCE}``, answered with ``{"proof"}``: a code that only one
+who knows the token can make of it (HMAC-SHA-256, RFC 2104), so that a client sends its notes to nobody
+else that listens here. A request is ``{"token", "do", "with"}``, the token first: no more than the
+beginning of a line is read before the token is known. Answers are any number of ``{"stage"}`` and then
+one ``{"answer"}`` or ``{"error"}``. Every connection has a thread of its own, since libraries are safe
+to share.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import hmac
 import json
 import os
+import re
 import secrets
 import socketserver
 import threading
@@ -21,14 +25,18 @@ from typing import Any
 
 from melodysim._version import __version__
 from melodysim.api import melody_of
-from melodysim.daemon.client import running, state_path
+from melodysim.daemon.client import proof_of, running, state_path
 from melodysim.errors import MelodysimError
 from melodysim.library import Library, Store, default_library_path
 from melodysim.util.atomic_files import replaced
 
 IDLE_SECONDS = 900.0
 """After which a daemon that nobody asked ends."""
+LONGEST_UNKNOWN = 200
+"""Bytes of a line that are read before its token is known."""
 LONGEST_LINE = 64 << 20
+_HELLO = re.compile(rb'\{"hello": "([0-9a-f]{1,64})"\}\s*\n')
+_TOKEN = re.compile(rb'\{\s*"token"\s*:\s*"([^"\\]{0,100})"')
 _LOOK_SECONDS = 0.5
 
 Answerer = Callable[..., Any]
@@ -79,15 +87,33 @@ class _Handler(socketserver.StreamRequestHandler):
     server: _Server
 
     def handle(self) -> None:
-        """Answer one request after the other, until the other side goes."""
-        while line := self.rfile.readline(LONGEST_LINE):
+        """Answer one request after the other, until the other side goes or has no right to ask."""
+        while begun := self.rfile.readline(LONGEST_UNKNOWN):
             self.server.began()
             try:
-                self._say(self._answered(line))
+                if not self._known(begun):
+                    return
             except OSError:  # gone
                 return
             finally:
                 self.server.ended()
+
+    def _known(self, begun: bytes) -> bool:
+        """Answer a line of which the beginning was read; return False if the token is not known."""
+        hello = _HELLO.match(begun)
+        if hello:
+            self._say({"proof": proof_of(self.server.token, hello[1].decode())})
+            return True
+        asked = _TOKEN.match(begun)
+        if asked is None:
+            self._say({"error": "not a request; it is {token, do, with}, with the token first"})
+            return False
+        if not hmac.compare_digest(asked[1], self.server.token.encode()):
+            self._say({"error": "wrong token; read it from the daemon's file"})
+            return False
+        rest = b"" if begun.endswith(b"\n") else self.rfile.readline(LONGEST_LINE)
+        self._say(self._answered(begun + rest))
+        return True
 
     def _say(self, what: dict[str, Any]) -> None:
         self.wfile.write(json.dumps(what).encode() + b"\n")
@@ -95,11 +121,9 @@ class _Handler(socketserver.StreamRequestHandler):
     def _answered(self, line: bytes) -> dict[str, Any]:
         try:
             request = json.loads(line)
-            token, question, given = str(request["token"]), str(request["do"]), dict(request["with"])
-        except (ValueError, KeyError, TypeError):
+            question, given = str(request["do"]), dict(request["with"])
+        except (ValueError, KeyError, TypeError, RecursionError):
             return {"error": "not a request; it is {token, do, with}"}
-        if not hmac.compare_digest(token.encode(), self.server.token.encode()):
-            return {"error": "wrong token; read it from the daemon's file"}
         answerer = _QUESTIONS.get(question)
         if answerer is None:
             return {"error": f"{question}: no such question; there are {', '.join(_QUESTIONS)}"}

@@ -2,29 +2,52 @@
 
 A level follows from the E-value of the best match with a work that is, or may be, protected, by two
 rates that the user may change: how many unrelated tracks in a thousand may be called "likely", and
-how many "review". The probability is a logistic function of the same E-value, one for notes and one for
-recordings, each fitted on copies and on what is unrelated (docs/calibration.md says how, and what came
-out).
+how many "review". Where nothing protected was compared, or too little was heard for a copy to be told
+from chance, there is no verdict: "unchecked". A "clear" that rests on little, or has something near
+the line, is not `firm`.
+
+The probability is a logistic function of the same E-value, one for notes and one for recordings, each
+fitted on copies and on what is unrelated (docs/calibration.md says how, and what came out).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from melodysim.errors import RateError
-from melodysim.judge.wording import describe, free_words, place_words, reading_words, what_was_heard
+from melodysim.judge.wording import (
+    HEARD_ENOUGH,
+    describe,
+    free_words,
+    headline_of,
+    melody_share,
+    named_headline,
+    nearest_words,
+    notes_heard,
+    place_words,
+    reading_words,
+    what_was_heard,
+)
 from melodysim.melody import Piece
 from melodysim.search.match import Match
+from melodysim.util.plain_text import counted
 
-Level = Literal["clear", "review", "likely"]
-LEVELS: tuple[Level, ...] = ("clear", "review", "likely")
+Level = Literal["unchecked", "clear", "review", "likely"]
+LEVELS: tuple[Level, ...] = ("unchecked", "clear", "review", "likely")
+"""In the order of their gravity."""
+Grade = Literal["unchecked", "clear", "uncertain", "review", "likely"]
+GRADES: tuple[Grade, ...] = ("likely", "review", "uncertain", "clear", "unchecked")
+"""Levels as people are shown them, the gravest first: a "clear" that is not firm is "uncertain"."""
 
 LIKELY_RATE = 0.0001
 REVIEW_RATE = 0.005
 """Share of unrelated tracks that may reach a level: its largest E-value."""
+NEAR_RATE = 0.05
+"""Share of unrelated tracks that may come so near a protected work that their "clear" is not firm."""
 LOGISTIC = (-3.05, 2.1)
 """Intercept, and slope per decade of the E-value, of the probability that notes copy the work that they
 follow best, if half of all tracks copy: fitted on songs as others transcribed them and on songs that
@@ -64,21 +87,41 @@ class Rates:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Verdict on a track: its level, probability and reasons.
+    """Verdict on a track: its level, probability and reasons, and what it rests on.
 
     Attributes
     ----------
-    level : {"clear", "review", "likely"}
-        Whether a mechanical licence is likely to be needed.
-    probability : float
-        That a passage follows a protected work and not chance, 0..1.
+    level : {"unchecked", "clear", "review", "likely"}
+        Whether a mechanical licence is likely to be needed; "unchecked" if nothing can be said.
+    probability : float or None
+        That a passage follows a protected work and not chance, 0..1; None where nothing can be said.
+    headline : str
+        The level in words, in one line.
     reasons : tuple of str
         Sentences, the most important first.
+    heard : float
+        Share of the track in which a melody was heard, 0..1; 1 for notes.
+    near : bool
+        Whether more of chance than one unrelated track in twenty shows would be needed to explain the
+        best match with a protected work.
     """
 
     level: Level
-    probability: float
+    probability: float | None
+    headline: str
     reasons: tuple[str, ...]
+    heard: float = 1.0
+    near: bool = False
+
+    @property
+    def firm(self) -> bool:
+        """Whether enough was heard for a "clear", and nothing is near; True for other levels."""
+        return self.level != "clear" or not (self.near or self.heard < HEARD_ENOUGH)
+
+    @property
+    def grade(self) -> Grade:
+        """The level as people are shown it: "uncertain" for a "clear" that is not firm."""
+        return self.level if self.firm else "uncertain"
 
 
 def judge(
@@ -87,6 +130,7 @@ def judge(
     references: int,
     rates: Rates,
     protected_works: int | None = None,
+    accepted: Sequence[tuple[Match, str]] = (),
 ) -> Verdict:
     """Draw a verdict from the matches of a track.
 
@@ -102,12 +146,19 @@ def judge(
         Of false alarms.
     protected_works : int, optional
         Melodies in the library that are, or may be, protected.
+    accepted : sequence of (Match, str), optional
+        Matches that a person has settled, which do not count, and why.
     """
     protected = [match for match in matches if match.reference.rights.protected]
     free = [match for match in matches if not match.reference.rights.protected]
-    level = level_of(protected[0].e_value, rates) if protected else "clear"
+    best = protected[0] if protected else None
+    level = level_of(best.e_value, rates) if best else "clear"
+    few = notes_heard(piece) < FEW_NOTES
+    nothing = protected_works == 0
+    if level == "clear" and (few or nothing):
+        level = "unchecked"
     reasons = []
-    if level != "clear":
+    if level in {"review", "likely"}:
         named = [m for m in protected if m.e_value < rates.review]
         reasons += [
             describe(match) + place_words(match, piece.bar) + _note_words(match)
@@ -118,36 +169,48 @@ def judge(
             for other in [m for m in free if m.reference.rights.status == "public-domain"][:1]
             if _same_passage(named[0], other, rates)
         ]
-    elif protected_works == 0:
+    elif nothing:
         reasons.append(
-            "The library holds no melody that is protected, so this says nothing: import the works "
-            "that you are worried about, or say whose its melodies are (`melodysim library rights`)."
+            f"Of the {references:,} melodies in the library none is protected, so this track was "
+            "compared with nothing that somebody owns. Import the works that you are worried about "
+            "(`melodysim library import`), or say whose the library's melodies are "
+            "(`melodysim library rights`)."
         )
     else:
+        reasons += [_few_words(piece)] if few else []
         reasons.append(
             f"Of the {references:,} melodies in the library, none that is protected is followed more "
             "closely than chance explains."
         )
+    near = best is not None and best.e_value < max(NEAR_RATE, rates.review)
+    if level == "clear" and best is not None:
+        reasons.append(nearest_words(best, near, rates.review))
     reasons += [
         describe(match) + f" It is {free_words(match)}, so this match does not count."
         f"{place_words(match, piece.bar)}{_note_words(match)}"
         for match in free[:1]
         if match.e_value < rates.review
     ]
+    reasons += [f"{describe(match)} {why}" for match, why in accepted]
     reasons += [what_was_heard(piece), *reading_words(piece)]
-    longest = max((len(melody) for melody in piece.melodies), default=0)
-    if level == "clear" and longest < FEW_NOTES:
-        reasons.append(
-            f"It has only {longest} notes: a copy of so few is seldom told from chance, however exact, "
-            "so this says little."
-        )
     if matches and not matches[0].background.measured:
         reasons.append(
             f"The library holds only {references:,} melodies, too few to measure chance on: typical "
             "values stand in."
         )
-    probability = probability_of(protected[0]) if protected else 0.0
-    return Verdict(level, probability, tuple(reasons))
+    heard = melody_share(piece) if piece.kind == "audio" else 1.0
+    headline = headline_of(level, heard, best if near else None, nothing=nothing)
+    probability = None if level == "unchecked" else probability_of(best) if best else 0.0
+    return Verdict(level, probability, headline, tuple(reasons), heard, near)
+
+
+def _few_words(piece: Piece) -> str:
+    """Say that a piece has too few notes for a verdict."""
+    heard = "were heard of its melody" if piece.kind == "audio" else "has its melody"
+    return (
+        f"Only {counted(notes_heard(piece), 'note')} {heard}: a copy of so few is seldom told from "
+        f"chance, however exact. Give {FEW_NOTES} notes or more."
+    )
 
 
 def _same_passage(match: Match, other: Match, rates: Rates) -> bool:
@@ -165,21 +228,66 @@ def _borrowed_words(match: Match, free: Match) -> str:
     )
 
 
-def judge_pair(new: Piece, match: Match | None, rates: Rates) -> Verdict:
+def with_named(verdict: Verdict, named: Sequence[tuple[str, Verdict]]) -> Verdict:
+    """Return the verdict on a track that was compared with a library and with songs by name.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        Against the library; "unchecked" where nothing protected is in it.
+    named : sequence of (str, Verdict)
+        Title of each song, and the verdict of its comparison.
+
+    Returns
+    -------
+    Verdict
+        The gravest; what there is to say of the songs stands first.
+    """
+    if not named:
+        return verdict
+    title, worst = max(named, key=lambda song: _gravity(song[1]))
+    telling = [(song, one) for song, one in named if one.grade in {"uncertain", "review", "likely"}]
+    reasons = [f"A song you named, “{song}”: {one.reasons[0]}" for song, one in telling]
+    quiet = [song for song, one in named if one.grade not in {"uncertain", "review", "likely"}]
+    others = []
+    if quiet:
+        which = f"The song you named, “{quiet[0]}”, is"
+        if len(named) > 1:
+            which = f"Of the {len(named)} songs you named, {len(quiet)} are"
+        others.append(f"{which} followed no more closely than chance explains.")
+    graver = worst if _gravity(worst) > _gravity(verdict) else verdict
+    headline = graver.headline
+    if graver is worst:
+        headline = named_headline(worst.level, title, worst.firm)
+    return replace(graver, headline=headline, reasons=(*reasons, *verdict.reasons, *others))
+
+
+def _gravity(verdict: Verdict) -> int:
+    return -GRADES.index(verdict.grade)
+
+
+def judge_pair(new: Piece, earlier: Piece, match: Match | None, rates: Rates) -> Verdict:
     """Draw a verdict from the best passage that two works share.
 
     Parameters
     ----------
-    new : Piece
-        The work in question.
+    new, earlier : Piece
+        The work in question, and the one that it may follow.
     match : Match or None
         Its E-value is that of one comparison.
     rates : Rates
         Of false alarms among unrelated pairs.
     """
-    level = "clear" if match is None else level_of(match.e_value, rates)
-    if match is None or level == "clear":
-        reasons = ["No passage of the first work follows the second more closely than chance explains."]
+    level: Level = "clear" if match is None else level_of(match.e_value, rates)
+    few = [piece for piece in (new, earlier) if notes_heard(piece) < FEW_NOTES]
+    if level == "clear" and few:
+        level = "unchecked"
+    near = match is not None and match.e_value < max(NEAR_RATE, rates.review)
+    if match is None or level not in {"review", "likely"}:
+        reasons = [_few_words(piece) for piece in few[:1]]
+        reasons.append(
+            "No passage of the first work follows the second more closely than chance explains."
+        )
         if match is not None:
             reasons.append(f"The closest: {describe(match, 'pairs of works', explained=True)}")
     else:
@@ -189,8 +297,12 @@ def judge_pair(new: Piece, match: Match | None, rates: Rates) -> Verdict:
         reasons.append(
             "The library holds too few melodies to measure chance on: typical values stand in."
         )
+    heard = melody_share(new) if new.kind == "audio" else 1.0
+    headline = headline_of(level, heard, match if near else None, pair=True)
     probability = 0.0 if match is None else probability_of(match)
-    return Verdict(level, probability, tuple(reasons))
+    return Verdict(
+        level, None if level == "unchecked" else probability, headline, tuple(reasons), heard, near
+    )
 
 
 def level_of(e_value: float, rates: Rates) -> Level:

@@ -8,12 +8,12 @@ from melodysim.melody import Piece
 from melodysim.search.match import Match
 from melodysim.util.plain_text import counted
 
-HEADLINES = {
+_HEADLINES = {
     "clear": "CLEAR: no protected melody in the library is followed",
     "review": "REVIEW: listen to the passage below before you release",
     "likely": "LIKELY: a mechanical licence is likely to be needed",
 }
-PAIR_HEADLINES = {
+_PAIR_HEADLINES = {
     "clear": "CLEAR: the first work follows the second no more closely than chance explains",
     "review": "REVIEW: the works share a passage; listen to it",
     "likely": "LIKELY: the first work follows the second; a mechanical licence is likely to be needed",
@@ -23,8 +23,80 @@ SURE = 0.5
 MOSTLY_DISTINCT = 0.7
 """Share of distinct notes up to which a reader is told how many there are."""
 _PLACES_IN_TEXT = 4
+_RAREST = 1e-9
+"""E-value below which a number says nothing to a reader any more."""
 HEARD_ENOUGH = 0.4
 """Share with a melody below which the reader is warned: most of 28 real recordings have more."""
+
+
+def headline_of(
+    level: str, heard: float, near: Match | None, *, nothing: bool = False, pair: bool = False
+) -> str:
+    """Return a verdict in one line.
+
+    Parameters
+    ----------
+    level : str
+        "unchecked", "clear", "review" or "likely".
+    heard : float
+        Share of the track in which a melody was heard, 0..1.
+    near : Match or None
+        The best match with a protected work, if it is near the line.
+    nothing : bool, optional
+        Whether there is no protected work to compare with.
+    pair : bool, optional
+        Whether two works are compared, and not a track with a library.
+    """
+    if level == "unchecked":
+        why = "nothing to compare with, no work in the library is protected"
+        return f"NOT CHECKED: {why if nothing else 'too little of a melody to tell a copy from chance'}"
+    if level == "clear" and near is not None:
+        begin, _ = near.query.seconds
+        return f"NOT ALARMING, NOT CLEARED: listen to {clock(begin)}, beside “{near.reference.title}”"
+    if level == "clear" and heard < HEARD_ENOUGH:
+        return f"NOT ALARMING, NOT CLEARED: a melody was heard in only {heard:.0%} of the track"
+    return (_PAIR_HEADLINES if pair else _HEADLINES)[level]
+
+
+def named_headline(level: str, title: str, firm: bool) -> str:
+    """Return a verdict in one line that rests on a song which was named."""
+    if level == "clear":
+        return (
+            "CLEAR: none of the songs you named is followed"
+            if firm
+            else f"NOT ALARMING, NOT CLEARED: listen beside “{title}”, which you named"
+        )
+    return {
+        "review": f"REVIEW: listen beside “{title}”, which you named, before you release",
+        "likely": f"LIKELY: “{title}”, which you named, is followed; a mechanical licence is likely to "
+        "be needed",
+    }[level]
+
+
+def accepted_words(day: str, note: str) -> str:
+    """Say that a finding was accepted, when and why: a sentence."""
+    why = f": “{note}”" if note else ""
+    return f"It was accepted on {day}{why}, so it does not count."
+
+
+def nearest_words(match: Match, near: bool, review: float) -> str:
+    """Say which protected work a clear track is closest to, and how far that is from "review"."""
+    begin, end = match.query.seconds
+    by = f" by {match.reference.creator}" if match.reference.creator else ""
+    often = how_often(match.e_value)
+    words = (
+        f"The closest protected work is “{match.reference.title}”{by}, from {clock(begin)} to "
+        f"{clock(end)}: a likeness that chance brings {often}"
+    )
+    words += f"; “review” begins at 1 in {_rounded(1 / review):,}."
+    return words + " That is near: listen to both." if near else words
+
+
+def notes_heard(piece: Piece) -> int:
+    """Return the notes of the longest melody; of a recording, the sure notes of the likeliest line."""
+    if piece.kind == "audio":
+        return int((piece.melodies[0].confidence >= SURE).sum())
+    return max((len(melody) for melody in piece.melodies), default=0)
 
 
 def describe(match: Match, unrelated: str = "tracks", explained: bool = False) -> str:
@@ -184,7 +256,7 @@ def chance(e_value: float, unrelated: str = "tracks") -> str:
     Examples
     --------
     >>> chance(0.00025), chance(3.0)
-    ('chance does so in 1 of 4,000 unrelated tracks', 'chance does so about 3 times in any track')
+    ('chance does so in about 1 of 4,000 unrelated tracks', 'chance does so about 3 times in any track')
     """
     return f"chance does so {how_often(e_value, unrelated)}"
 
@@ -195,7 +267,9 @@ def how_often(e_value: float, unrelated: str = "tracks") -> str:
     Examples
     --------
     >>> how_often(0.00025), how_often(3.0)
-    ('in 1 of 4,000 unrelated tracks', 'about 3 times in any track')
+    ('in about 1 of 4,000 unrelated tracks', 'about 3 times in any track')
+    >>> how_often(4e-8)
+    'in about 1 of 25 million unrelated tracks'
     >>> how_often(0.7, "pairs of works")  # one comparison each: no more than all of them
     'in most unrelated pairs of works'
     """
@@ -205,9 +279,23 @@ def how_often(e_value: float, unrelated: str = "tracks") -> str:
         times = round(e_value)
         count = "once" if times <= 1 else f"{times:,} times"
         return f"about {count} in any track"
-    if e_value < 1e-9:
+    if e_value < _RAREST:
         return f"in fewer than 1 of a billion unrelated {unrelated}"
-    return f"in 1 of {_rounded(1 / e_value):,} unrelated {unrelated}"
+    return f"in about 1 of {_in_words(1 / e_value)} unrelated {unrelated}"
+
+
+def _in_words(value: float) -> str:
+    """Write a large number, rounded to two digits, as it is said.
+
+    Examples
+    --------
+    >>> _in_words(4321.0), _in_words(2.54e7)
+    ('4,300', '25 million')
+    """
+    rounded = _rounded(value)
+    if rounded >= 1_000_000:
+        return f"{rounded / 1e6:,.3g} million"
+    return f"{rounded:,}"
 
 
 def _rounded(value: float) -> int:
@@ -224,5 +312,6 @@ def odds(e_value: float, unrelated: str = "tracks") -> str:
         return "every track"
     if e_value >= 0.5:
         return f"{e_value:,.0f} a track"
-    exponent = f"{1 / e_value:.0e}".replace("e+0", "e").replace("e+", "e") if e_value > 0 else "∞"
-    return f"1 in {1 / e_value:,.0f}" if e_value > 1e-5 else f"1 in {exponent}"
+    if e_value < _RAREST:
+        return "1 in billions"
+    return f"1 in {_in_words(1 / e_value)}"

@@ -9,18 +9,26 @@ import threading
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.errors import InvalidNotesError, LibraryError
+from melodysim.library.chance import Chance, typical_chance
 from melodysim.library.entries import Entry, Reference
-from melodysim.library.index import Index
-from melodysim.library.index_files import load_chance, load_index, part_files, protection, save_chance
+from melodysim.library.packed.index import Index
+from melodysim.library.packed.index_files import (
+    load_chance,
+    load_index,
+    part_files,
+    protection,
+    save_chance,
+)
 from melodysim.library.rights import Rights, Status, Territory, check_rights, effective
-from melodysim.library.shelf import Chance, Shelf, typical_chance
+from melodysim.library.shelf import Shelf
 from melodysim.library.store import Store
+from melodysim.library.watch_list import Accepted, Suspect, WatchList
 from melodysim.melody import Melody
 
 if TYPE_CHECKING:
@@ -107,6 +115,7 @@ class Library:
         self.path = Path(path) if path is not None else default_library_path()
         self._exhaustive = exhaustive
         self._changing = threading.Lock()
+        self._suspects: dict[str, Suspect] = {}
         self._load()
 
     @classmethod
@@ -149,6 +158,44 @@ class Library:
         )
         self.shelf = Shelf(index, protected, backgrounds, counts, look_up, chances)
 
+    def __repr__(self) -> str:
+        """Say what it holds, in a line."""
+        holdings = self.holdings
+        return f"<Library {str(self.path)!r}: {len(self):,} melodies, {holdings.protected:,} protected>"
+
+    def _repr_html_(self) -> str:
+        """Show what it holds in a notebook."""
+        from html import escape
+
+        return "".join(f"<p>{escape(line)}</p>" for line in self.holdings.sentences())
+
+    def to_frame(self, text: str | None = None) -> Any:
+        """Return the entries, or those with a text in id, title or creator, as a ``pandas.DataFrame``.
+
+        Raises
+        ------
+        MissingDependencyError
+            If pandas is not installed.
+        """
+        from melodysim.util.frames import frame_of
+
+        with Store(self.path) as store:
+            entries = store.entries(text)
+        return frame_of(
+            [
+                {
+                    "id": entry.id,
+                    "title": entry.title,
+                    "creator": entry.creator,
+                    "rights": effective(entry.rights, self.territory).status,
+                    "holder": entry.rights.holder,
+                    "notes": entry.notes,
+                    "source": entry.source,
+                }
+                for entry in entries
+            ]
+        )
+
     def __len__(self) -> int:
         """Return the number of references."""
         return len(self.shelf)
@@ -172,6 +219,22 @@ class Library:
     def holdings(self) -> Holdings:
         """Number of the library's melodies, for reports."""
         return Holdings(self.path.name, len(self), self.shelf.comparisons[1], self.territory)
+
+    def suspects(self) -> list[Suspect]:
+        """Return the songs that are watched for, as they are now."""
+        with WatchList(self.path) as watched:
+            digests = watched.digests()
+            there = self._suspects
+            self._suspects = {
+                digest: there.get(digest) or watched.suspect(identity)
+                for identity, digest in digests.items()
+            }
+        return list(self._suspects.values())
+
+    def accepted(self) -> dict[str, Accepted]:
+        """Return the findings that were accepted, as they are now, by id."""
+        with WatchList(self.path) as watched:
+            return watched.accepted()
 
     def melody(self, identity: str) -> Melody:
         """Load the notes of a reference."""
@@ -205,7 +268,7 @@ class Library:
         LibraryError
             If the packed parts are not on disk.
         """
-        from melodysim.library.remote_shards import RemoteShard
+        from melodysim.library.packed.remote_shards import RemoteShard
 
         with Store(self.path) as store:
             files = part_files(store)

@@ -47,6 +47,16 @@ MIGRATIONS = (
     UPDATE melody SET serial = abs(random() / 2);
     CREATE UNIQUE INDEX melody_serial ON melody (serial);
     """,
+    """
+    CREATE TABLE suspect (
+        id TEXT PRIMARY KEY, title TEXT NOT NULL, creator TEXT, source TEXT NOT NULL,
+        sha256 TEXT NOT NULL, added TEXT NOT NULL, corrected INTEGER NOT NULL, piece BLOB NOT NULL,
+        digest TEXT NOT NULL
+    );
+    CREATE TABLE accepted (
+        id TEXT PRIMARY KEY, note TEXT NOT NULL, day TEXT NOT NULL, about TEXT NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 """Statements that lead from each schema version to the next; only ever appended to."""
 SCHEMA = len(MIGRATIONS)

@@ -350,6 +350,15 @@ class Store:
         if not changed:
             raise LibraryError(f"no melody with id {identity!r}", path=self.path)
 
+    def set_names(self, identity: str, title: str, creator: str | None) -> None:
+        """Change the title and the creator of one reference, within a transaction."""
+        changed = self._connection.execute(
+            "UPDATE melody SET title = ?, creator = ? WHERE id = ?",
+            (printable(title).strip() or identity, printable_or_none(creator), identity),
+        ).rowcount
+        if not changed:
+            raise LibraryError(f"no melody with id {identity!r}", path=self.path)
+
     def remove(self, identity: str) -> None:
         """Remove one reference, within a transaction."""
         # Without a checksum, the next import of its source reads it again.

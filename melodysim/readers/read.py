@@ -104,6 +104,36 @@ def read(
     return _piece(path, digest, *_read_symbolic(path, suffix, content))
 
 
+def read_input(content: bytes, name: str = "standard input") -> Piece:
+    """Read ABC or MIDI that came from elsewhere than a file, such as standard input.
+
+    Parameters
+    ----------
+    content : bytes
+    name : str, optional
+        What errors and the report call it.
+
+    Raises
+    ------
+    ReadError
+        If it is empty or neither.
+    """
+    path = Path(name)
+    if not content.strip():
+        raise ReadError("nothing came", "give ABC or MIDI", path)
+    suffix = suffix_by_content(content, ".abc")
+    if suffix not in MIDI_SUFFIXES | ABC_SUFFIXES:
+        raise ReadError("neither ABC nor MIDI", "save it to a file and check that", path)
+    digest = hashlib.sha256(content).hexdigest()
+    return _piece(path, digest, *_read_symbolic(path, suffix, content))
+
+
+def require_file(path: Path) -> None:
+    """Raise `ReadError` if there is no file; standard input ("-") is one."""
+    if str(path) != "-" and not path.exists():
+        raise ReadError("no such file", path=path)
+
+
 def file_bytes(path: Path) -> bytes:
     """Read a file's bytes; raise a `ReadError` with the reason if that fails."""
     try:

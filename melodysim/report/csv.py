@@ -6,11 +6,11 @@ import csv
 import io
 
 from melodysim.report.reports import Report
-from melodysim.util.plain_text import cell
+from melodysim.util.plain_text import shown_cell
 
 COLUMNS = (
-    "source", "verdict", "probability", "rank", "reference_id", "title", "creator", "rights",
-    "e_value", "score", "notes", "distinct_notes", "identity", "transposition", "tempo_ratio",
+    "source", "verdict", "firm", "probability", "rank", "reference_id", "title", "creator", "rights",
+    "holder", "e_value", "score", "notes", "distinct_notes", "identity", "transposition", "tempo_ratio",
     "track_begin", "track_end", "reference_begin", "reference_end", "evidence", "error",
 )  # fmt: skip
 
@@ -22,10 +22,12 @@ def checks_csv(reports: list[Report]) -> str:
     writer.writeheader()
     for report in reports:
         error = None if report.error is None else str(report.error)
-        row: dict[str, object] = {"source": cell(report.source), "error": cell(error)}
+        row: dict[str, object] = {"source": shown_cell(report.source), "error": shown_cell(error)}
         if report.verdict is not None:
             row["verdict"] = report.verdict.level
-            row["probability"] = f"{report.verdict.probability:.4f}"
+            row["firm"] = report.verdict.firm
+            if report.verdict.probability is not None:
+                row["probability"] = f"{report.verdict.probability:.4f}"
         if not report.matches:
             writer.writerow(row)
         for rank, match in enumerate(report.matches, 1):
@@ -34,9 +36,10 @@ def checks_csv(reports: list[Report]) -> str:
                 | {
                     "rank": rank,
                     "reference_id": match.reference.id,
-                    "title": cell(match.reference.title),
-                    "creator": cell(match.reference.creator),
+                    "title": shown_cell(match.reference.title),
+                    "creator": shown_cell(match.reference.creator),
                     "rights": match.reference.rights.status,
+                    "holder": shown_cell(match.reference.rights.holder),
                     "e_value": f"{match.e_value:.4g}",
                     "score": f"{match.score:.2f}",
                     "notes": match.notes,

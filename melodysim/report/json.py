@@ -7,14 +7,19 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from melodysim._version import __version__
-from melodysim.library import Entry
+from melodysim.judge.advice import trust_words
+from melodysim.judge.verdict import LEVELS, Verdict
+from melodysim.library import Accepted, Entry, Suspect, finding_id
 from melodysim.library.rights import effective
 from melodysim.melody import Melody, Piece
-from melodysim.report.reports import PairReport, Report
+from melodysim.report.reports import NamedSong, PairReport, Report
 from melodysim.search.match import Match, Span
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from melodysim.library.importers import ImportResult
+    from melodysim.library.importers.sources import Source
 
 SCHEMA_VERSION = 1
 
@@ -47,10 +52,11 @@ def _span_dict(span: Span) -> dict[str, Any]:
     return given
 
 
-def match_dict(match: Match) -> dict[str, Any]:
-    """Return a match as JSON has it."""
+def match_dict(match: Match, piece: Piece) -> dict[str, Any]:
+    """Return a match of a piece as JSON has it."""
     turn = match.turn
     return {
+        "finding": finding_id(piece, match.reference.id),
         "reference": entry_dict(match.reference),
         "score": round(match.score, 2),
         "e_value": _e_value(match.e_value),
@@ -75,10 +81,16 @@ def match_dict(match: Match) -> dict[str, Any]:
     }
 
 
-def closest_dict(match: Match) -> dict[str, Any]:
-    """Return the title, E-value and seconds of a match, for a list of tracks."""
+def closest_dict(match: Match, piece: Piece) -> dict[str, Any]:
+    """Return the work, its rights, E-value and seconds of a match, for a list of tracks."""
+    rights = match.reference.rights
     return {
+        "finding": finding_id(piece, match.reference.id),
+        "id": match.reference.id,
         "title": match.reference.title,
+        "creator": match.reference.creator,
+        "rights": rights.status,
+        "holder": rights.holder,
         "e_value": _e_value(match.e_value),
         "seconds": _seconds(match.query.seconds),
     }
@@ -86,6 +98,10 @@ def closest_dict(match: Match) -> dict[str, Any]:
 
 def _rounded(share: float | None) -> float | None:
     return None if share is None else round(share, 3)
+
+
+def _probability(verdict: Verdict) -> float | None:
+    return None if verdict.probability is None else round(verdict.probability, 6)
 
 
 def piece_dict(piece: Piece) -> dict[str, Any]:
@@ -113,11 +129,32 @@ def track_dict(report: Report) -> dict[str, Any]:
     """Return the entry of one track as JSON has it."""
     if report.piece is None or report.verdict is None:
         return {"source": report.source, "error": str(report.error), "matches": []}
+    verdict = report.verdict
     return piece_dict(report.piece) | {
-        "verdict": report.verdict.level,
-        "probability": round(report.verdict.probability, 6),
-        "reasons": list(report.verdict.reasons),
-        "matches": [match_dict(match) for match in report.matches],
+        "verdict": verdict.level,
+        "firm": verdict.firm,
+        "probability": _probability(verdict),
+        "heard_share": round(verdict.heard, 3),
+        "closest": None if report.leading is None else closest_dict(report.leading, report.piece),
+        "reasons": list(verdict.reasons),
+        "named": [_named_dict(song, report.piece) for song in report.named],
+        "accepted": [
+            {"id": work, "note": settled.note, "day": settled.day}
+            for work, settled in report.accepted.items()
+        ],
+        "matches": [match_dict(match, report.piece) for match in report.matches],
+    }
+
+
+def _named_dict(song: NamedSong, piece: Piece) -> dict[str, Any]:
+    """Return what came of a song that is watched for."""
+    return {
+        "id": song.id,
+        "title": song.title,
+        "verdict": song.verdict.level,
+        "firm": song.verdict.firm,
+        "probability": _probability(song.verdict),
+        "match": None if song.match is None else match_dict(song.match, piece),
     }
 
 
@@ -142,9 +179,10 @@ def pair_json(report: PairReport) -> str:
     answer = _answer(
         score=round(report.score, 4),
         verdict=report.verdict.level,
-        probability=round(report.verdict.probability, 6),
+        firm=report.verdict.firm,
+        probability=_probability(report.verdict),
         reasons=list(report.verdict.reasons),
-        match=None if report.match is None else match_dict(report.match),
+        match=None if report.match is None else match_dict(report.match, report.new),
     )
     return json_text(answer)
 
@@ -165,7 +203,7 @@ def scan_dict(
     Parameters
     ----------
     counts : Counter of str
-        Tracks by verdict.
+        Tracks by verdict; those of a "clear" that is not firm are counted as "uncertain" too.
     library : dict or None
         `library_dict`; None where tracks were compared with each other.
     errors : list of dict
@@ -177,11 +215,12 @@ def scan_dict(
     passed : Counter of str
         Files of kinds that are not read, by suffix.
     """
-    levels = ("likely", "review", "clear") if library is not None else ("melody",)
+    levels = LEVELS[::-1] if library is not None else ("melody",)
     answer = _answer(
         library=library,
-        tracks=sum(counts.values()),
+        tracks=sum(counts[level] for level in (*levels, "error")),
         verdicts={level: counts[level] for level in (*levels, "error")},
+        uncertain=counts["uncertain"],
         groups=[{"group": number, "tracks": group} for number, group in enumerate(groups, 1)],
         errors=errors,
         passed_over=dict(sorted(passed.items())),
@@ -227,6 +266,15 @@ def listed_dict(entry: Entry) -> dict[str, Any]:
     return entry_dict(entry) | {"notes": entry.notes}
 
 
+def played_dict(melody: Melody) -> dict[str, Any]:
+    """Return the notes of a melody for the web app to draw and to play."""
+    return {
+        "onset": melody.onset.round(3).tolist(),
+        "duration": melody.duration.round(3).tolist(),
+        "pitch": melody.pitch.round(2).tolist(),
+    }
+
+
 def browsed_dict(entry: Entry) -> dict[str, Any]:
     """Return an entry as the web app lists it: with the status that holds today."""
     return listed_dict(entry) | {"today": effective(entry.rights).status}
@@ -262,6 +310,39 @@ def import_json(result: ImportResult) -> str:
             "remarks": [{"source": source, "remark": remark} for source, remark in result.odd],
         }
     )
+
+
+def suspects_json(suspects: list[Suspect]) -> str:
+    """Write the answer of ``melodysim suspect list --format json``."""
+    return json_text(_answer(suspects=[suspect_dict(suspect) for suspect in suspects]))
+
+
+def suspect_dict(suspect: Suspect) -> dict[str, Any]:
+    """Return a song that is watched for as JSON has it."""
+    piece = suspect.piece
+    return {
+        "id": suspect.id,
+        "title": suspect.title,
+        "creator": suspect.creator,
+        "source": suspect.source,
+        "added": suspect.added,
+        "kind": piece.kind,
+        "corrected": suspect.corrected,
+        "notes": len(piece.melodies[0]),
+        "trust": trust_words(piece),
+    }
+
+
+def accepted_json(settled: list[Accepted]) -> str:
+    """Write the answer of ``melodysim scan accepted --format json``."""
+    rows = [{"id": s.id, "day": s.day, "note": s.note, "about": s.about} for s in settled]
+    return json_text(_answer(accepted=rows))
+
+
+def sources_json(sources: Iterable[Source]) -> str:
+    """Write the answer of ``melodysim library sources --format json``."""
+    names = "name", "title", "holds", "licence", "home", "url", "sha256", "command", "note"
+    return json_text(_answer(sources=[{n: getattr(source, n) for n in names} for source in sources]))
 
 
 def statistics_json(path: str, numbers: dict[str, dict[str, int]]) -> str:

@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.intervals import semitones
+from melodysim.judge.wording import odds
 from melodysim.melody import Melody
 from melodysim.report.notation.musicxml import notation_of
 from melodysim.report.passage import Passage, passage_of
 from melodysim.report.reports import Report
 from melodysim.search.match import Match
+from melodysim.util.plain_text import printable
 
 _TICKS = 960
 """A quarter note."""
@@ -194,3 +196,70 @@ def evidence_files(report: Report) -> list[EvidenceFiles]:
         evidence_of(rank, passage_of(report.piece, match), match)
         for rank, match in enumerate(report.matches, 1)
     ]
+
+
+@dataclass(frozen=True)
+class Label:
+    """A stretch of a track with words about it, for editors of sound and workstations.
+
+    Attributes
+    ----------
+    begin, end : float
+        Seconds.
+    words : str
+    """
+
+    begin: float
+    end: float
+    words: str
+
+
+def labels_of(report: Report) -> list[Label]:
+    """Return the passages of a report that are worth a look, in the order of the track.
+
+    Every place of a refrain has a label of its own.
+    """
+    songs = [song.match for song in report.named if song.verdict.grade in {"review", "likely"}]
+    labels = []
+    for match in [*filter(None, songs), *report.telling]:
+        chance = odds(match.e_value)
+        words = f"{match.reference.title} ({match.reference.rights.status}, {chance} by chance)"
+        for begin, end in match.places or (match.query.seconds,):
+            labels.append(Label(begin, end, printable(words)))
+    return sorted(labels, key=lambda label: (label.begin, label.end))
+
+
+def labels_bytes(labels: Sequence[Label], form: str) -> bytes:
+    """Write labels as a file.
+
+    Parameters
+    ----------
+    labels : sequence of Label
+    form : {"txt", "csv", "mid"}
+        Audacity's label track (tab-separated: begin, end, text); regions for Sonic Visualiser
+        (comma-separated: begin, duration, text); markers in a MIDI file, for workstations.
+    """
+    if form == "mid":
+        return _marker_bytes(labels)
+    out = io.StringIO()
+    if form == "csv":
+        writer = csv.writer(out, lineterminator="\n")
+        for label in labels:
+            writer.writerow([f"{label.begin:.6f}", f"{label.end - label.begin:.6f}", label.words])
+    else:
+        for label in labels:
+            out.write(f"{label.begin:.6f}\t{label.end:.6f}\t{label.words}\n")
+    return out.getvalue().encode()
+
+
+def _marker_bytes(labels: Sequence[Label]) -> bytes:
+    """Write a marker at the beginning and at the end of each label, at 120 quarter notes a minute."""
+    import symusic
+
+    score: Any = symusic.Score(_TICKS)
+    score.tempos.append(symusic.Tempo(0, qpm=_USUAL_TEMPO))
+    per_second = _USUAL_TEMPO / 60 * _TICKS
+    for label in labels:
+        score.markers.append(symusic.TextMeta(round(label.begin * per_second), label.words))
+        score.markers.append(symusic.TextMeta(round(label.end * per_second), f"end of {label.words}"))
+    return bytes(score.dumps_midi())

@@ -6,11 +6,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from melodysim.errors import MelodysimError
-from melodysim.judge.verdict import Rates, Verdict
-from melodysim.library import Holdings
+from melodysim.judge.verdict import NEAR_RATE, Rates, Verdict
+from melodysim.library import Accepted, Holdings
 from melodysim.melody import Piece
 from melodysim.search.match import Match
 from melodysim.util.plain_text import counted
+
+
+@dataclass(frozen=True, eq=False)
+class NamedSong:
+    """What came of comparing a track with a song that is watched for.
+
+    Attributes
+    ----------
+    id, title : str
+    verdict : Verdict
+        On the track, of this comparison alone.
+    match : Match or None
+        The passage that follows the song best.
+    """
+
+    id: str
+    title: str
+    verdict: Verdict
+    match: Match | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +54,10 @@ class Report:
         What the library holds that the track was compared with.
     rates : Rates
         Of false alarms, that the verdict was drawn with.
+    named : tuple of NamedSong
+        What came of each song that is watched for.
+    accepted : dict of str to Accepted
+        Findings among the matches and the named songs that a person has settled, by the id of the work.
     """
 
     source: str
@@ -45,15 +68,88 @@ class Report:
     closest: Match | None = None
     holdings: Holdings | None = None
     rates: Rates = field(default_factory=Rates)
+    named: tuple[NamedSong, ...] = ()
+    accepted: dict[str, Accepted] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Say what came of it, in a line."""
         if self.verdict is None:
             return f"<Report of {self.source!r}: {self.error}>"
         return (
-            f"<Report of {self.source!r}: {self.verdict.level}, probability "
-            f"{self.verdict.probability:.3f}, {counted(len(self.matches), 'match', 'matches')}>"
+            f"<Report of {self.source!r}: {self.verdict.grade}, "
+            f"{counted(len(self.matches), 'match', 'matches')}>"
         )
+
+    @property
+    def leading(self) -> Match | None:
+        """The match that a list of tracks shows: with a named song, or the closest protected work."""
+        found = [s.match for s in self.named if s.match is not None and s.id not in self.accepted]
+        found += [] if self.closest is None else [self.closest]
+        return min(found, key=lambda match: match.e_value, default=None)
+
+    @property
+    def telling(self) -> tuple[Match, ...]:
+        """The matches worth showing: the closest protected work, and what chance hardly does."""
+        closest = None if self.closest is None else self.closest.reference.id
+
+        def shown(match: Match) -> bool:
+            if match.reference.rights.protected:
+                return match.reference.id == closest or not match.explained_by_chance
+            return match.e_value < NEAR_RATE
+
+        return tuple(filter(shown, self.matches))
+
+    def _repr_html_(self) -> str:
+        """Show the verdict, its reasons and the passages in a notebook."""
+        from html import escape
+
+        if self.verdict is None:
+            return f"<p><b>{escape(self.source)}</b>: {escape(str(self.error))}</p>"
+        reasons = "".join(f"<li>{escape(reason)}</li>" for reason in self.verdict.reasons)
+        rows = "".join(
+            f"<tr><td>{escape(match.reference.title)}</td><td>{match.reference.rights.status}</td>"
+            f"<td>{match.query.seconds[0]:.1f} to {match.query.seconds[1]:.1f} s</td>"
+            f"<td>{match.notes}</td><td>{match.e_value:.2g}</td></tr>"
+            for match in self.telling
+        )
+        head = "".join(f"<th>{name}</th>" for name in ("reference", "rights", "track", "notes", "E"))
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
+        return (
+            f"<p>{escape(self.source)}<br><b>{escape(self.verdict.headline)}</b></p>"
+            f"<ul>{reasons}</ul>{table}"
+        )
+
+    def to_frame(self) -> Any:
+        """Return the matches as a ``pandas.DataFrame``, a row a match, the best first.
+
+        Raises
+        ------
+        MissingDependencyError
+            If pandas is not installed.
+        """
+        from melodysim.util.frames import frame_of
+
+        rows = []
+        for match in self.matches:
+            (begin, end), (first, last) = match.query.seconds, match.reference_span.seconds
+            rows.append(
+                {
+                    "id": match.reference.id,
+                    "title": match.reference.title,
+                    "creator": match.reference.creator,
+                    "rights": match.reference.rights.status,
+                    "e_value": match.e_value,
+                    "notes": match.notes,
+                    "identity": match.identity,
+                    "transposition": match.transposition,
+                    "begin": begin,
+                    "end": end,
+                    "reference_begin": first,
+                    "reference_end": last,
+                    "evidence": match.evidence,
+                }
+            )
+        return frame_of(rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as ``melodysim check --format json`` has it in ``tracks``."""

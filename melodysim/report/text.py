@@ -14,7 +14,7 @@ from rich.text import Text
 
 from melodysim.intervals import estimate_key, note_name
 from melodysim.judge.verdict import REVIEW_RATE, Verdict
-from melodysim.judge.wording import HEADLINES, PAIR_HEADLINES, clock, odds
+from melodysim.judge.wording import clock, odds
 from melodysim.melody import Piece
 from melodysim.report.passage import Passage, columns, passage_of
 from melodysim.report.reports import PairReport, Report
@@ -23,7 +23,16 @@ from melodysim.search.match import Match
 from melodysim.util.passed_over import passed_over_words
 from melodysim.util.plain_text import counted, printable
 
-STYLES = {"clear": "bold green", "review": "bold yellow", "likely": "bold red"}
+STYLES = {
+    "unchecked": "bold dim",
+    "clear": "bold green",
+    "uncertain": "yellow",
+    "review": "bold yellow",
+    "likely": "bold red",
+}
+"""By grade."""
+GRADE_WORDS = {"uncertain": "not cleared", "unchecked": "not checked"}
+"""Grades that are shown under another name."""
 _PICTURED = 3
 """Matches whose notes are drawn."""
 _MOST_COLUMNS = 48
@@ -34,7 +43,7 @@ _LISTED = 20
 """Tracks, errors and groups that the summary of a scan names."""
 
 
-def print_checks(console: Console, reports: list[Report], seeded: int = 0) -> None:
+def print_checks(console: Console, reports: list[Report], seeded: int = 0, every: bool = False) -> None:
     """Print the reports of some tracks.
 
     Parameters
@@ -43,13 +52,18 @@ def print_checks(console: Console, reports: list[Report], seeded: int = 0) -> No
     reports : list of Report
     seeded : int, optional
         Melodies of the library if seeds chose which to align, else 0.
+    every : bool, optional
+        Whether to list every match of a report, and not only those worth a look.
     """
     for report in reports:
         console.print(Text(printable(report.source), style="bold"))
         if report.verdict is None or report.piece is None:
             console.print(Text(f"  ERROR: {printable(str(report.error))}", style="red"))
         else:
-            console.print(_track(report.piece, report.verdict, report.matches, console.width))
+            matches = report.matches if every else report.telling
+            console.print(_track(report.piece, report.verdict, matches, console.width))
+            if report.named:
+                console.print(Padding(_named(report), (1, 0, 0, 2), expand=False))
         console.print()
     if seeded:
         console.print(
@@ -61,7 +75,11 @@ def print_checks(console: Console, reports: list[Report], seeded: int = 0) -> No
 
 
 def print_scan(
-    console: Console, answer: dict[str, Any], rows: list[tuple[str, str, dict[str, Any]]], folder: Path
+    console: Console,
+    answer: dict[str, Any],
+    rows: list[tuple[str, str, dict[str, Any]]],
+    folder: Path,
+    only_new: bool = False,
 ) -> None:
     """Print the result of a scan: the tracks to look at, then the counts."""
     if rows:
@@ -90,7 +108,17 @@ def print_scan(
         names = [Path(path).name for path in group["tracks"]]
         shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
         console.print(Text(printable(f"takes of one melody: {shown}")))
-    counts = ", ".join(f"{n:,} {level}" for level, n in answer["verdicts"].items())
+    words = {"unchecked": "not checked", "error": "not read"}
+    counts = ", ".join(
+        f"{n:,} {words.get(level, level)}"
+        for level, n in answer["verdicts"].items()
+        if n or level != "unchecked"
+    )
+    if answer.get("uncertain"):
+        counts += f" (of the clear, {answer['uncertain']:,} not for certain: see their pages)"
+    if only_new and "new" in answer:
+        new = ", ".join(f"{n:,} {words.get(level, level)}" for level, n in answer["new"].items() if n)
+        console.print(Text(f"new since the last run: {new or 'nothing'}", "bold"))
     console.print(Text(f"{counted(answer['tracks'], 'track')}: {counts}", "bold"))
     passed = passed_over_words(Counter(answer["passed_over"]))
     if passed:
@@ -107,8 +135,8 @@ def print_pair(console: Console, report: PairReport) -> None:
     """Print the report of two works compared."""
     console.print(Text(printable(f"{report.new.source}  ~  {report.earlier.source}"), style="bold"))
     matches = () if report.match is None else (report.match,)
-    words = PAIR_HEADLINES, "pairs of works"
-    console.print(_track(report.new, report.verdict, matches, console.width, *words))
+    shown = report.new, report.verdict, matches, console.width
+    console.print(_track(*shown, unrelated="pairs of works"))
     console.print(Text(f"  likeness {report.score:.1f} (unrelated works: about 0 to 5)\n"))
 
 
@@ -117,13 +145,13 @@ def _track(
     verdict: Verdict,
     matches: tuple[Match, ...],
     width: int,
-    headlines: dict[str, str] = HEADLINES,
     unrelated: str = "tracks",
 ) -> RenderableType:
+    told = verdict.level in {"review", "likely"}
     parts: list[RenderableType] = [
         Text.assemble(
-            ("  " + headlines[verdict.level], STYLES[verdict.level]),
-            "" if verdict.level == "clear" else f"  (probability {verdict.probability:.3f})",
+            ("  " + verdict.headline, STYLES[verdict.grade]),
+            f"  (probability {verdict.probability:.3f})" if told else "",
         )
     ]
     key = estimate_key(piece.melodies[0])
@@ -144,12 +172,30 @@ def _track(
     return Group(*parts)
 
 
+def _named(report: Report) -> Table:
+    """List the songs that are watched for, and what came of each."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("songs you named", max_width=30, no_wrap=True, overflow="ellipsis")
+    for name in ("verdict", "track", "by chance"):
+        table.add_column(name, no_wrap=True)
+    for song in report.named:
+        match, grade = song.match, song.verdict.grade
+        settled = " (accepted)" if song.id in report.accepted else ""
+        table.add_row(
+            escape(song.title),
+            Text(GRADE_WORDS.get(grade, grade) + settled, STYLES[grade]),
+            "" if match is None else "-".join(clock(second) for second in match.query.seconds),
+            "" if match is None else odds(match.e_value, "pairs of works"),
+        )
+    return table
+
+
 def _table(matches: tuple[Match, ...], unrelated: str, width: int) -> Table:
     rights = max(7, *(len(match.reference.rights.status) for match in matches))
     chances = [odds(match.e_value, unrelated) for match in matches]
     spans = ["-".join(clock(second) for second in match.query.seconds) for match in matches]
     # Titles may be cut, numbers may not: titles get the room that seven columns, two apart, leave.
-    numbers = 2 + rights + max(map(len, spans)) + 5 + 4 + max(9, *map(len, chances))
+    numbers = 2 + rights + max(map(len, spans)) + 5 + 5 + max(9, *map(len, chances))
     titles = min(24, max(9, width - 2 - numbers - 6 * 2))
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", justify="right", no_wrap=True, min_width=2)
@@ -157,7 +203,9 @@ def _table(matches: tuple[Match, ...], unrelated: str, width: int) -> Table:
     table.add_column("rights", no_wrap=True, min_width=7)
     table.add_column("track", justify="right", no_wrap=True)
     table.add_column("notes", justify="right", no_wrap=True, min_width=5)
-    table.add_column("same", justify="right", no_wrap=True, min_width=4)
+    # Of a reference that was heard it is the share of its notes that were: nothing else is known.
+    heard = any(match.evidence == "salience" for match in matches)
+    table.add_column("heard" if heard else "same", justify="right", no_wrap=True, min_width=5)
     table.add_column("by chance", justify="right", no_wrap=True)
     for rank, (match, span, chance) in enumerate(zip(matches, spans, chances, strict=True), 1):
         table.add_row(

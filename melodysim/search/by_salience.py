@@ -24,7 +24,7 @@ from melodysim.align.salience_evidence import (
     prepare_evidence,
 )
 from melodysim.library import Reference, Shelf
-from melodysim.library.index import sample_references
+from melodysim.library.packed.index import sample_references
 from melodysim.melody import Melody, Piece, SemitoneSalience
 from melodysim.search.by_notes import CANDIDATES, best_of_first_pass
 from melodysim.search.e_values import (

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.library import Entry, Library, Shelf
-from melodysim.library.index import sample_references
-from melodysim.library.shelf import SMALLEST_SCALE, Chance, typical_chance
+from melodysim.library.chance import SMALLEST_SCALE, Chance, typical_chance
+from melodysim.library.packed.index import sample_references
 from melodysim.melody import FEWEST_NOTES, Piece
 from melodysim.search.e_values import SMALLEST_BACKGROUND
 from melodysim.search.pipeline import best_of_others

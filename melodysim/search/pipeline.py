@@ -170,7 +170,12 @@ class _Ranked:
 
 
 def find_matches(
-    piece: Piece, library: Shelf, top: int, threads: int = 1, tick: Callable[[str], None] | None = None
+    piece: Piece,
+    library: Shelf,
+    top: int,
+    threads: int = 1,
+    tick: Callable[[str], None] | None = None,
+    settled: Callable[[str], bool] = lambda _: False,
 ) -> list[Match]:
     """Match a piece against a library.
 
@@ -183,12 +188,14 @@ def find_matches(
         Number of matches wanted, significant or not.
     tick : callable, optional
         Called with what is done next; raises to stop it.
+    settled : callable, optional
+        Says of a reference, by its id, whether a verdict is not to rest on it.
 
     Returns
     -------
     list of Match
         At most `top`, one a reference, the smallest E-value first; and one more if the best reference
-        that is not known to be free is not among them, so that a verdict can be drawn.
+        that is neither known to be free nor settled is not among them, so that a verdict can be drawn.
     """
     if not len(library):
         return []
@@ -197,8 +204,10 @@ def find_matches(
     search.tick("describing matches")
     wanted = ranked.order[:top]
     protected = ranked.order[library.protected[ranked.order]]
-    if len(protected) and protected[0] not in wanted:
-        wanted = np.append(wanted, protected[0])
+    open_ = (k for k in protected if not settled(library.index.name(int(k))))
+    first = next(open_, None)
+    if first is not None and first not in wanted:
+        wanted = np.append(wanted, first)
     return [ranked.described(*found) for found in ranked.traced(wanted).items()]
 
 

@@ -14,6 +14,7 @@ import secrets
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, TimeoutError
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -57,6 +58,12 @@ class Ticket:
         That a protected melody is followed.
     words : str
         The first reason of the verdict, or why it failed.
+    grade : str or None
+        The verdict as people are shown it (`melodysim.judge.verdict.GRADES`).
+    finding : str
+        Id of what was found, if something was.
+    accepted : bool
+        Whether a person has settled it.
     """
 
     id: str
@@ -67,6 +74,9 @@ class Ticket:
     level: str | None = None
     probability: float | None = None
     words: str = ""
+    grade: str | None = None
+    finding: str = ""
+    accepted: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,6 +178,21 @@ class CheckQueue:
         self._schedule(ticket)
         return ticket
 
+    def again(self, identity: str) -> Ticket:
+        """Have an upload that is kept checked again.
+
+        Raises
+        ------
+        MelodysimError
+            If there is none.
+        """
+        ticket = self.ticket(identity)
+        if ticket is None or ticket.state != "done":
+            raise MelodysimError("no such check, or it is being done")
+        waiting = replace(ticket, state="waiting", words="")
+        self._schedule(waiting)
+        return waiting
+
     def discard(self, identity: str) -> None:
         """Throw an upload away that was not finished."""
         shutil.rmtree(self.folder / identity, ignore_errors=True)
@@ -257,16 +282,37 @@ class CheckQueue:
         MelodysimError
             If it took too long, or its worker died of it.
         """
-        future = self._importers.schedule(
-            _import,
-            args=[str(self.terms.library), str(path), rights, title, creator],
-            timeout=self.limit,
-        )
+        asked = str(self.terms.library), str(path), rights, title, creator
+        result: ImportResult = self._waited_for(path, _import, *asked)
+        return result
+
+    def name_song(
+        self, path: Path, title: str | None, creator: str | None, correct: str | None = None
+    ) -> None:
+        """Have the worker read a song to be watched for, or the notes of one that is, and wait for it.
+
+        Parameters
+        ----------
+        path : Path
+        title, creator : str or None
+            Of the song.
+        correct : str, optional
+            Id of the song whose notes these are.
+
+        Raises
+        ------
+        MelodysimError
+            If it cannot be read, took too long, or its worker died of it.
+        """
+        self._waited_for(path, _name_song, str(self.terms.library), str(path), title, creator, correct)
+
+    def _waited_for(self, path: Path, task: Callable[..., Any], *asked: Any) -> Any:
+        """Return what a task of the worker for imports gives."""
+        future = self._importers.schedule(task, args=list(asked), timeout=self.limit)
         try:
             while True:
                 try:
-                    result: ImportResult = future.result(timeout=_LOOK_SECONDS)
-                    break
+                    return future.result(timeout=_LOOK_SECONDS)
                 except TimeoutError:
                     if future.done() or self._closing:
                         raise
@@ -274,9 +320,8 @@ class CheckQueue:
             raise
         except Exception as error:
             raise MelodysimError(
-                f"could not be imported ({type(error).__name__})", "the file may be damaged", path.name
+                f"could not be read ({type(error).__name__})", "the file may be damaged", path.name
             ) from error
-        return result
 
     def close(self) -> None:
         """Stop the worker; what was not done is taken up again the next time."""
@@ -305,7 +350,7 @@ def known_suffix(name: str) -> str:
 def _check(folder: str, name: str, suffix: str, terms: Terms) -> dict[str, Any]:
     """Check an upload, in the worker: leaves the report and says what came out."""
     from melodysim.checking import check
-    from melodysim.library import Library
+    from melodysim.library import Library, finding_id
     from melodysim.readers.read import read
     from melodysim.report.html.track_page import track_html
     from melodysim.report.json import checks_json
@@ -332,8 +377,18 @@ def _check(folder: str, name: str, suffix: str, terms: Terms) -> dict[str, Any]:
     write_whole(place / "report.json", answer.encode())
     verdict = report.verdict
     assert verdict is not None
+    leading = report.leading
+    settled = list(report.accepted)
+    finding = ""
+    if leading is not None and verdict.level in {"review", "likely"}:
+        finding = finding_id(piece, leading.reference.id)
+    elif settled:
+        finding = finding_id(piece, settled[0])
     return {
         "level": verdict.level,
+        "grade": verdict.grade,
+        "finding": finding,
+        "accepted": bool(settled) and verdict.level not in {"review", "likely"},
         "probability": verdict.probability,
         "words": f"{verdict.reasons[0]} ({time.monotonic() - started:.0f} s)",
     }
@@ -353,3 +408,20 @@ def _import(
     if result.imported:
         with_chance(Library(Path(library)))  # builds what checks need
     return result
+
+
+def _name_song(
+    library: str, path: str, title: str | None, creator: str | None, correct: str | None
+) -> None:
+    """Read a song and watch for it, in the worker."""
+    from melodysim.checking import require_melody
+    from melodysim.library import WatchList
+    from melodysim.readers.read import read
+
+    piece = read(path)
+    require_melody(piece)
+    with WatchList(Path(library), writable=True) as watched:
+        if correct is None:
+            watched.add(piece, title, creator)
+        else:
+            watched.correct(correct, piece)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -12,12 +13,21 @@ from pathlib import Path
 from melodysim.errors import MelodysimError
 
 
+def reason_of(error: OSError) -> str:
+    """Say why something could not be written, in words that people use."""
+    if error.errno == errno.ENOSPC:
+        return "the disk is full; make room and run it again"
+    return f"cannot be written ({error.strerror})"
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, and those above it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MelodysimError(f"cannot be made ({error.strerror})", path=folder) from error
+        full = error.errno == errno.ENOSPC
+        why = reason_of(error) if full else f"cannot be made ({error.strerror})"
+        raise MelodysimError(why, path=folder) from error
 
 
 _LONGEST_NAME = 200
@@ -40,7 +50,7 @@ def replaced(output: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise MelodysimError(f"cannot be written ({error.strerror})", path=output) from error
+        raise MelodysimError(reason_of(error), path=output) from error
 
 
 def write_whole(output: Path, content: bytes) -> None:

@@ -44,6 +44,11 @@ def cell(text: str | None) -> str | None:
     return f"'{text}" if text and text[0] in _FORMULA else text
 
 
+def shown_cell(text: str | None) -> str | None:
+    """Return `cell` of a text without control characters: what a reader and a terminal may see."""
+    return None if text is None else printable(cell(text) or "")
+
+
 def uncell(text: str) -> str:
     """Return a cell's text without the apostrophe that `cell` put before it.
 

@@ -32,6 +32,7 @@ def command(
     fail_on: str,
     likely_rate: float,
     review_rate: float,
+    errors: str,
     evidence: Path | None,
     form: str,
     output: Path | None,
@@ -86,4 +87,4 @@ def command(
 
         text = terminal.rendered(lambda console: print_pair(console, report), output)
     terminal.deliver(text, output)
-    ctx.exit(int(options.failed([report.verdict.level], fail_on)))
+    ctx.exit(options.exit_status([report.verdict.level], fail_on, errors))

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from melodysim.cli import options, terminal
+from melodysim.cli.fetching import fetch, sources
 from melodysim.library.rights import STATUSES, Rights, check_rights, effective
 from melodysim.util.atomic_files import make_folder, write_whole
 from melodysim.util.passed_over import passed_over_words
-from melodysim.util.plain_text import counted
+from melodysim.util.plain_text import counted, printable
 
 if TYPE_CHECKING:
     from melodysim.library.importers import ImportResult
@@ -27,6 +28,10 @@ def command() -> None:
     what you are worried about: the works you represent, chart melodies, a generator's training set.
     Every melody has a rights status; only melodies in copyright or of unknown status raise a verdict.
     """
+
+
+command.add_command(sources)
+command.add_command(fetch)
 
 
 def _report(result: ImportResult, path: Path, form: str, output: Path | None) -> str:
@@ -48,8 +53,8 @@ def _report(result: ImportResult, path: Path, form: str, output: Path | None) ->
     if result.skipped:
         lines.append(f"{result.skipped:,} of too few notes to be recognised were passed over")
     lines += [passed_over_words(result.passed_over)] if result.passed_over else []
-    lines += [f"odd: {source}: {remark}" for source, remark in result.odd]
-    lines += [f"failed: {error}" for _, error in result.failed]
+    lines += [printable(f"odd: {source}: {remark}") for source, remark in result.odd]
+    lines += [printable(f"failed: {error}") for _, error in result.failed]
     return "\n".join(lines) + "\n"
 
 
@@ -197,7 +202,7 @@ def list_(
         table.add_column(name, overflow="ellipsis", no_wrap=True, min_width=least, max_width=34)
     for e in entries:
         cells = (e.id, e.title, e.creator or "", str(e.notes), effective(e.rights).status)
-        table.add_row(*map(escape, cells))
+        table.add_row(*(escape(printable(cell)) for cell in cells))
     width = longest + 2 * 34 + 5 + 13 + 8
     terminal.deliver(terminal.rendered(lambda console: console.print(table), output, width), output)
     if not entries and not quiet:
@@ -230,9 +235,10 @@ def show(identity: str, library_path: Path | None, form: str, output: Path | Non
     known = entry_dict(replace(entry, rights=effective(entry.rights)))
     rights = known.pop("rights")
     row = known | {"notes": entry.notes, "key": key}
-    lines = [f"{name:<12}{value}" for name, value in row.items() if value is not None]
+    lines = [f"{name:<12}{printable(str(value))}" for name, value in row.items() if value is not None]
     lines += [f"{'rights':<12}{effective(entry.rights).meaning}"]
-    lines += [f"{'  ' + name:<12}{value}" for name, value in rights.items() if name != "status"]
+    for name, value in rights.items():
+        lines += [f"{'  ' + name:<12}{printable(str(value))}"] if name != "status" else []
     names = [note_name(int(p)) for p in semitones(melody.pitch)]
     lines += ["", *(" ".join(names[i : i + 16]) for i in range(0, len(names), 16))]
     terminal.deliver("\n".join(lines) + "\n", output)
@@ -375,7 +381,7 @@ def compact(library_path: Path | None, quiet: bool) -> None:
     protected works is measured anew, if there are a quarter more or fewer than when it was.
     """
     from melodysim.library import Library
-    from melodysim.library.index_files import compact as pack
+    from melodysim.library.packed.index_files import compact as pack
     from melodysim.library.store import Store
 
     path = options.library_path_or_default(library_path)

@@ -25,6 +25,8 @@ LINE_SECONDS = 60.0
 """Between lines of progress where there is no terminal."""
 SLOW_SECONDS = 20.0
 """After which a track is named that a worker is at."""
+NOTIFY_SECONDS = 20.0
+"""To wait for an answer to --notify."""
 
 
 @click.command()
@@ -74,6 +76,13 @@ SLOW_SECONDS = 20.0
 @options.territory_option
 @options.verdict_options
 @click.option(
+    "--only-new", is_flag=True,
+    help="Show what is new since the last run, or graver than then; the exit status is of that alone.",
+)  # fmt: skip
+@click.option(
+    "--notify", metavar="URL", help="Send the summary there as one JSON POST when it is done."
+)
+@click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="How to write the summary to standard output.",
 )  # fmt: skip
@@ -82,8 +91,8 @@ SLOW_SECONDS = 20.0
 def command(ctx: click.Context, places: tuple[Path, ...], **asked: Any) -> None:
     """Check all tracks in PLACES: folders, files, M3U playlists; - reads a list from standard input.
 
-    Writes to --output as results come: results.jsonl, a line a track in the order of their paths; at
-    the end summary.csv and summary.json, and with --html an index and a page a track. Stop it whenever
+    Writes to --output: results.jsonl, a line a track as results come (at the end in the order of their
+    paths); then summary.csv and summary.json, and with --html an index and a page a track. Stop it when
     you like: the same command goes on where it was. What has not changed (the track's content, the
     library, the options) is never checked again; moving or renaming a file costs nothing.
 
@@ -92,7 +101,11 @@ def command(ctx: click.Context, places: tuple[Path, ...], **asked: Any) -> None:
     $ find . -name '*.mp3' -newer last-night | melodysim scan - --output new
     $ melodysim scan renders/ --against-each-other
 
-    Exit status: 0, or 1 if a track is at or above --fail-on, or 2 if one could not be read.
+    \b
+    $ melodysim scan accept ID --note "licence 2026-118"     settles a finding; see `scan accept --help`
+
+    Exit status: 1 if a track is at or above --fail-on; else 2 if one could not be read or checked
+    (unless --errors ignore); else 0. A track that cannot be read never hides one that is likely.
     """
     from melodysim.batch.scan import Scan
     from melodysim.batch.tracks import require_places
@@ -138,6 +151,8 @@ def _settings(places: tuple[Path, ...], **asked: Any) -> ScanSettings:
         given = sys.stdin.buffer.read().splitlines()
         listed = [Path(os.fsdecode(line)) for line in given if line.strip()]
     alone = asked["against_each_other"]
+    if asked["notify"] and not asked["notify"].startswith(("http://", "https://")):
+        raise click.UsageError("--notify needs an address that begins with http:// or https://")
     if alone and asked["html"]:
         raise click.UsageError("--html shows matches with a library, not --against-each-other")
     if asked["spread"] and not asked["scheduler"]:
@@ -168,8 +183,17 @@ def _settings(places: tuple[Path, ...], **asked: Any) -> ScanSettings:
     )
 
 
-def _told(found: ScanOutcome, settings: ScanSettings, form: str, fail_on: str, **_: Any) -> int:
-    """Print the summary, and give the exit status."""
+def _told(
+    found: ScanOutcome,
+    settings: ScanSettings,
+    form: str,
+    fail_on: str,
+    errors: str,
+    only_new: bool,
+    notify: str | None,
+    **_: Any,
+) -> int:
+    """Print the summary, send it where it is asked for, and give the exit status."""
     if form == "json":
         from melodysim.report.json import json_text
 
@@ -177,11 +201,35 @@ def _told(found: ScanOutcome, settings: ScanSettings, form: str, fail_on: str, *
     else:
         from melodysim.report.text import print_scan
 
-        rows = [(done.path, done.level, done.closest or {}) for done in found.flagged]
-        shown = (found.answer, rows, settings.output)
+        flagged = [done for done in found.flagged if not only_new or done.path in found.fresh]
+        rows = [(done.path, done.level, done.closest or {}) for done in flagged]
+        shown = (found.answer, rows, settings.output, only_new)
         terminal.deliver(terminal.rendered(lambda console: print_scan(console, *shown), None), None)
-    levels = [level for level, count in found.answer["verdicts"].items() if count]
-    return 2 if found.answer["errors"] else int(options.failed(levels, fail_on))
+    counts = found.answer["new" if only_new and "new" in found.answer else "verdicts"]
+    status = options.exit_status([level for level, n in counts.items() if n], fail_on, errors)
+    if notify:
+        _notify(notify, found, status)
+    return status
+
+
+def _notify(url: str, found: ScanOutcome, status: int) -> None:
+    """Send the summary and the flagged tracks as JSON; where that fails, say so and go on."""
+    import json
+    from urllib.error import URLError
+    from urllib.request import Request, urlopen
+
+    flagged = [
+        {"source": d.path, "verdict": d.level, "new": d.path in found.fresh, "closest": d.closest}
+        for d in found.flagged
+    ]
+    body = json.dumps(found.answer | {"flagged": flagged, "status": status}).encode()
+    asked = Request(url, body, {"Content-Type": "application/json"}, method="POST")
+    try:
+        with urlopen(asked, timeout=NOTIFY_SECONDS):
+            pass
+    except (URLError, OSError, ValueError) as error:
+        why = getattr(error, "reason", error)
+        click.echo(printable(f"melodysim: {url} could not be told ({why})"), err=True)
 
 
 @contextmanager
@@ -236,9 +284,9 @@ def _words(progress: ScanProgress) -> list[str]:
     spent, done = now - progress.began, progress.done - progress.before
     parts = []
     if done and spent > 1:
-        rate = done / spent
-        left = (progress.tracks - progress.done) / rate
-        parts += [f"{rate * 3600:,.0f}/h", f"{_duration(left)} left"]
+        parts.append(f"{done / spent * 3600:,.0f}/h")
+        left = progress.seconds_left()
+        parts += [] if left is None else [f"{_duration(left)} left"]
     parts += [f"{count:,} {level}" for level, count in sorted(progress.counts.items()) if count]
     if progress.running:
         path, since = min(progress.running.items(), key=lambda item: item[1])

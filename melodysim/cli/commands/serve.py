@@ -63,7 +63,9 @@ def command(
     """Check tracks in a browser, on this computer.
 
     Drop a file on the page and get its report; past checks stay there; the library can be browsed,
-    imported into and its rights edited. Nothing leaves this computer. Stop it with Ctrl-C.
+    imported into and its rights edited; songs that you are afraid of can be named, or hummed. Where
+    there is no library yet, one of public-domain tunes is made. Nothing leaves this computer. Stop it
+    with Ctrl-C.
 
     \b
     $ melodysim serve
@@ -82,7 +84,10 @@ def command(
         raise MissingDependencyError(
             "the web app needs pebble, starlette and uvicorn: run `pip install 'melodysim[serve]'`"
         ) from error
-    library = Library(options.library_path_or_default(library_path), territory)
+    path = options.library_path_or_default(library_path)
+    if not path.exists():
+        _make_library(path, quiet)
+    library = Library(path, territory)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)
@@ -109,6 +114,20 @@ def command(
         click.launch(address)
     config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=3, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _make_library(path: Path, quiet: bool) -> None:
+    """Make a library of the public-domain tunes that come with music21; without it, an empty one."""
+    from melodysim.errors import MissingDependencyError
+    from melodysim.library.importers import import_builtin
+    from melodysim.library.store import Store
+
+    with terminal.progress("making a library", quiet) as update, Store(path, create=True) as store:
+        try:
+            import_builtin(store, update)
+        except MissingDependencyError as error:
+            if not quiet:
+                click.echo(f"melodysim: the library is empty: {error}", err=True)
 
 
 def _names(host: str) -> list[str]:

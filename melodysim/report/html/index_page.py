@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from melodysim.judge.verdict import LEVELS
+from melodysim.judge.verdict import GRADES
 from melodysim.judge.wording import clock, odds
 from melodysim.library import Holdings
 from melodysim.report.html.svg import histogram_svg
@@ -18,12 +19,18 @@ PAGE_ROWS = 200
 """Rows shown at a time: laying out thousands takes a browser a second at every change."""
 _NO_MATCH = 1e9
 """Stands for the E-value of a track without a match with a protected work."""
-_ORDER = {"likely": 0, "review": 1, "clear": 2, "error": 3}
-_WORDS = {"likely": "likely", "review": "to review", "clear": "clear", "error": "not read"}
+_WORDS = {
+    "likely": "likely",
+    "review": "to review",
+    "uncertain": "not cleared",
+    "clear": "clear",
+    "unchecked": "not checked",
+    "error": "not read",
+}
+_ORDER = {grade: number for number, grade in enumerate(_WORDS)}
 COLUMNS = (
-    ("Track", "text", False), ("Verdict", "number", False), ("Probability", "number", True),
-    ("Closest protected work", "text", False), ("Where", "number", False),
-    ("By chance", "number", True),
+    ("Track", "text", False), ("Folder", "text", False), ("Verdict", "number", False),
+    ("Closest work", "text", False), ("Where", "number", False), ("By chance", "number", True),
 )  # fmt: skip
 """Name, how it sorts, and whether it stands at the right."""
 
@@ -37,7 +44,7 @@ class TrackRow:
     source : str
         The track.
     level : str
-        Verdict, or "error".
+        Verdict as people are shown it (`melodysim.judge.verdict.GRADES`), or "error".
     probability, e_value : float or None
         Of its best match with a protected work.
     title : str
@@ -46,6 +53,14 @@ class TrackRow:
         The passage in the track.
     href : str or None
         The track's own page, from the index.
+    group : int or None
+        Number of the group of takes that it belongs to.
+    fresh : bool
+        Whether it is new since the last scan, or graver than then.
+    finding : str
+        Id of the finding that can be accepted, if it was flagged.
+    accepted : tuple of str
+        Notes of the findings in it that were accepted.
     """
 
     source: str
@@ -55,6 +70,10 @@ class TrackRow:
     title: str = ""
     seconds: tuple[float, float] | None = None
     href: str | None = None
+    group: int | None = None
+    fresh: bool = False
+    finding: str = ""
+    accepted: tuple[str, ...] = ()
 
 
 def row_of(report: Report, href: str | None = None) -> TrackRow:
@@ -62,15 +81,16 @@ def row_of(report: Report, href: str | None = None) -> TrackRow:
     if report.verdict is None:
         # Without the file name, which the row shows already.
         return TrackRow(report.source, "error", title=report.error.why if report.error else "")
-    best = report.closest
+    best = report.leading
     return TrackRow(
         report.source,
-        report.verdict.level,
+        report.verdict.grade,
         report.verdict.probability,
         best.e_value if best else None,
         best.reference.title if best else "",
         best.query.seconds if best else None,
         href,
+        accepted=tuple(settled.note for settled in report.accepted.values()),
     )
 
 
@@ -92,9 +112,11 @@ def index_html(rows: list[TrackRow], holdings: Holdings, heading: str, when: dat
     from markupsafe import Markup
 
     counts = Counter(row.level for row in rows)
-    read = [row for row in rows if row.level in LEVELS]
+    read = [row for row in rows if row.level in GRADES]
     histogram = histogram_svg([row.level for row in read], [_e_value(row) for row in read])
     ordered = sorted(rows, key=lambda row: (_ORDER[row.level], _e_value(row)))
+    takes: Counter[int | None] = Counter(row.group for row in rows if row.group is not None)
+    common = _common_folder([_folder(row.source) for row in rows])
     return rendered_page(
         "index.html.j2",
         "table.js",
@@ -104,12 +126,14 @@ def index_html(rows: list[TrackRow], holdings: Holdings, heading: str, when: dat
         counts=[
             (level, _WORDS[level], counts[level])
             for level in _ORDER
-            if counts[level] or level != "error"
+            if counts[level] or level in {"likely", "review", "clear"}
         ],
         histogram=Markup(histogram),
         columns=COLUMNS,
         page_rows=PAGE_ROWS,
-        rows=[_shown(row) for row in ordered],
+        rows=[_shown(row, takes, common) for row in ordered],
+        fresh=sum(row.fresh for row in rows),
+        takes=len(takes),
     )
 
 
@@ -117,15 +141,33 @@ def _e_value(row: TrackRow) -> float:
     return _NO_MATCH if row.e_value is None else row.e_value
 
 
-def _shown(row: TrackRow) -> dict[str, Any]:
+def _folder(source: str) -> str:
+    """Return the folder of a track, whichever system wrote its path."""
+    return source.replace("\\", "/").rpartition("/")[0]
+
+
+def _common_folder(folders: list[str]) -> str:
+    """Return the path that all folders begin with; empty if there is none."""
+    if len({folder.startswith("/") for folder in folders}) != 1:
+        return ""
+    return posixpath.commonpath(folders)
+
+
+def _shown(row: TrackRow, takes: Counter[int | None], common: str) -> dict[str, Any]:
+    folder = _folder(row.source)
     return {
         "level": row.level,
+        "word": _WORDS[row.level],
+        "folder": folder[len(common) :].lstrip("/") if folder.startswith(common) else folder,
+        "group": "" if row.group is None else row.group,
+        "takes": takes[row.group] if row.group is not None else 0,
+        "fresh": row.fresh,
+        "finding": row.finding,
+        "accepted": "; ".join(filter(None, row.accepted)) or "no note" if row.accepted else "",
         "order": _ORDER[row.level],
         "source": row.source,
         "name": file_name(row.source),
         "href": row.href,
-        "probability": "" if row.probability is None else f"{row.probability:.6f}",
-        "percent": "" if row.probability is None else f"{row.probability:.3f}",
         "title": row.title,
         "begin": "" if row.seconds is None else f"{row.seconds[0]:.2f}",
         "where": "" if row.seconds is None else f"{clock(row.seconds[0])} to {clock(row.seconds[1])}",

@@ -11,6 +11,7 @@ from melodysim.report.html.index_page import TrackRow, index_html, row_of
 from melodysim.report.html.track_page import track_html
 from melodysim.report.reports import Report
 from melodysim.util.atomic_files import file_stem, make_folder, write_whole
+from melodysim.util.plain_text import counted
 
 PAGES = "tracks"
 """Folder of the tracks' pages, beside the index."""
@@ -35,10 +36,13 @@ def write_page(folder: Path, name: str, report: Report, recording: Path | None =
     recording : Path, optional
         Where the sound is, if not at the track's source.
     """
-    write_whole(folder / PAGES / name, track_html(report, date.today(), recording).encode())
+    page = track_html(report, date.today(), recording, back="../index.html")
+    write_whole(folder / PAGES / name, page.encode())
 
 
-def write_index(folder: Path, rows: list[TrackRow], holdings: Holdings) -> None:
+def write_index(
+    folder: Path, rows: list[TrackRow], holdings: Holdings, partly: int | None = None
+) -> None:
     """Write the page over all tracks.
 
     Parameters
@@ -47,8 +51,13 @@ def write_index(folder: Path, rows: list[TrackRow], holdings: Holdings) -> None:
     rows : list of TrackRow
     holdings : Holdings
         What the tracks were compared with.
+    partly : int, optional
+        Number of all tracks, where only some are done so far.
     """
-    page = index_html(rows, holdings, f"{len(rows):,} tracks", date.today())
+    heading = counted(len(rows), "track")
+    if partly is not None:
+        heading = f"{len(rows):,} of {counted(partly, 'track')} so far: the scan was stopped"
+    page = index_html(rows, holdings, heading, date.today())
     write_whole(folder / "index.html", page.encode())
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.intervals import note_name
-from melodysim.judge.verdict import Rates, level_of
+from melodysim.judge.verdict import GRADES, Rates, level_of
 from melodysim.judge.wording import SURE, clock
 from melodysim.melody import LOWEST_SEMITONE, Melody, Piece, SemitoneSalience
 from melodysim.report.passage import Passage, Relation
@@ -33,6 +33,11 @@ _WAVE, _TUNE, _LANE = 46.0, 54.0, 13.0
 """Heights: of the loudness, of the melody, of one row of passages."""
 _PER_SECOND = 34.0
 """Units a second at least: a long passage is wider than the window, and scrolls."""
+_DECADES = (
+    "chance", "1 in 1", "1 in 10", "1 in 100", "1 in 1,000", "1 in 10,000", "1 in 100,000",
+    "in a million", "10 million", "100 million", "in a billion", "10 billion", "rarer",
+)  # fmt: skip
+"""Names of the histogram's bars."""
 _LEAD = 0.4
 """Seconds before and after a passage."""
 _FAINT, _STRONG = 0.25, 1.6
@@ -381,7 +386,7 @@ def histogram_svg(levels: list[str], e_values: list[float]) -> str:
     Parameters
     ----------
     levels : list of str
-        Verdicts.
+        Verdicts, as people are shown them (`melodysim.judge.verdict.GRADES`).
     e_values : list of float
         Of the best match of each track with a protected work, in the same order.
     """
@@ -389,10 +394,7 @@ def histogram_svg(levels: list[str], e_values: list[float]) -> str:
         return ""
     decades = np.clip(-np.log10(np.maximum(e_values, 1e-300)), -1, 11.99)
     cells = np.floor(decades + 1).astype(int)
-    count = {
-        level: np.bincount(cells[[v == level for v in levels]], minlength=13)
-        for level in ("clear", "review", "likely")
-    }
+    count = {level: np.bincount(cells[[v == level for v in levels]], minlength=13) for level in GRADES}
     total = np.sum(list(count.values()), axis=0)
     top, height, wide = float(total.max()), 120.0, WIDTH / 13
     parts = [
@@ -401,7 +403,7 @@ def histogram_svg(levels: list[str], e_values: list[float]) -> str:
     ]
     for cell in range(13):
         y = height
-        for level in ("clear", "review", "likely"):
+        for level in reversed(GRADES):
             n = int(count[level][cell])
             # A single flagged track among thousands must still be seen.
             h = max(n / top * (height - 16), 3.0) if n else 0.0
@@ -416,17 +418,8 @@ def histogram_svg(levels: list[str], e_values: list[float]) -> str:
                 f'<text class="count" x="{(cell + 0.5) * wide:.1f}" y="{y - 4:.1f}">'
                 f"{total[cell]:,}</text>"
             )
-        word = (
-            ("chance", "1 in 1", "1 in 10", "1 in 100", "1 in 1,000")[cell]
-            if cell < 5
-            else (f"10{_raised(cell - 1)}" + ("+" if cell == 12 else ""))
-        )
+        word = _DECADES[cell]
         parts.append(
             f'<text class="mark" x="{(cell + 0.5) * wide:.1f}" y="{height + 18:g}">{word}</text>'
         )
     return "".join([*parts, "</svg>"])
-
-
-def _raised(number: int) -> str:
-    """Write a number as an exponent."""
-    return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -16,13 +16,17 @@ from melodysim._version import __version__
 from melodysim.errors import MissingDependencyError
 
 
-def rendered_page(template: str, script: str, connect: str = "'none'", **values: Any) -> str:
+def rendered_page(
+    template: str, script: str | tuple[str, ...], connect: str = "'none'", **values: Any
+) -> str:
     """Fill a template and return the document.
 
     Parameters
     ----------
-    template, script : str
-        Files of the folder ``templates`` beside this module, or ``package/file`` of another's.
+    template : str
+        File of the folder ``templates`` beside this module, or ``package/file`` of another's.
+    script : str or tuple of str
+        Such files too; of several, one after another.
     connect : str, optional
         What the page's script may connect to: nothing, or the server that it came from.
     **values : Any
@@ -36,7 +40,7 @@ def rendered_page(template: str, script: str, connect: str = "'none'", **values:
     templates = _templates()  # first: it says what is missing
     from markupsafe import Markup
 
-    code = _file(script)
+    code = "\n".join(map(_file, (script,) if isinstance(script, str) else script))
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "

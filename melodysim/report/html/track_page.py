@@ -9,11 +9,10 @@ from typing import Any
 
 from melodysim.errors import MelodysimError
 from melodysim.intervals import estimate_key, note_name, semitones
+from melodysim.judge.advice import next_steps
 from melodysim.judge.verdict import Rates, Verdict
 from melodysim.judge.wording import (
-    HEADLINES,
     HEARD_ENOUGH,
-    PAIR_HEADLINES,
     chance,
     clock,
     how_often,
@@ -23,6 +22,7 @@ from melodysim.judge.wording import (
     recurrence_words,
     transposed,
 )
+from melodysim.library import finding_id
 from melodysim.melody import Piece
 from melodysim.report.html.svg import match_level, roll_of, strip_svg
 from melodysim.report.html.template import file_name, rendered_page, require_pages
@@ -31,14 +31,27 @@ from melodysim.report.notation.engraving import engraved
 from melodysim.report.notation.musicxml import notation_of
 from melodysim.report.note_files import compressed, evidence_of
 from melodysim.report.passage import Passage, columns, passage_of
-from melodysim.report.reports import PairReport, Report
+from melodysim.report.reports import NamedSong, PairReport, Report
 from melodysim.search.match import Match
 
-_SIGNS = {"clear": "✓", "review": "?", "likely": "!"}
+_SIGNS = {"unchecked": "–", "clear": "✓", "uncertain": "~", "review": "?", "likely": "!"}
 _MAX_TABLE = 400
+_NAMED = "Songs you named"
+_TELLING = "Passages that chance hardly explains"
+_BY_CHANCE = "Also looked at: chance explains these"
+SHOWN_OF_NAMED = {"uncertain", "review", "likely"}
+"""Grades of comparisons with named songs whose passages are shown."""
+_PRINTED = 3
+"""Matches that are printed, unless all are asked for."""
 
 
-def track_html(report: Report, when: date | None = None, recording: Path | None = None) -> str:
+def track_html(
+    report: Report,
+    when: date | None = None,
+    recording: Path | None = None,
+    every: bool = False,
+    back: str = "",
+) -> str:
     """Make the page of one track: HTML that opens from disk and loads nothing.
 
     Parameters
@@ -49,6 +62,10 @@ def track_html(report: Report, when: date | None = None, recording: Path | None 
         Day of the check, to stand in the page.
     recording : Path, optional
         Where the sound is, if not at the track's source.
+    every : bool, optional
+        Whether to show every match of the report, and not only those worth a look.
+    back : str, optional
+        Link to the page over all tracks.
 
     Raises
     ------
@@ -63,10 +80,13 @@ def track_html(report: Report, when: date | None = None, recording: Path | None 
     return _page(
         piece,
         report.verdict,
-        report.matches,
+        report.matches if every else report.telling,
         report.rates,
+        named=report.named,
+        leading=report.leading,
+        accepted={work: settled.day for work, settled in report.accepted.items()},
+        back=back,
         kind="Check of a track",
-        headlines=HEADLINES,
         followed="that a protected melody is followed",
         not_checked="Melodies that are not in this library.",
         heading=piece.title or file_name(piece.source),
@@ -87,7 +107,6 @@ def pair_html(report: PairReport, when: date | None = None) -> str:
         () if report.match is None else (report.match,),
         report.rates,
         kind="Two works compared",
-        headlines=PAIR_HEADLINES,
         followed="that the first work follows the second",
         not_checked="Other works: only these two were compared.",
         heading=f"{names[0]} beside {names[1]}",
@@ -108,7 +127,6 @@ def _page(
     rates: Rates,
     *,
     kind: str,
-    headlines: dict[str, str],
     followed: str,
     not_checked: str,
     heading: str,
@@ -116,17 +134,27 @@ def _page(
     when: date | None,
     unrelated: str,
     recording: Path | None = None,
+    named: tuple[NamedSong, ...] = (),
+    leading: Match | None = None,
+    accepted: dict[str, str] | None = None,
+    back: str = "",
 ) -> str:
     require_pages()
     from markupsafe import Markup
 
-    spans = [match.query.seconds for match in matches]
+    songs = [s for s in named if s.match is not None and s.verdict.grade in SHOWN_OF_NAMED]
+    listed = [(_NAMED, song.match, "pairs of works") for song in songs if song.match is not None]
+    for match in matches:
+        told = match.e_value < rates.review
+        listed.append((_TELLING if told else _BY_CHANCE, match, unrelated))
+    spans = [match.query.seconds for _, match, _ in listed]
     sound = sound_of(piece, spans, recording or Path(piece.source))
-    passages = [passage_of(piece, match) for match in matches]
-    telling = tuple(match for match in matches if match.e_value < rates.review)
+    telling = tuple(match for part, match, _ in listed if part != _BY_CHANCE)
     shown = [
-        _match(rank, piece, match, passage, sound, rates, unrelated)
-        for rank, (match, passage) in enumerate(zip(matches, passages, strict=True), 1)
+        _match(rank, piece, match, passage_of(piece, match), sound, rates, among)
+        | {"part": part, "telling": part != _BY_CHANCE}
+        | {"accepted": (accepted or {}).get(match.reference.id, "")}
+        for rank, (part, match, among) in enumerate(listed, 1)
     ]
     recorded = piece.kind == "audio"
     share = melody_share(piece) if recorded else 1.0
@@ -141,10 +169,9 @@ def _page(
         facts=facts,
         when=when.isoformat() if when else "",
         verdict=verdict,
-        headline=_sentence(headlines[verdict.level].split(": ", 1)[1]),
-        sign=_SIGNS[verdict.level],
-        chance_words=f"{verdict.level.upper()} · probability {followed}, where one in two does: "
-        f"{verdict.probability:.3f}",
+        headline=_sentence(verdict.headline.split(": ", 1)[1]),
+        sign=_SIGNS[verdict.grade],
+        chance_words=_chance_words(verdict, followed),
         not_checked=not_checked,
         strip=Markup(strip_svg(piece, sound.loudness, telling, rates)),
         span_words=_span_words(telling, rates),
@@ -152,6 +179,9 @@ def _page(
         playable=[stretch.begin for stretch in sound.stretches] == [0.0],
         missing=sound.missing,
         holdings=holdings,
+        back=back,
+        steps=[] if unrelated != "tracks" else _steps(piece, verdict, leading),
+        named=[_named_row(song, accepted or {}) for song in named],
         partly=f"The {1 - share:.0%} of the track in which no melody was heard."
         if recorded and share < 1 - HEARD_ENOUGH / 2
         else "",
@@ -164,6 +194,33 @@ def _page(
             "matches": [m.pop("script") for m in shown],
         },
     )
+
+
+def _chance_words(verdict: Verdict, followed: str) -> str:
+    """Return the level, and where something is followed, how probably."""
+    level = verdict.headline.split(": ", 1)[0]
+    if verdict.level not in {"review", "likely"}:
+        return level
+    return f"{level} · probability {followed}, where one in two does: {verdict.probability:.3f}"
+
+
+def _steps(piece: Piece, verdict: Verdict, leading: Match | None) -> list[list[tuple[bool, str]]]:
+    """Return what to do next, each step as pieces of text that are commands or not."""
+    finding = "" if leading is None else finding_id(piece, leading.reference.id)
+    steps = next_steps(verdict.level, verdict.firm, leading, finding)
+    return [[(bool(k % 2), part) for k, part in enumerate(step.split("`"))] for step in steps]
+
+
+def _named_row(song: NamedSong, accepted: dict[str, str]) -> dict[str, str]:
+    """Return the row of a song that is watched for."""
+    match = song.match
+    return {
+        "title": song.title,
+        "level": song.verdict.grade,
+        "accepted": accepted.get(song.id, ""),
+        "where": "" if match is None else " to ".join(clock(second) for second in match.query.seconds),
+        "often": "not followed" if match is None else how_often(match.e_value, "pairs of works"),
+    }
 
 
 def _span_words(matches: tuple[Match, ...], rates: Rates) -> list[tuple[str, str]]:
@@ -225,7 +282,6 @@ def _match(
         "meaning": _sentence(rights.meaning) + ".",
         "holder": rights.holder,
         "note": rights.note,
-        "telling": match.e_value < rates.review,
         "often_short": chance(match.e_value, unrelated),
         "words": f"A match this close turns up by chance {how_often(match.e_value, unrelated)}"
         + (f" against this library.{rarity_words(match)}" if unrelated == "tracks" else ".")
@@ -238,6 +294,8 @@ def _match(
         "legend": _legend(match, piece),
         "rows": rows[:_MAX_TABLE],
         "more_rows": max(0, len(rows) - _MAX_TABLE),
+        "finding": finding_id(piece, match.reference.id),
+        "printed": rank <= _PRINTED,
         "file": files.name,
         "midi": base64.b64encode(files.midi).decode(),
         "musicxml": base64.b64encode(compressed(files)).decode(),

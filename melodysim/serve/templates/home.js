@@ -6,6 +6,17 @@
   const uploads = new Map(); // name and number -> how far
   let number = 0, timer = null, failures = [];
 
+  const GRADES = { uncertain: "not cleared", unchecked: "not checked" };
+
+  async function holdings() {
+    const { melodies, protected: bound, suspects } = await (await fetch("/api/library/holdings")).json();
+    const count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+    const words = [`The library holds ${count(melodies, "melody", "melodies")}, ${bound.toLocaleString("en")} of them protected`];
+    if (suspects) words.push(`and ${count(suspects, "song", "songs")} that you named`);
+    const nothing = bound || suspects ? "." : ". There is nothing yet that a track could be compared with: add the works that you are worried about, or name a song.";
+    document.getElementById("holdings").textContent = words.join(" ") + nothing;
+  }
+
   function make(tag, words, kind) {
     const element = document.createElement(tag);
     if (words) element.textContent = words;
@@ -17,7 +28,7 @@
     const row = make("li"), head = make("div", "", "check-head");
     head.append(make("span", name, "check-name"));
     row.append(head);
-    if (state.level) head.prepend(make("span", state.level, `badge ${state.level}`));
+    if (state.grade) head.prepend(make("span", GRADES[state.grade] || state.grade, `badge ${state.grade}`));
     if (state.failed) head.prepend(make("span", "not checked", "badge error"));
     if (state.words) row.append(make("p", state.words, "note-line"));
     if (state.share !== undefined) {
@@ -35,7 +46,7 @@
     for (const check of checks) {
       const busy = check.state === "waiting" || check.state === "working";
       const [row, head] = item(check.name, {
-        level: check.level, failed: check.state === "failed",
+        grade: check.accepted ? "accepted" : check.grade || check.level, failed: check.state === "failed",
         words: check.state === "waiting" ? "waiting" : check.words, share: busy ? null : undefined,
       });
       row.dataset.id = check.id;
@@ -45,6 +56,21 @@
         link.href = `/checks/${check.id}`;
         link.setAttribute("aria-label", `Report on ${check.name}`);
         head.append(link);
+      }
+      if (check.state === "done" && check.finding) {
+        const settle = make("button", check.accepted ? "Let it alarm again" : "Accept…", "small");
+        settle.type = "button";
+        settle.setAttribute("aria-label", `${settle.textContent} ${check.name}`);
+        settle.addEventListener("click", async () => {
+          const note = check.accepted ? "" : prompt("Why does this not count, such as the number of a licence?");
+          if (note === null) return;
+          await fetch("/api/findings", {
+            method: "POST", headers: { "X-Melodysim": "1" },
+            body: JSON.stringify({ check: check.id, note, accept: !check.accepted }),
+          });
+          refresh();
+        });
+        head.append(settle);
       }
       const remove = make("button", busy ? "Stop" : "Forget", "small");
       remove.type = "button";
@@ -114,5 +140,6 @@
     drop.classList.remove("over");
     take(event.dataTransfer.files);
   });
+  holdings();
   refresh();
 })();

@@ -34,13 +34,22 @@
       badge.textContent = entry.today;
       cell(row, "").append(badge);
       cell(row, entry.source.split(/[/\\]/).pop());
+      const play = document.createElement("button");
+      play.type = "button";
+      play.className = "small";
+      play.textContent = "▶";
+      play.setAttribute("aria-label", `Play ${entry.title}`);
+      play.addEventListener("click", async () => {
+        const answer = await fetch(`/api/library/notes?${new URLSearchParams({ id: entry.id })}`);
+        window.tones.play(await answer.json(), play);
+      });
       const button = document.createElement("button");
       button.type = "button";
       button.className = "small";
       button.textContent = "Edit";
       button.setAttribute("aria-label", `Edit ${entry.title}`);
       button.addEventListener("click", () => edit(entry));
-      cell(row, "").append(button);
+      cell(row, "").append(play, " ", button);
     }
   }
 
@@ -49,6 +58,8 @@
     get("edit-title").textContent = entry.title;
     get("edit-id").textContent = entry.id;
     get("edit-says").textContent = "";
+    get("edit-name").value = entry.title;
+    get("edit-creator").value = entry.creator ?? "";
     for (const field of dialog.querySelectorAll("[name]")) field.value = entry.rights[field.name] ?? "";
     dialog.showModal();
   }
@@ -67,6 +78,10 @@
     }
     try {
       await ask("/api/library/rights", { method: "POST", body: JSON.stringify(asked) });
+      const names = { id: current.id, title: get("edit-name").value, creator: get("edit-creator").value || null };
+      if (names.title !== current.title || names.creator !== (current.creator ?? null)) {
+        await ask("/api/library/names", { method: "POST", body: JSON.stringify(names) });
+      }
       dialog.close();
       refresh();
     } catch (error) { get("edit-says").textContent = error.message; }

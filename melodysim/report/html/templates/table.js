@@ -47,10 +47,25 @@
     document.getElementById("where").textContent = found.length ? `${first + 1} to ${last}` : "";
   }
 
+  const fresh = document.getElementById("fresh"), fold = document.getElementById("fold");
+  const opened = new Set(); // groups of takes that are unfolded
+
   function filter() {
     const wanted = search.value.trim().toLowerCase();
     const levels = new Set(Array.from(document.querySelectorAll("input.level:checked"), (e) => e.value));
-    found = order.filter((k) => levels.has(rows[k].dataset.l) && words[k].includes(wanted));
+    const met = new Set(); // of the takes of one melody the first stands for all
+    found = order.filter((k) => {
+      const row = rows[k], group = row.dataset.g;
+      if (!levels.has(row.dataset.l) || !words[k].includes(wanted)) return false;
+      if (fresh.checked && !row.dataset.n) return false;
+      if (!group || !fold || !fold.checked) return true;
+      const head = !met.has(group);
+      met.add(group);
+      const button = row.querySelector(".takes");
+      if (button) { button.hidden = !head; button.setAttribute("aria-expanded", opened.has(group)); }
+      row.classList.toggle("take", !head);
+      return head || opened.has(group);
+    });
     first = 0;
     shown.textContent = `${found.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} tracks`;
     paint(false);
@@ -69,5 +84,17 @@
   document.querySelectorAll("#table th").forEach((th) => th.querySelector("button").addEventListener("click", () => sort(th)));
   search.addEventListener("input", filter);
   document.querySelectorAll("input.level").forEach((box) => box.addEventListener("change", filter));
+  fresh.addEventListener("change", filter);
+  if (fold) fold.addEventListener("change", filter);
+  body.addEventListener("click", (event) => {
+    const button = event.target.closest(".takes");
+    if (!button) return;
+    const group = button.closest("tr").dataset.g;
+    if (!opened.delete(group)) opened.add(group);
+    filter();
+  });
+  // On a phone each row is a card, whose cells say what they are.
+  const names = Array.from(document.querySelectorAll("#table th"), (th) => th.textContent);
+  rows.forEach((row) => [...row.cells].forEach((cell, k) => { cell.dataset.name = names[k]; }));
   filter();
 })();

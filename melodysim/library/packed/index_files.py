@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 
 from melodysim.align.surprisal import Rarity
 from melodysim.errors import MelodysimError
-from melodysim.library.index import Index, Order, order_shards, sample_references
-from melodysim.library.rights import Territory
-from melodysim.library.shard import (
+from melodysim.library.chance import Chance
+from melodysim.library.packed.index import Index, Order, order_shards, sample_references
+from melodysim.library.packed.shard import (
     MOST,
     Shard,
     open_shard,
@@ -40,7 +40,7 @@ from melodysim.library.shard import (
     unpacked_tables,
     write_shard,
 )
-from melodysim.library.shelf import Chance
+from melodysim.library.rights import Territory
 from melodysim.library.store import Store
 from melodysim.util.array_files import map_arrays, write_arrays
 from melodysim.util.atomic_files import write_whole

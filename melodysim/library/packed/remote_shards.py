@@ -19,7 +19,7 @@ from melodysim.align.corpus import PackedMelodies
 from melodysim.align.seeds import Turns
 from melodysim.errors import LibraryError
 from melodysim.intervals import Sequence
-from melodysim.library.shard import Shard, open_shard
+from melodysim.library.packed.shard import Shard, open_shard
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -47,7 +47,7 @@ def answer(path: str, question: str, *given: Any) -> Any:
 
 
 class RemoteShard:
-    """A part of a library on a worker, with the methods of `melodysim.library.shard.Shard`.
+    """A part of a library on a worker, with the methods of `melodysim.library.packed.shard.Shard`.
 
     Parameters
     ----------

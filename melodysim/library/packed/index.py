@@ -29,11 +29,11 @@ from melodysim.align.prefilter import lay_in_lanes, scan
 from melodysim.align.seeds import turns_of
 from melodysim.align.surprisal import Rarity, rarity_of, total_counts
 from melodysim.intervals import Sequence as NoteSequence
-from melodysim.library.shard import Shard, pack_shard
+from melodysim.library.packed.shard import Shard, pack_shard
 from melodysim.melody import Melody
 
 if TYPE_CHECKING:
-    from melodysim.library.remote_shards import RemoteShard
+    from melodysim.library.packed.remote_shards import RemoteShard
 
 EXHAUSTIVE = 2_000_000
 """Up to so many references, the first pass scores all; above, it scores those that seeds choose. Of a

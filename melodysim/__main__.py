@@ -1,0 +1,5 @@
+"""``python -m melodysim``."""
+
+from melodysim.cli import main
+
+main()

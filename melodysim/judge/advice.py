@@ -1,0 +1,84 @@
+"""What a person may do about a verdict, and how far what was heard of a song can be trusted."""
+
+from __future__ import annotations
+
+from melodysim.judge.wording import clock, notes_heard
+from melodysim.melody import Piece
+from melodysim.search.match import Match
+from melodysim.util.plain_text import counted
+
+_FEW_TO_TRUST = 20
+"""Notes heard surely below which a song can hardly be found again."""
+_ALONE = 0.8
+"""Share of the power in the voice above which a recording is a voice by itself."""
+
+
+def next_steps(level: str, firm: bool, match: Match | None, finding: str = "") -> list[str]:
+    """Return what a person may do about a verdict, in the order to do it in: sentences.
+
+    Parameters
+    ----------
+    level : str
+    firm : bool
+    match : Match or None
+        What the verdict rests on.
+    finding : str, optional
+        Its id.
+    """
+    if level == "unchecked":
+        return [
+            "Add the works that you are worried about: `melodysim library import FOLDER --rights "
+            "in-copyright`; `melodysim library sources` names public sets.",
+            "Or name the one song that you are afraid of: `melodysim suspect add SONG`.",
+            "If too little was heard, give the voice as a stem, a score, or a longer take.",
+        ]
+    if level == "clear" and match is not None and not firm:
+        begin, _ = match.query.seconds
+        return [
+            f"Listen to {clock(begin)} beside “{match.reference.title}”. If you hear the same tune, it "
+            "is a finding.",
+            "Give the voice as a stem (`--stem vocals.wav`) or a score: more is heard then.",
+            f"Or ask about that song by itself: `melodysim suspect add` a recording or score of "
+            f"“{match.reference.title}”, and check again.",
+        ]
+    if level not in {"review", "likely"} or match is None:
+        return []
+    first, last = (clock(second) for second in match.query.seconds)
+    title, rights = match.reference.title, match.reference.rights
+    whom = rights.holder or f"the publisher of “{title}”; your collecting society finds it by the title"
+    steps = [
+        f"Listen to both passages below, from {first} to {last}. Do you hear the same tune?",
+        f"To keep it, ask for a mechanical licence before you release: {whom}.",
+        f"To do without, change the melody from {first} to {last}: other intervals, another contour. "
+        "Another key, tempo, sound or text leaves it the same melody.",
+        "Check the new version again.",
+        f"You hold a licence, or know better? `melodysim scan accept {finding} --note …` settles this "
+        "finding." if finding else "",
+        "What a mechanical licence is, and when a work is free: docs/rights.md.",
+    ]  # fmt: skip
+    return list(filter(None, steps))
+
+
+def trust_words(piece: Piece) -> str:
+    """Say how far the melody of a song can be trusted that tracks are compared with: sentences."""
+    melody = piece.melodies[0]
+    if piece.kind != "audio":
+        return (
+            f"Its notes are written ({notes_heard(piece)} in the longest part), so nothing is guessed."
+        )
+    heard = f"{notes_heard(piece)} of {counted(len(melody), 'note')} were heard surely"
+    share = None if piece.heard is None else piece.heard.separated
+    if notes_heard(piece) < _FEW_TO_TRUST:
+        return (
+            f"Poor: only {heard}. Give more of it, a score, or a hum of the tune, or correct its notes."
+        )
+    if share is not None and share > _ALONE:
+        return f"Good: one voice nearly by itself; {heard}."
+    if share:
+        return (
+            f"Fair: a voice was heard apart from its accompaniment; {heard}. A score or a hum is surer."
+        )
+    return (
+        f"Uncertain: no voice was heard apart, so the tune was looked for in the mix; {heard}. A score "
+        "or a hum is surer: listen to what was heard, and correct it."
+    )

@@ -1,0 +1,22 @@
+"""Rows as a pandas frame, for notebooks; pandas is no dependency."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from melodysim.errors import MissingDependencyError
+
+
+def frame_of(rows: list[dict[str, Any]]) -> Any:
+    """Return rows as a ``pandas.DataFrame``.
+
+    Raises
+    ------
+    MissingDependencyError
+        If pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingDependencyError("tables need pandas: run `pip install pandas`") from error
+    return pd.DataFrame(rows)
