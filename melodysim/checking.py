@@ -30,7 +30,7 @@ from melodysim.util.plain_text import counted
 DEFAULT_TOP = 10
 SUSPECT = "suspect:"
 """Beginning of the ids of songs that are watched for, where they stand beside references."""
-CHECK_VERSION = 12
+CHECK_VERSION = 13
 """Raised whenever a check may have another result than before, wording included: stored results are
 then stale. What is heard in a recording has a version of its own in `melodysim.transcribe`."""
 
@@ -129,8 +129,8 @@ def check(
         for song in named
         if settled and (finding := finding_id(piece, song.id)) in settled
     }
-    counting = [(song.title, song.verdict) for song in named if song.id not in accepted]
-    verdict = with_named(verdict, counting)
+    counting = [(song.title, song.verdict, song.match) for song in named if song.id not in accepted]
+    verdict = with_named(verdict, counting, rates)
     shown = matches[:top]
     if len(matches) > top > 0:
         shown[-1] = matches[-1]  # what the verdict rests on is shown, whatever its rank

@@ -815,6 +815,8 @@ def test_an_accepted_finding_is_checked_again_alone_and_alarms_no_more(
     changed = {n for n, t in pages.items() if (output / "tracks" / n).stat().st_mtime_ns != t}
     assert {name.split("-")[0] for name in changed} == {"paper"}
     assert "licence 7" in (output / "index.html").read_text()
+    table = (output / "summary.csv").read_text()
+    assert "licence 7" in table
 
 
 def test_only_what_is_new_counts(environment, album, small, tmp_path):

@@ -76,7 +76,10 @@ class Done:
     @property
     def grade(self) -> str:
         """The verdict as people are shown it: "uncertain" for a "clear" that is not firm."""
-        return "uncertain" if self.level == "clear" and not self.entry["firm"] else self.level
+        if self.level == "clear" and not self.entry["firm"]:
+            return "uncertain"
+        settled = self.level in {"clear", "unchecked"} and self.entry.get("accepted")
+        return "accepted" if settled else self.level
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from melodysim.util.plain_text import shown_cell
 RESULTS, TABLE, SUMMARY = "results.jsonl", "summary.csv", "summary.json"
 COLUMNS = (
     "source", "verdict", "firm", "probability", "closest", "id", "creator", "rights", "holder",
-    "e_value", "begin", "end", "finding", "kind", "duration", "group", "error",
+    "e_value", "begin", "end", "finding", "accepted", "kind", "duration", "group", "error",
 )  # fmt: skip
 
 
@@ -70,6 +70,7 @@ def table(results: Iterable[Done], group_of: dict[str, int]) -> str:
     writer.writeheader()
     for done in results:
         closest = done.closest or {}
+        settled = [one["note"] or "no note" for one in done.entry.get("accepted", ())]
         begin, end = closest.get("seconds", (None, None))
         writer.writerow(
             {
@@ -86,6 +87,7 @@ def table(results: Iterable[Done], group_of: dict[str, int]) -> str:
                 "e_value": closest.get("e_value"),
                 "begin": begin,
                 "end": end,
+                "accepted": shown_cell("; ".join(settled)) if settled else None,
                 "kind": done.entry.get("kind"),
                 "duration": done.entry.get("duration"),
                 "group": group_of.get(done.path),

@@ -45,7 +45,7 @@ from melodysim.batch.transcription_cache import Cache, default_cache_folder
 from melodysim.batch.worker import failed
 from melodysim.checking import require_references
 from melodysim.errors import ReadError
-from melodysim.judge.verdict import LEVELS
+from melodysim.judge.verdict import GRADES
 from melodysim.library import Library
 from melodysim.report.html.index_page import TrackRow
 from melodysim.report.html.page_folder import PAGES, link_of, write_index
@@ -80,11 +80,14 @@ class ScanOutcome:
         Results with the verdict "likely" or "review", in the order of the tracks.
     fresh : set of str
         Paths of the tracks that are new since the last scan, or graver than then.
+    uncertain : list of str
+        Paths of the tracks that are clear and not firm.
     """
 
     answer: dict[str, Any]
     flagged: list[Done]
     fresh: set[str]
+    uncertain: list[str]
 
 
 class Scan:
@@ -250,6 +253,7 @@ class Scan:
         keys = {track.path: track.key or track.path for track in tracks}
         levels: dict[str, str] = {}
         fresh: set[str] = set()
+        uncertain: list[str] = []
         fresh_counts: Counter[str] = Counter()
         with (
             replaced(place / result_files.RESULTS) as temporary,
@@ -258,15 +262,17 @@ class Scan:
             for done in self._results(tracks, unread):
                 out.write(result_files.line(done))
                 counts[done.level] += 1
-                counts["uncertain"] += done.grade == "uncertain"
-                levels[keys[done.path]] = done.level
-                if _graver(done.level, before.get(keys[done.path])):
+                if done.grade == "uncertain":
+                    uncertain.append(done.path)
+                levels[keys[done.path]] = done.grade
+                if _graver(done.grade, before.get(keys[done.path])):
                     fresh.add(done.path)
                     fresh_counts[done.level] += 1
                 if done.level == "error":
                     errors.append({"source": done.path, "error": done.entry["error"]})
                 elif done.level in {"likely", "review"}:
                     flagged.append(done)
+        counts["uncertain"] = len(uncertain)
         groups, alike = self._groups(tracks, unread)
         group_of = {path: number for number, group in enumerate(groups, 1) for path in group}
         table = result_files.table(self._results(tracks, unread), group_of)
@@ -283,7 +289,7 @@ class Scan:
         self._ledger.forget_all_but(self._fingerprint)
         if own is not None:  # not in the file: the same tracks give the same bytes
             answer |= {"new": {level: fresh_counts[level] for level in answer["verdicts"]}}
-        return ScanOutcome(answer, flagged, fresh)
+        return ScanOutcome(answer, flagged, fresh, uncertain)
 
     def _groups(
         self, tracks: list[Track], unread: dict[str, Done]
@@ -377,7 +383,7 @@ def _graver(level: str, before: str | None) -> bool:
     """Say whether a level is news: of a track that had none before, or another that was less grave."""
     if before is None or "error" in {level, before}:
         return level != before
-    return LEVELS.index(level) > LEVELS.index(before) if level in LEVELS else False
+    return level in GRADES and GRADES.index(level) < GRADES.index(before)
 
 
 def _row(done: Done, group: int | None = None, fresh: bool = False) -> TrackRow:

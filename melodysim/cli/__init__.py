@@ -27,6 +27,7 @@ COMMANDS = {
     "check": "Does a track follow a melody that somebody owns?",
     "scan": "Check everything in a folder; stop and go on as you like.",
     "compare": "How alike are two works, and where?",
+    "audit": "How many of a generator's melodies copy its training set?",
     "transcribe": "Write the melodies as heard to a MIDI file.",
     "suspect": "Name the songs you are afraid of: each is looked for by itself.",
     "serve": "Check tracks in a browser, on this computer.",
@@ -38,7 +39,11 @@ COMMANDS = {
     "completion": "Print a script that completes commands in your shell.",
 }
 """Subcommands, one a module of the folder `commands`; a module is imported when its command is run."""
-_ELSEWHERE = {"completion": "melodysim.cli.completion", "findings": "melodysim.cli.findings"}
+_ELSEWHERE = {
+    "audit": "melodysim.cli.audit_command",
+    "completion": "melodysim.cli.completion",
+    "findings": "melodysim.cli.findings",
+}
 _FINDINGS = {"accept", "accepted", "withdraw"}
 """What `scan` does with findings, where no folder of such a name is there to be scanned."""
 

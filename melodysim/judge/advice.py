@@ -38,8 +38,6 @@ def next_steps(level: str, firm: bool, match: Match | None, finding: str = "") -
             f"Listen to {clock(begin)} beside “{match.reference.title}”. If you hear the same tune, it "
             "is a finding.",
             "Give the voice as a stem (`--stem vocals.wav`) or a score: more is heard then.",
-            f"Or ask about that song by itself: `melodysim suspect add` a recording or score of "
-            f"“{match.reference.title}”, and check again.",
         ]
     if level not in {"review", "likely"} or match is None:
         return []
@@ -54,7 +52,8 @@ def next_steps(level: str, firm: bool, match: Match | None, finding: str = "") -
         "Check the new version again.",
         f"You hold a licence, or know better? `melodysim scan accept {finding} --note …` settles this "
         "finding." if finding else "",
-        "What a mechanical licence is, and when a work is free: docs/rights.md.",
+        "What a mechanical licence is, and when a work is free, stands in melodysim's documentation "
+        "under “Rights” (docs/rights.md).",
     ]  # fmt: skip
     return list(filter(None, steps))
 

@@ -21,6 +21,7 @@ import numpy as np
 from melodysim.errors import RateError
 from melodysim.judge.wording import (
     HEARD_ENOUGH,
+    accepted_headline,
     describe,
     free_words,
     headline_of,
@@ -39,9 +40,10 @@ from melodysim.util.plain_text import counted
 Level = Literal["unchecked", "clear", "review", "likely"]
 LEVELS: tuple[Level, ...] = ("unchecked", "clear", "review", "likely")
 """In the order of their gravity."""
-Grade = Literal["unchecked", "clear", "uncertain", "review", "likely"]
-GRADES: tuple[Grade, ...] = ("likely", "review", "uncertain", "clear", "unchecked")
-"""Levels as people are shown them, the gravest first: a "clear" that is not firm is "uncertain"."""
+Grade = Literal["unchecked", "clear", "accepted", "uncertain", "review", "likely"]
+GRADES: tuple[Grade, ...] = ("likely", "review", "uncertain", "accepted", "clear", "unchecked")
+"""Levels as people are shown them, the gravest first: a "clear" that is not firm is "uncertain", one
+where a person has settled what was found is "accepted"."""
 
 LIKELY_RATE = 0.0001
 REVIEW_RATE = 0.005
@@ -102,8 +104,10 @@ class Verdict:
     heard : float
         Share of the track in which a melody was heard, 0..1; 1 for notes.
     near : bool
-        Whether more of chance than one unrelated track in twenty shows would be needed to explain the
-        best match with a protected work.
+        Whether the best match with a protected work is closer than chance brings one unrelated track in
+        twenty.
+    settled : bool
+        Whether something was found that a person has accepted.
     """
 
     level: Level
@@ -112,6 +116,7 @@ class Verdict:
     reasons: tuple[str, ...]
     heard: float = 1.0
     near: bool = False
+    settled: bool = False
 
     @property
     def firm(self) -> bool:
@@ -120,8 +125,10 @@ class Verdict:
 
     @property
     def grade(self) -> Grade:
-        """The level as people are shown it: "uncertain" for a "clear" that is not firm."""
-        return self.level if self.firm else "uncertain"
+        """The level as people are shown it; see `GRADES`."""
+        if not self.firm:
+            return "uncertain"
+        return "accepted" if self.settled and self.level in {"clear", "unchecked"} else self.level
 
 
 def judge(
@@ -173,14 +180,14 @@ def judge(
         reasons.append(
             f"Of the {references:,} melodies in the library none is protected, so this track was "
             "compared with nothing that somebody owns. Import the works that you are worried about "
-            "(`melodysim library import`), or say whose the library's melodies are "
-            "(`melodysim library rights`)."
+            "(`melodysim library import`), or name one (`melodysim suspect add`)."
         )
     else:
         reasons += [_few_words(piece)] if few else []
+        other = "no other" if accepted else "none"
         reasons.append(
-            f"Of the {references:,} melodies in the library, none that is protected is followed more "
-            "closely than chance explains."
+            f"Of the {references:,} melodies in the library, {other} that is protected is followed "
+            "more closely than chance explains."
         )
     near = best is not None and best.e_value < max(NEAR_RATE, rates.review)
     if level == "clear" and best is not None:
@@ -191,7 +198,8 @@ def judge(
         for match in free[:1]
         if match.e_value < rates.review
     ]
-    reasons += [f"{describe(match)} {why}" for match, why in accepted]
+    settled = [f"{describe(match)} {why}" for match, why in accepted]
+    reasons = [*settled, *reasons] if level in {"clear", "unchecked"} else [*reasons, *settled]
     reasons += [what_was_heard(piece), *reading_words(piece)]
     if matches and not matches[0].background.measured:
         reasons.append(
@@ -201,15 +209,20 @@ def judge(
     heard = melody_share(piece) if piece.kind == "audio" else 1.0
     headline = headline_of(level, heard, best if near else None, nothing=nothing)
     probability = None if level == "unchecked" else probability_of(best) if best else 0.0
-    return Verdict(level, probability, headline, tuple(reasons), heard, near)
+    verdict = Verdict(level, probability, headline, tuple(reasons), heard, near, bool(accepted))
+    if verdict.grade != "accepted":
+        return verdict
+    return replace(verdict, headline=accepted_headline([match for match, _ in accepted]))
 
 
 def _few_words(piece: Piece) -> str:
     """Say that a piece has too few notes for a verdict."""
-    heard = "were heard of its melody" if piece.kind == "audio" else "has its melody"
+    heard = f"It has only {counted(notes_heard(piece), 'note')}"
+    if piece.kind == "audio":
+        heard = f"Only {counted(notes_heard(piece), 'note')} of its melody were heard"
     return (
-        f"Only {counted(notes_heard(piece), 'note')} {heard}: a copy of so few is seldom told from "
-        f"chance, however exact. Give {FEW_NOTES} notes or more."
+        f"{heard}: a copy of so few is seldom told from chance, however exact. Give {FEW_NOTES} "
+        "notes or more."
     )
 
 
@@ -228,27 +241,36 @@ def _borrowed_words(match: Match, free: Match) -> str:
     )
 
 
-def with_named(verdict: Verdict, named: Sequence[tuple[str, Verdict]]) -> Verdict:
+def with_named(
+    verdict: Verdict, named: Sequence[tuple[str, Verdict, Match | None]], rates: Rates
+) -> Verdict:
     """Return the verdict on a track that was compared with a library and with songs by name.
 
     Parameters
     ----------
     verdict : Verdict
         Against the library; "unchecked" where nothing protected is in it.
-    named : sequence of (str, Verdict)
-        Title of each song, and the verdict of its comparison.
+    named : sequence of (str, Verdict, Match or None)
+        Title of each song, the verdict of its comparison, and the passage that follows it best.
+    rates : Rates
+        Of false alarms.
 
     Returns
     -------
     Verdict
-        The gravest; what there is to say of the songs stands first.
+        The gravest; what there is to say of the songs that are followed stands first. Its probability
+        is the largest of all.
     """
     if not named:
         return verdict
-    title, worst = max(named, key=lambda song: _gravity(song[1]))
-    telling = [(song, one) for song, one in named if one.grade in {"uncertain", "review", "likely"}]
-    reasons = [f"A song you named, “{song}”: {one.reasons[0]}" for song, one in telling]
-    quiet = [song for song, one in named if one.grade not in {"uncertain", "review", "likely"}]
+    title, worst, _ = max(named, key=lambda song: _gravity(song[1]))
+    reasons = []
+    for song, one, match in named:
+        if match is not None and one.grade in {"review", "likely"}:
+            reasons.append(f"A song you named, “{song}”: {one.reasons[0]}")
+        elif match is not None and one.near:
+            reasons.append(nearest_words(match, near=True, review=rates.review, named=True))
+    quiet = [song for song, one, match in named if match is None or not one.near]
     others = []
     if quiet:
         which = f"The song you named, “{quiet[0]}”, is"
@@ -256,10 +278,17 @@ def with_named(verdict: Verdict, named: Sequence[tuple[str, Verdict]]) -> Verdic
             which = f"Of the {len(named)} songs you named, {len(quiet)} are"
         others.append(f"{which} followed no more closely than chance explains.")
     graver = worst if _gravity(worst) > _gravity(verdict) else verdict
-    headline = graver.headline
-    if graver is worst:
-        headline = named_headline(worst.level, title, worst.firm)
-    return replace(graver, headline=headline, reasons=(*reasons, *verdict.reasons, *others))
+    headline = graver.headline if graver is verdict else named_headline(worst.level, title, worst.firm)
+    told = [
+        p for p in (verdict.probability, *(one.probability for _, one, _ in named)) if p is not None
+    ]
+    return replace(
+        graver,
+        headline=headline,
+        probability=max(told, default=None) if graver.level != "unchecked" else None,
+        reasons=(*reasons, *verdict.reasons, *others),
+        settled=verdict.settled,
+    )
 
 
 def _gravity(verdict: Verdict) -> int:

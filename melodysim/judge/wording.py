@@ -79,14 +79,21 @@ def accepted_words(day: str, note: str) -> str:
     return f"It was accepted on {day}{why}, so it does not count."
 
 
-def nearest_words(match: Match, near: bool, review: float) -> str:
-    """Say which protected work a clear track is closest to, and how far that is from "review"."""
+def accepted_headline(matches: list[Match]) -> str:
+    """Return a verdict in one line that is clear because what was found was accepted."""
+    works = ", ".join(f"“{match.reference.title}”" for match in matches[:2])
+    return f"ACCEPTED: {works} is followed, which was settled; nothing else protected is"
+
+
+def nearest_words(match: Match, near: bool, review: float, named: bool = False) -> str:
+    """Say which protected work, or named song, is closest, and how far that is from "review"."""
     begin, end = match.query.seconds
     by = f" by {match.reference.creator}" if match.reference.creator else ""
-    often = how_often(match.e_value)
+    often = how_often(match.e_value, "pairs of works" if named else "tracks")
+    which = "A song you named is close," if named else "The closest protected work is"
     words = (
-        f"The closest protected work is “{match.reference.title}”{by}, from {clock(begin)} to "
-        f"{clock(end)}: a likeness that chance brings {often}"
+        f"{which} “{match.reference.title}”{by}, from {clock(begin)} to {clock(end)}: a likeness that "
+        f"chance brings {often}"
     )
     words += f"; “review” begins at 1 in {_rounded(1 / review):,}."
     return words + " That is near: listen to both." if near else words
@@ -126,9 +133,9 @@ def likeness_words(match: Match) -> str:
     """Say whether most of the melody follows, or a passage of it; empty where chance explains it."""
     if match.explained_by_chance:
         return ""
-    kind = "the same tune" if match.likeness == "tune" else "a passage"
-    much = f": {match.share:.0%} of the shorter melody" if match.evidence == "notes" else ""
-    return f" It is {kind}{much}."
+    kind = "most of the melody" if match.likeness == "tune" else "a passage"
+    much = f": {match.share:.0%} of the shorter one" if match.evidence == "notes" else ""
+    return f" That is {kind}{much}."
 
 
 def repetition_words(match: Match) -> str:
@@ -311,7 +318,8 @@ def odds(e_value: float, unrelated: str = "tracks") -> str:
     if e_value >= 1000:
         return "every track"
     if e_value >= 0.5:
-        return f"{e_value:,.0f} a track"
+        times = round(e_value)
+        return "once a track" if times <= 1 else f"{times:,} a track"
     if e_value < _RAREST:
         return "1 in billions"
     return f"1 in {_in_words(1 / e_value)}"

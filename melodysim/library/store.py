@@ -92,7 +92,10 @@ class Store:
             raise LibraryError("is a folder", f"name a file in it, such as {path / 'library.db'}", path)
         if not path.exists() and not create:
             raise LibraryError(
-                "no library there", f"make one with `melodysim library init --library {path}`", path
+                "no library there",
+                f"`melodysim library import FOLDER --library {path}` makes one of the works that you "
+                "are worried about; `library init` adds public-domain tunes",
+                path,
             )
         if create:
             try:

@@ -119,7 +119,9 @@ class WatchList:
     def __init__(self, path: Path, writable: bool = False) -> None:
         self.path = Path(path)
         if not writable and not self.path.exists():
-            raise LibraryError("no such library", "make one with `melodysim library init`", self.path)
+            raise LibraryError(
+                "no library there", "`melodysim library import FOLDER` makes one", self.path
+            )
         self._db = connect(self.path, writable=writable)
 
     def __enter__(self) -> Self:

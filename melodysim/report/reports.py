@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from melodysim.errors import MelodysimError
-from melodysim.judge.verdict import NEAR_RATE, Rates, Verdict
+from melodysim.judge.verdict import NEAR_RATE, Rates, Verdict, probability_of
 from melodysim.library import Accepted, Holdings
 from melodysim.melody import Piece
 from melodysim.search.match import Match
@@ -83,9 +83,13 @@ class Report:
     @property
     def leading(self) -> Match | None:
         """The match that a list of tracks shows: with a named song, or the closest protected work."""
-        found = [s.match for s in self.named if s.match is not None and s.id not in self.accepted]
+        found = [
+            song.match
+            for song in self.named
+            if song.match is not None and song.id not in self.accepted and song.verdict.near
+        ]
         found += [] if self.closest is None else [self.closest]
-        return min(found, key=lambda match: match.e_value, default=None)
+        return max(found, key=lambda match: (probability_of(match), -match.e_value), default=None)
 
     @property
     def telling(self) -> tuple[Match, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from melodysim.util.plain_text import counted, printable
 STYLES = {
     "unchecked": "bold dim",
     "clear": "bold green",
+    "accepted": "bold cyan",
     "uncertain": "yellow",
     "review": "bold yellow",
     "likely": "bold red",
@@ -80,6 +82,7 @@ def print_scan(
     rows: list[tuple[str, str, dict[str, Any]]],
     folder: Path,
     only_new: bool = False,
+    uncertain: Sequence[str] = (),
 ) -> None:
     """Print the result of a scan: the tracks to look at, then the counts."""
     if rows:
@@ -115,7 +118,11 @@ def print_scan(
         if n or level != "unchecked"
     )
     if answer.get("uncertain"):
-        counts += f" (of the clear, {answer['uncertain']:,} not for certain: see their pages)"
+        counts += f" (of the clear, {answer['uncertain']:,} not for certain)"
+    if uncertain:
+        few = ", ".join(Path(path).name for path in uncertain[:_LISTED])
+        more = f" and {len(uncertain) - _LISTED:,} more" if len(uncertain) > _LISTED else ""
+        console.print(Text(printable(f"not alarming, not cleared: {few}{more}"), STYLES["uncertain"]))
     if only_new and "new" in answer:
         new = ", ".join(f"{n:,} {words.get(level, level)}" for level, n in answer["new"].items() if n)
         console.print(Text(f"new since the last run: {new or 'nothing'}", "bold"))

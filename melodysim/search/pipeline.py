@@ -326,3 +326,27 @@ def _ranked_by_pitch(search: _Search) -> _Ranked:
     first = search.first_pass()
     readings = search.read(first, readings_by_pitch)
     return search.ranked(readings) if search.piece.heard is None else search.listened(first, readings)
+
+
+def best_works(
+    piece: Piece, library: Shelf, top: int, threads: int = 1
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Rank the protected references that a piece follows best, without tracing how.
+
+    Parameters
+    ----------
+    piece : Piece
+        With at least one melody.
+    library : Shelf
+    top : int
+        Number of references wanted.
+
+    Returns
+    -------
+    references : ndarray of int64, shape (n,)
+        Best first.
+    e_values : ndarray of float64, shape (n,)
+    """
+    ranked = _ranked_in_time(_Search(piece, library, threads))
+    best = ranked.order[library.protected[ranked.order]][:top]
+    return best, np.array([ranked.e_value(int(k)) for k in best])

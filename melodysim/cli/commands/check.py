@@ -137,6 +137,10 @@ def command(
         terminal.deliver(_written(reports, library, form, output, top is not None), output)
     for error in [report.error for report in reports if report.error] if form != "text" else ():
         click.echo(printable(f"melodysim: {error}"), err=True)
+    for report in reports if output is not None and not quiet else ():
+        if report.verdict is not None:
+            words = f"{report.source}: {report.verdict.headline}; written to {output}"
+            click.echo(printable(words), err=True)
     if labels and not reports[0].error:
         from melodysim.report.note_files import labels_bytes, labels_of
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from melodysim.library.importers import ImportResult
 
 
+_MOST_ODD = 5
+"""Odd files that an import names."""
+
+
 @click.group()
 def command() -> None:
     """Make, fill and look after the reference library.
@@ -53,7 +57,10 @@ def _report(result: ImportResult, path: Path, form: str, output: Path | None) ->
     if result.skipped:
         lines.append(f"{result.skipped:,} of too few notes to be recognised were passed over")
     lines += [passed_over_words(result.passed_over)] if result.passed_over else []
-    lines += [printable(f"odd: {source}: {remark}") for source, remark in result.odd]
+    lines += [printable(f"odd: {source}: {remark}") for source, remark in result.odd[:_MOST_ODD]]
+    if len(result.odd) > _MOST_ODD:
+        more = counted(len(result.odd) - _MOST_ODD, "more file was odd", "more files were odd")
+        lines.append(f"{more}, and read; --format json says how")
     lines += [printable(f"failed: {error}") for _, error in result.failed]
     return "\n".join(lines) + "\n"
 
@@ -208,7 +215,7 @@ def list_(
     if not entries and not quiet:
         click.echo(f"nothing found among {total:,}", err=True)
     if len(entries) == limit and not quiet:
-        click.echo(f"the first {limit} of {total:,}; --limit shows more", err=True)
+        click.echo(f"the first {limit}; --limit shows more (of {total:,} in the library)", err=True)
 
 
 @command.command()

@@ -203,7 +203,7 @@ def _told(
 
         flagged = [done for done in found.flagged if not only_new or done.path in found.fresh]
         rows = [(done.path, done.level, done.closest or {}) for done in flagged]
-        shown = (found.answer, rows, settings.output, only_new)
+        shown = (found.answer, rows, settings.output, only_new, found.uncertain)
         terminal.deliver(terminal.rendered(lambda console: print_scan(console, *shown), None), None)
     counts = found.answer["new" if only_new and "new" in found.answer else "verdicts"]
     status = options.exit_status([level for level, n in counts.items() if n], fail_on, errors)

@@ -79,6 +79,7 @@ def import_paths(
     title: str | None = None,
     creator: str | None = None,
     progress: ImportProgress | None = None,
+    merge: bool = True,
 ) -> ImportResult:
     """Import files, all files of known kinds in folders, and public sets.
 
@@ -96,6 +97,8 @@ def import_paths(
         Instead of what the files say.
     progress : callable, optional
         See `ImportProgress`.
+    merge : bool, optional
+        Whether to skip files whose bytes are in the library from another place.
     """
     result = ImportResult()
     jobs: list[Job] = []
@@ -131,9 +134,9 @@ def import_paths(
             exported += exported_jobs(index, rights)
         except ReadError as error:
             result.failed.append((str(index), error))
-    result += run_jobs(store, exported, progress)
+    result += run_jobs(store, exported, progress, merge=merge)
     # In one run, so that many files named one by one are read in parallel too.
-    result += run_jobs(store, jobs, progress)
+    result += run_jobs(store, jobs, progress, merge=merge)
     for public, path in sets:
         result += _imported_set(store, public, path, rights, progress)
     return result

@@ -23,6 +23,7 @@ _WORDS = {
     "likely": "likely",
     "review": "to review",
     "uncertain": "not cleared",
+    "accepted": "accepted",
     "clear": "clear",
     "unchecked": "not checked",
     "error": "not read",

@@ -34,7 +34,14 @@ from melodysim.report.passage import Passage, columns, passage_of
 from melodysim.report.reports import NamedSong, PairReport, Report
 from melodysim.search.match import Match
 
-_SIGNS = {"unchecked": "–", "clear": "✓", "uncertain": "~", "review": "?", "likely": "!"}
+_SIGNS = {
+    "unchecked": "–",
+    "clear": "✓",
+    "accepted": "✓",
+    "uncertain": "~",
+    "review": "?",
+    "likely": "!",
+}
 _MAX_TABLE = 400
 _NAMED = "Songs you named"
 _TELLING = "Passages that chance hardly explains"

@@ -1,0 +1,191 @@
+"""Audits of generators: rates with known truth, and the whole command."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from conftest import random_tune, tune
+from test_schema import validator
+
+from melodysim.audit.auditing import audit
+from melodysim.audit.rates import hits_below, rates_of, threshold_of
+from melodysim.audit.sets import Sample, Work, digest_of, even_subset, read_groups, read_works
+from melodysim.errors import ReadError
+
+EVERYTHING = 300
+
+
+def found_by(rng, samples, planted, false=0.01, works=EVERYTHING):
+    """Hits of samples of which a share is planted, and chance alike in both sets."""
+    lists, values = [], []
+    for _ in range(samples):
+        some = []
+        if rng.random() < planted:
+            some.append(int(rng.integers(works)))
+        if rng.random() < false:
+            some.append(int(rng.integers(works)))
+        if rng.random() < false:
+            some.append(-1 - int(rng.integers(works)))
+        lists.append(np.array(some, np.int64))
+        values.append(np.full(len(some), 1e-4))
+    whole = np.ones(works, bool)
+    return hits_below(lists, values, 0.005, (works, works), [(whole, whole)])
+
+
+@pytest.mark.parametrize("planted", [0.0, 0.01, 0.05, 0.2])
+def test_intervals_hold_the_truth(planted):
+    rng = np.random.default_rng(int(1000 * planted))
+    held = 0
+    for _ in range(100):
+        rates = rates_of(found_by(rng, 400, planted), rng, 300)
+        # A planted copy hides a chance hit of its own sample, and the other way round.
+        held += rates.excess.low <= planted * 0.99 <= rates.excess.high
+    assert held >= 93
+
+
+def test_what_both_sets_share_falls_out():
+    rng = np.random.default_rng(2)
+    rates = rates_of(found_by(rng, 2000, 0.0, false=0.3), rng, 300)
+    assert rates.training > 0.25
+    assert rates.excess.low <= 0 <= rates.excess.high
+
+
+def test_one_work_that_everybody_copies_is_less_sure_than_many():
+    rng = np.random.default_rng(3)
+    one = [np.array([7] if k < 50 else [], np.int64) for k in range(500)]
+    many = [np.array([k] if k < 50 else [], np.int64) for k in range(500)]
+    whole = [(np.ones(EVERYTHING, bool), np.ones(EVERYTHING, bool))]
+    widths = []
+    for works in (one, many):
+        values = [np.full(len(some), 1e-4) for some in works]
+        rates = rates_of(hits_below(works, values, 0.005, (EVERYTHING,) * 2, whole), rng, 500)
+        assert rates.training == 0.1
+        widths.append(rates.by_work[1] - rates.by_work[0])
+    assert widths[0] > 3 * widths[1]
+
+
+def test_the_threshold_is_where_copying_begins():
+    rng = np.random.default_rng(4)
+    sizes = np.array([1e3, 1e4, 1e5, 1e6])
+    hits = [found_by(rng, 600, share) for share in (0.0, 0.0, 0.08, 0.3)]
+    found = threshold_of(sizes, hits, 0.02, rng, 200)
+    assert found.size == 1e5
+    assert found.low <= 1e5 <= found.high
+    none = threshold_of(sizes, [found_by(rng, 600, 0.0)] * 4, 0.05, rng, 200)
+    assert none.size is None
+
+
+def test_a_larger_set_is_cut_down_to_the_lengths_of_the_smaller():
+    rng = np.random.default_rng(5)
+    smaller, larger = rng.integers(20, 60, 80), rng.integers(20, 200, 900)
+    chosen = even_subset(larger, smaller, rng)
+    assert len(chosen) == len(set(chosen)) == 80
+    assert abs(np.median(larger[chosen]) - np.median(smaller)) < 8
+
+
+def changed(melody, share, rng):
+    pitch = melody.pitch.copy()
+    moved = rng.random(len(pitch)) < share
+    pitch[moved] += rng.choice([-2, -1, 1, 2], moved.sum())
+    return tune(pitch, melody.duration)
+
+
+@pytest.fixture(scope="module")
+def material():
+    rng = np.random.default_rng(6)
+    tunes = [random_tune(rng, int(n)) for n in rng.integers(40, 70, 300)]
+    training, control = tunes[:140], tunes[140:270]
+    fresh = [random_tune(rng, 50) for _ in range(60)]
+    copies = [changed(training[k], 0.1, rng) for k in range(12)]
+    return training, control, fresh, copies
+
+
+def works(melodies, name, copies=1):
+    return [Work(f"{name} {k}", melody, copies) for k, melody in enumerate(melodies)]
+
+
+def test_planted_copies_are_found_and_groups_told_apart(material, tmp_path):
+    training, control, fresh, copies = material
+    samples = [Sample(f"f{k}", digest_of(m), m) for k, m in enumerate(fresh)]
+    samples += [Sample(f"c{k}", digest_of(m), m) for k, m in enumerate(copies)]
+    group_of = {s.id: ("copier" if s.id[0] == "c" else "honest",) for s in samples}
+    arguments = samples, works(training, "t"), works(control, "c"), tmp_path
+    given = {"columns": ("model",), "group_of": group_of}
+    stages = []
+    found = audit(*arguments, **given, progress=lambda stage, *_: stages.append(stage))
+    copier, honest = found.groups
+    assert (copier.values, honest.values) == (("copier",), ("honest",))
+    assert copier.rates.training > 0.9
+    assert copier.rates.excess.low > 0.2
+    assert copier.copied_notes > 25
+    assert honest.rates.excess.low <= 0 <= honest.rates.excess.high
+    assert found.worst[0][0].startswith("c")
+    assert found.human.samples > 100
+    # The same audit goes on where it was: nothing is compared again, and nothing differs.
+    again_stages = []
+    again = audit(*arguments, **given, progress=lambda stage, *_: again_stages.append(stage))
+    assert "comparing samples" in stages
+    assert "comparing samples" not in again_stages
+    assert again.every.rates == found.every.rates
+
+
+def test_what_stands_in_both_sets_is_refused(material, tmp_path):
+    training, control, fresh, _ = material
+    samples = [Sample("f", digest_of(fresh[0]), fresh[0])]
+    with pytest.raises(ReadError, match="stand in both sets"):
+        audit(samples, works(training, "t"), works([*control, training[3]], "c"), tmp_path)
+
+
+def table(path, melodies):
+    """A table of notes with many melodies."""
+    rows = [
+        {"id": name, "notes": np.stack([m.onset, m.duration, m.pitch], axis=1).tolist()}
+        for name, m in melodies
+    ]
+    path.write_text(json.dumps(rows))
+
+
+def test_the_command_from_tables_to_files(run, material, tmp_path):
+    training, control, fresh, copies = material
+    made = [*fresh[:12], *copies[:6]]
+    table(tmp_path / "samples.json", [(f"s{k}", m) for k, m in enumerate(made)])
+    twice = [(f"t{k}", m) for k, m in enumerate(training)] + [("again", training[0])]
+    table(tmp_path / "train.json", twice)
+    table(tmp_path / "control.json", [(f"c{k}", m) for k, m in enumerate(control)])
+    with (tmp_path / "by.csv").open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["id", "parameters"])
+        writer.writerows([f"s{k}", 10 ** (3 + k // 6)] for k in range(18))
+    arguments = (
+        "audit", tmp_path / "samples.json", "--trained-on", tmp_path / "train.json", "--held-out",
+        tmp_path / "control.json", "--by", tmp_path / "by.csv", "--folder", tmp_path / "out",
+    )  # fmt: skip
+    done = run(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "excess" in done.stdout
+    answer = json.loads((tmp_path / "out" / "audit.json").read_text())
+    validator("audit").validate(answer)
+    assert [group["values"] for group in answer["groups"]] == [["1000"], ["10000"], ["100000"]]
+    assert answer["groups"][2]["training"] > 0.8
+    assert answer["threshold"]["size"] == 100000
+    assert [some["copies"] for some in answer["multiplicity"]] == [1, 2]
+    assert (tmp_path / "out" / "curve.png").read_bytes()[:4] == b"\x89PNG"
+    assert len((tmp_path / "out" / "groups.csv").read_text().splitlines()) == 4
+    shown = run(*arguments, "--format", "json")
+    assert json.loads(shown.stdout) == answer
+    lost = run(*arguments[:-3], tmp_path / "train.json", "--folder", tmp_path / "out")
+    assert lost.returncode == 2
+
+
+def test_sets_are_read_with_their_copies(tmp_path):
+    rng = np.random.default_rng(7)
+    first, second = random_tune(rng, 30), random_tune(rng, 30)
+    table(tmp_path / "set.json", [("a", first), ("b", second), ("c", first)])
+    found = {work.id: work.copies for work in read_works(tmp_path / "set.json")}
+    assert found == {"a": 2, "b": 1}
+    with pytest.raises(ReadError, match="no such file"):
+        read_works(tmp_path / "nothing")
+    (tmp_path / "by.csv").write_text("name,model\nx,y\n")
+    with pytest.raises(ReadError, match="column “id”"):
+        read_groups(tmp_path / "by.csv")
