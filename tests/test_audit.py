@@ -169,7 +169,7 @@ def test_the_command_from_tables_to_files(run, material, tmp_path):
     assert [group["values"] for group in answer["groups"]] == [["1000"], ["10000"], ["100000"]]
     assert answer["groups"][2]["training"] > 0.8
     assert answer["threshold"]["size"] == 100000
-    assert [some["copies"] for some in answer["multiplicity"]] == [1, 2]
+    assert [some["copies"] for some in answer["all"]["multiplicity"]] == [1, 2]
     assert (tmp_path / "out" / "curve.png").read_bytes()[:4] == b"\x89PNG"
     assert len((tmp_path / "out" / "groups.csv").read_text().splitlines()) == 4
     shown = run(*arguments, "--format", "json")

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from ngrams import ngram_samples
-from tunes import Tune, builtin, halves, load, planted, save, tune_of
+from tunes import COPIES, Tune, builtin, halves, load, planted, save, tune_of
 
 from melodysim import Melody
 from melodysim.audit.audit_files import write_audit
@@ -121,19 +121,41 @@ def main() -> None:
             told.append(stage)
             print(f"{stage} {done:,} of {of:,}", flush=True)
 
-    found = audit(
-        samples, training, control, args.work / "audit", columns=COLUMNS, group_of=group_of,
-        workers=len(os.sched_getaffinity(0)), progress=tell,
-    )  # fmt: skip
-    write_audit(args.work / "audit", found)
-    write_results(args.work / "results.csv", found)
+    place = args.work / "audit"
+
+    def audited(some: list[Sample], columns: tuple[str, ...]) -> Audit:
+        groups = {sample.id: group_of[sample.id][: len(columns)] for sample in some}
+        cores = len(os.sched_getaffinity(0))
+        return audit(
+            some,
+            training,
+            control,
+            place,
+            columns=columns,
+            group_of=groups,
+            workers=cores,
+            progress=tell,
+        )
+
+    found = audited(samples, COLUMNS)
+    write_audit(place, found)
+    write_results(args.work / "results.csv", found, COLUMNS)
+    # The curve: all seeds of a size together.
+    wanted = ("transformer", "best", "free", "1.0")
+    some = [sample for sample in samples if group_of[sample.id][1:5] == wanted]
+    pooled = audited(some, COLUMNS[:1])
+    (args.work / "curve").mkdir(exist_ok=True)
+    write_audit(args.work / "curve", pooled)
+    write_results(args.work / "curve.csv", pooled, COLUMNS[:1])
 
 
-def write_results(place: Path, found: Audit) -> None:
-    """Write a line a model, prompt, temperature and seed."""
+def write_results(place: Path, found: Audit, columns: tuple[str, ...]) -> None:
+    """Write a line a group."""
     with place.open("w", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow([*COLUMNS, "samples", "training", "control", "excess", "low", "high", "works"])
+        names = ["samples", "training", "control", "excess", "low", "high", "works", "notes"]
+        planted = ["copies_1", *(f"copies_{count}" for count in COPIES)]
+        writer.writerow([*columns, *names, *planted])
         for group in found.groups:
             rates = group.rates
             figures = (
@@ -142,7 +164,8 @@ def write_results(place: Path, found: Audit) -> None:
                 *(getattr(rates.excess, name) for name in ("value", "low", "high")),
             )
             row = [*group.values, rates.samples, *(f"{figure:.5f}" for figure in figures)]
-            writer.writerow([*row, rates.works])
+            by_copies = [some.samples for some in group.multiplicity]
+            writer.writerow([*row, rates.works, group.copied_notes, *by_copies])
 
 
 if __name__ == "__main__":

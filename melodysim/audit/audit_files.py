@@ -30,7 +30,6 @@ def audit_dict(audit: Audit) -> dict[str, Any]:
         "all": _group_dict(audit.every),
         "groups": [_group_dict(group) for group in audit.groups],
         "human": _rates_dict(audit.human),
-        "multiplicity": [asdict(some) for some in audit.multiplicity],
         "threshold": None if audit.threshold is None else asdict(audit.threshold),
         "too_short": audit.too_short,
         "works_copied_share": round(audit.every.rates.works / max(audit.sizes[0], 1), 6),
@@ -51,7 +50,11 @@ def _rates_dict(rates: CopyRates) -> dict[str, Any]:
 
 
 def _group_dict(group: Group) -> dict[str, Any]:
-    values = {"values": list(group.values), "copied_notes": group.copied_notes}
+    values = {
+        "values": list(group.values),
+        "copied_notes": group.copied_notes,
+        "multiplicity": [asdict(some) for some in group.multiplicity],
+    }
     return values | _rates_dict(group.rates)
 
 

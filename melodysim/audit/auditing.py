@@ -42,24 +42,6 @@ AuditProgress = Callable[[str, int, int], None]
 """Called with a stage, how much of it is done, and of how much."""
 
 
-@dataclass(frozen=True, eq=False)
-class Group:
-    """Samples of one model, or whatever they are grouped by, and how often they copy.
-
-    Attributes
-    ----------
-    values : tuple of str
-        Of the columns that they are grouped by.
-    rates : CopyRates
-    copied_notes : float or None
-        Median notes of a copied passage; None if none was copied.
-    """
-
-    values: tuple[str, ...]
-    rates: CopyRates
-    copied_notes: float | None
-
-
 @dataclass(frozen=True)
 class Multiplicity:
     """Works that stand in the training set so often, and how often they were copied.
@@ -81,6 +63,27 @@ class Multiplicity:
 
 
 @dataclass(frozen=True, eq=False)
+class Group:
+    """Samples of one model, or whatever they are grouped by, and how often they copy.
+
+    Attributes
+    ----------
+    values : tuple of str
+        Of the columns that they are grouped by.
+    rates : CopyRates
+    copied_notes : float or None
+        Median notes of a copied passage; None if none was copied.
+    multiplicity : tuple of Multiplicity
+        Copies by how often the works stand in the training set.
+    """
+
+    values: tuple[str, ...]
+    rates: CopyRates
+    copied_notes: float | None
+    multiplicity: tuple[Multiplicity, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Audit:
     """The result of an audit.
 
@@ -95,7 +98,6 @@ class Audit:
     human : CopyRates
         How often held-out works copy the training set, and other held-out works: the baseline of what
         people share.
-    multiplicity : tuple of Multiplicity
     threshold : Threshold or None
         Over the first column whose values are numbers.
     e_value : float
@@ -112,7 +114,6 @@ class Audit:
     groups: tuple[Group, ...]
     every: Group
     human: CopyRates
-    multiplicity: tuple[Multiplicity, ...]
     threshold: Threshold | None
     e_value: float
     sizes: tuple[int, int]
@@ -189,15 +190,22 @@ def audit(
         return hits_below(works, values, e_value, counts, subsets)
 
     found = hits([sample.digest for sample in samples])
-    groups = _groups(samples, found, ranked, columns, group_of, e_value, rng)
-    every = _group((), np.arange(len(samples)), samples, found, ranked, e_value, rng)
+    copies = np.array([work.copies for work in training])
+
+    def group(values: tuple[str, ...], members: NDArray[np.int64]) -> Group:
+        some = found.of(members)
+        digests = [samples[int(k)].digest for k in members]
+        notes = _copied_notes([ranked[digest] for digest in digests], e_value)
+        return Group(values, rates_of(some, rng), notes, _multiplicity(copies, some))
+
+    groups = _groups(samples, columns, group_of, group)
+    every = group((), np.arange(len(samples)))
     baseline = rates_of(hits([s.digest for s in human], [int(k) for k in drawn]), rng)
     return Audit(
         columns,
         groups or (every,),
         every,
         baseline,
-        _multiplicity(training, found),
         _threshold(columns, groups, samples, found, group_of, rng),
         e_value,
         counts,
@@ -288,33 +296,21 @@ def _subsets(
     return found
 
 
-def _group(
-    values: tuple[str, ...],
-    members: NDArray[np.int64],
-    samples: list[Sample],
-    found: Hits,
-    ranked: dict[str, Ranked],
-    e_value: float,
-    rng: np.random.Generator,
-) -> Group:
+def _copied_notes(ranked: list[Ranked], e_value: float) -> float | None:
+    """Return the median length of the passages that were copied from the training set."""
     notes = [
         one.copied
-        for k in members
-        if (one := ranked[samples[int(k)].digest]).copied
-        and one.e_values[0] < e_value
-        and one.works[0].startswith("t/")
+        for one in ranked
+        if one.copied and one.e_values[0] < e_value and one.works[0].startswith("t/")
     ]
-    return Group(values, rates_of(found.of(members), rng), float(np.median(notes)) if notes else None)
+    return float(np.median(notes)) if notes else None
 
 
 def _groups(
     samples: list[Sample],
-    found: Hits,
-    ranked: dict[str, Ranked],
     columns: tuple[str, ...],
     group_of: dict[str, tuple[str, ...]] | None,
-    e_value: float,
-    rng: np.random.Generator,
+    group: Callable[[tuple[str, ...], NDArray[np.int64]], Group],
 ) -> tuple[Group, ...]:
     """Judge each group by itself, in the order of their values, numbers as numbers."""
     if not columns or group_of is None:
@@ -323,10 +319,7 @@ def _groups(
     for number, sample in enumerate(samples):
         members.setdefault(group_of[sample.id], []).append(number)
     ordered = sorted(members, key=lambda values: tuple(map(_sortable, values)))
-    return tuple(
-        _group(values, np.array(members[values]), samples, found, ranked, e_value, rng)
-        for values in ordered
-    )
+    return tuple(group(values, np.array(members[values])) for values in ordered)
 
 
 def _sortable(text: str) -> tuple[bool, float, str]:
@@ -343,9 +336,8 @@ def number_of_text(text: str) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _multiplicity(training: list[Work], found: Hits) -> tuple[Multiplicity, ...]:
+def _multiplicity(copies: NDArray[np.int64], found: Hits) -> tuple[Multiplicity, ...]:
     """Count copies by how often the works stand in the training set."""
-    copies = np.array([work.copies for work in training])
     work = found.training[0]
     hit = work[work >= 0]
     return tuple(

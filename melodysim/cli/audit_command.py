@@ -139,11 +139,11 @@ def _text(audit: Audit) -> str:
             else f"copying of more than {EXCESS:.0%} begins at {found.size:,.0f} (95 %: "
             f"{found.low:,.0f} to {'none seen' if found.high is None else f'{found.high:,.0f}'})"
         )
-    if len(audit.multiplicity) > 1:
+    if len(audit.every.multiplicity) > 1:
         lines += ["", "copies in the training set: works, samples that copy one, works copied"]
         lines += [
             f"{some.copies:>6}: {some.works:,}, {some.samples:,}, {some.copied:,}"
-            for some in audit.multiplicity
+            for some in audit.every.multiplicity
         ]
     lines += [""] if lines[-1] else []
     for sample, work, e_value in audit.worst[:5]:
