@@ -435,10 +435,11 @@ def test_nothing_is_clear_of_works_that_a_library_does_not_hold(tmp_path, lanter
 
 def test_a_few_notes_are_said_to_be_few(library):
     rng = np.random.default_rng(8)
-    for notes, few in ((8, True), (12, False)):
+    for notes, few, level in ((7, True, "unchecked"), (8, True, "clear"), (12, False, "clear")):
         verdict = check(piece(random_tune(rng, notes)), library).verdict
         assert any("seldom told from chance" in reason for reason in verdict.reasons) is few
-        assert (verdict.level == "unchecked") is few
+        assert (verdict.level, verdict.few) == (level, few)
+        assert not (few and verdict.firm and level == "clear")
 
 
 def test_rates_that_make_no_sense():

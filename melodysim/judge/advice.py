@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from melodysim.judge.wording import clock, notes_heard
+from melodysim.judge.wording import clock, notes_heard, sure_notes
 from melodysim.melody import Piece
 from melodysim.search.match import Match
 from melodysim.util.plain_text import counted
@@ -65,9 +65,9 @@ def trust_words(piece: Piece) -> str:
         return (
             f"Its notes are written ({notes_heard(piece)} in the longest part), so nothing is guessed."
         )
-    heard = f"{notes_heard(piece)} of {counted(len(melody), 'note')} were heard surely"
+    heard = f"{sure_notes(piece)} of {counted(len(melody), 'note')} were heard surely"
     share = None if piece.heard is None else piece.heard.separated
-    if notes_heard(piece) < _FEW_TO_TRUST:
+    if sure_notes(piece) < _FEW_TO_TRUST:
         return (
             f"Poor: only {heard}. Give more of it, a score, or a hum of the tune, or correct its notes."
         )

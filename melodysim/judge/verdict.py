@@ -61,7 +61,10 @@ SUREST = 0.999
 """Largest probability; the smallest is a thousandth. Only hundreds of cases were measured."""
 FEW_NOTES = 12
 """Of exact copies of 4 and 6 notes hardly any was below the rate of "review" among 178 protected songs,
-nor among 7,516; of 8, 10 and 12 notes 0.28, 0.88 and 0.95 were, and 0.20, 0.60 and 0.78."""
+nor among 7,516; of 8, 10 and 12 notes 0.28, 0.88 and 0.95 were, and 0.20, 0.60 and 0.78. A "clear" of
+fewer notes than these is not firm."""
+FEWEST_JUDGED = 8
+"""Notes below which nothing can be said: of copies of so few, hardly any is told from chance."""
 _WORDS_IN_TEXT = 3
 
 
@@ -108,6 +111,8 @@ class Verdict:
         twenty.
     settled : bool
         Whether something was found that a person has accepted.
+    few : bool
+        Whether there are so few notes that many a copy of them would not be told from chance.
     """
 
     level: Level
@@ -117,11 +122,12 @@ class Verdict:
     heard: float = 1.0
     near: bool = False
     settled: bool = False
+    few: bool = False
 
     @property
     def firm(self) -> bool:
         """Whether enough was heard for a "clear", and nothing is near; True for other levels."""
-        return self.level != "clear" or not (self.near or self.heard < HEARD_ENOUGH)
+        return self.level != "clear" or not (self.near or self.few or self.heard < HEARD_ENOUGH)
 
     @property
     def grade(self) -> Grade:
@@ -162,7 +168,7 @@ def judge(
     level = level_of(best.e_value, rates) if best else "clear"
     few = notes_heard(piece) < FEW_NOTES
     nothing = protected_works == 0
-    if level == "clear" and (few or nothing):
+    if level == "clear" and (nothing or notes_heard(piece) < FEWEST_JUDGED):
         level = "unchecked"
     reasons = []
     if level in {"review", "likely"}:
@@ -207,9 +213,9 @@ def judge(
             "values stand in."
         )
     heard = melody_share(piece) if piece.kind == "audio" else 1.0
-    headline = headline_of(level, heard, best if near else None, nothing=nothing)
+    headline = headline_of(level, heard, best if near else None, nothing=nothing, few=few)
     probability = None if level == "unchecked" else probability_of(best) if best else 0.0
-    verdict = Verdict(level, probability, headline, tuple(reasons), heard, near, bool(accepted))
+    verdict = Verdict(level, probability, headline, tuple(reasons), heard, near, bool(accepted), few)
     if verdict.grade != "accepted":
         return verdict
     return replace(verdict, headline=accepted_headline([match for match, _ in accepted]))
@@ -309,8 +315,6 @@ def judge_pair(new: Piece, earlier: Piece, match: Match | None, rates: Rates) ->
     """
     level: Level = "clear" if match is None else level_of(match.e_value, rates)
     few = [piece for piece in (new, earlier) if notes_heard(piece) < FEW_NOTES]
-    if level == "clear" and few:
-        level = "unchecked"
     near = match is not None and match.e_value < max(NEAR_RATE, rates.review)
     if match is None or level not in {"review", "likely"}:
         reasons = [_few_words(piece) for piece in few[:1]]
@@ -327,11 +331,9 @@ def judge_pair(new: Piece, earlier: Piece, match: Match | None, rates: Rates) ->
             "The library holds too few melodies to measure chance on: typical values stand in."
         )
     heard = melody_share(new) if new.kind == "audio" else 1.0
-    headline = headline_of(level, heard, match if near else None, pair=True)
+    headline = headline_of(level, heard, match if near else None, few=bool(few), pair=True)
     probability = 0.0 if match is None else probability_of(match)
-    return Verdict(
-        level, None if level == "unchecked" else probability, headline, tuple(reasons), heard, near
-    )
+    return Verdict(level, probability, headline, tuple(reasons), heard, near, few=bool(few))
 
 
 def level_of(e_value: float, rates: Rates) -> Level:

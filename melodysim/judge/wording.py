@@ -30,7 +30,13 @@ HEARD_ENOUGH = 0.4
 
 
 def headline_of(
-    level: str, heard: float, near: Match | None, *, nothing: bool = False, pair: bool = False
+    level: str,
+    heard: float,
+    near: Match | None,
+    *,
+    nothing: bool = False,
+    few: bool = False,
+    pair: bool = False,
 ) -> str:
     """Return a verdict in one line.
 
@@ -44,6 +50,8 @@ def headline_of(
         The best match with a protected work, if it is near the line.
     nothing : bool, optional
         Whether there is no protected work to compare with.
+    few : bool, optional
+        Whether there are too few notes for a firm "clear".
     pair : bool, optional
         Whether two works are compared, and not a track with a library.
     """
@@ -53,6 +61,8 @@ def headline_of(
     if level == "clear" and near is not None:
         begin, _ = near.query.seconds
         return f"NOT ALARMING, NOT CLEARED: listen to {clock(begin)}, beside “{near.reference.title}”"
+    if level == "clear" and few:
+        return "NOT ALARMING, NOT CLEARED: too few notes to tell most copies from chance"
     if level == "clear" and heard < HEARD_ENOUGH:
         return f"NOT ALARMING, NOT CLEARED: a melody was heard in only {heard:.0%} of the track"
     return (_PAIR_HEADLINES if pair else _HEADLINES)[level]
@@ -100,10 +110,13 @@ def nearest_words(match: Match, near: bool, review: float, named: bool = False) 
 
 
 def notes_heard(piece: Piece) -> int:
-    """Return the notes of the longest melody; of a recording, the sure notes of the likeliest line."""
-    if piece.kind == "audio":
-        return int((piece.melodies[0].confidence >= SURE).sum())
+    """Return the notes of the longest melody, sure or not."""
     return max((len(melody) for melody in piece.melodies), default=0)
+
+
+def sure_notes(piece: Piece) -> int:
+    """Return the notes of the likeliest line of a recording that were heard surely."""
+    return int((piece.melodies[0].confidence >= SURE).sum())
 
 
 def describe(match: Match, unrelated: str = "tracks", explained: bool = False) -> str:
