@@ -180,13 +180,13 @@ def test_comparing_works(library, lanterns):
     assert alike.verdict.level == "likely"
     assert unlike.verdict.level == "clear"
     assert alike.match.reference.source == "notes"
-    assert "It is " in alike.verdict.reasons[0]
+    assert "That is " in alike.verdict.reasons[0]
 
 
 def test_what_counts_as_chance_is_not_called_a_tune(library, lanterns):
     report = compare(piece(lanterns), piece(lanterns), library, Rates(1e-30, 1e-30))
     assert report.verdict.level == "clear"
-    assert "It is " not in " ".join(report.verdict.reasons)
+    assert "That is " not in " ".join(report.verdict.reasons)
 
 
 def test_an_empty_library_clears_nothing(tmp_path):
