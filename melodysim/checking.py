@@ -16,7 +16,15 @@ import numpy as np
 from melodysim.errors import CancelledError, InvalidNotesError, LibraryError, ReadError
 from melodysim.judge.verdict import Rates, judge, judge_pair, with_named
 from melodysim.judge.wording import accepted_words
-from melodysim.library import Entry, Library, Reference, Suspect, finding_id, shelf_of_work
+from melodysim.library import (
+    Accepted,
+    Entry,
+    Library,
+    Reference,
+    Suspect,
+    finding_id,
+    shelf_of_work,
+)
 from melodysim.library.rights import Rights
 from melodysim.melody import FEWEST_NOTES, Melody, Piece
 from melodysim.report.reports import NamedSong, PairReport, Report
@@ -96,39 +104,29 @@ def check(
 
     rates, top = rates or Rates(), DEFAULT_TOP if top is None else top
     piece = piece_of(track, threads, tick, stems)
-    suspects = library.suspects()
+    suspects, settled = library.watched()
     if not suspects:
         require_references(library)
     require_melody(piece)
+
+    def accepted_of(work: str) -> Accepted | None:
+        return settled.get(finding_id(piece, work)) if settled else None
+
     # Melodies added meanwhile do not count.
     shelf, holdings = with_chance(library, threads, lambda *_: tick(MEASURING)), library.holdings
-    settled = library.accepted()
     matches = find_matches(
-        piece,
-        shelf,
-        max(top, 1),
-        threads,
-        tick=tick,
-        settled=lambda name: bool(settled) and finding_id(piece, name) in settled,
+        piece, shelf, max(top, 1), threads, tick, lambda work: accepted_of(work) is not None
     )
-    accepted = {
-        match.reference.id: settled[finding]
-        for match in matches
-        if settled and (finding := finding_id(piece, match.reference.id)) in settled
-    }
+    named = _named_songs(piece, suspects, library, rates, threads, tick)
+    works = [*(match.reference.id for match in matches), *(song.id for song in named)]
+    accepted = {work: found for work in works if (found := accepted_of(work)) is not None}
     open_ = [match for match in matches if match.reference.id not in accepted]
     told = [
-        (match, accepted_words(accepted[match.reference.id].day, accepted[match.reference.id].note))
+        (match, accepted_words(found.day, found.note))
         for match in matches
-        if match.reference.id in accepted and match.e_value < rates.review
+        if (found := accepted.get(match.reference.id)) and match.e_value < rates.review
     ]
     verdict = judge(piece, open_, len(shelf), rates, shelf.comparisons[1], told)
-    named = _named_songs(piece, suspects, library, rates, threads, tick)
-    accepted |= {
-        song.id: settled[finding]
-        for song in named
-        if settled and (finding := finding_id(piece, song.id)) in settled
-    }
     counting = [(song.title, song.verdict, song.match) for song in named if song.id not in accepted]
     verdict = with_named(verdict, counting, rates)
     shown = matches[:top]

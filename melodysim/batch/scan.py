@@ -400,6 +400,5 @@ def _row(done: Done, group: int | None = None, fresh: bool = False) -> TrackRow:
         link_of(done.page) if done.page else None,
         group=group,
         fresh=fresh,
-        finding=closest.get("finding", "") if done.level in {"likely", "review"} else "",
         accepted=tuple(settled["note"] for settled in done.entry.get("accepted", ())),
     )

@@ -77,6 +77,13 @@ def progress(description: str, quiet: bool) -> Iterator[Callable[[int, int, str]
         yield update
 
 
+def say_stage(
+    update: Callable[[int, int, str], None], number: int, tracks: int, name: str, stage: str
+) -> None:
+    """Show by `progress` the track at hand, and the stage of its check."""
+    update(number, tracks, f"{name}: {stage}" if stage else name)
+
+
 def _plain_lines(description: str) -> Callable[[int, int, str], None]:
     """Return a function that writes progress as lines, no more than one every few seconds."""
     last = time.monotonic()

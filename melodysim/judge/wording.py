@@ -18,6 +18,8 @@ _PAIR_HEADLINES = {
     "review": "REVIEW: the works share a passage; listen to it",
     "likely": "LIKELY: the first work follows the second; a mechanical licence is likely to be needed",
 }
+GRADE_WORDS = {"uncertain": "not cleared", "unchecked": "not checked"}
+"""Grades that are shown under another name."""
 SURE = 0.5
 """Confidence from which a transcribed note counts as heard."""
 MOSTLY_DISTINCT = 0.7

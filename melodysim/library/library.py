@@ -220,21 +220,24 @@ class Library:
         """Number of the library's melodies, for reports."""
         return Holdings(self.path.name, len(self), self.shelf.comparisons[1], self.territory)
 
-    def suspects(self) -> list[Suspect]:
-        """Return the songs that are watched for, as they are now."""
+    def watched(self) -> tuple[list[Suspect], dict[str, Accepted]]:
+        """Return the songs that are watched for, and the accepted findings by id, as they are now."""
         with WatchList(self.path) as watched:
-            digests = watched.digests()
+            digests, accepted = watched.digests(), watched.accepted()
             there = self._suspects
             self._suspects = {
                 digest: there.get(digest) or watched.suspect(identity)
                 for identity, digest in digests.items()
             }
-        return list(self._suspects.values())
+        return list(self._suspects.values()), accepted
+
+    def suspects(self) -> list[Suspect]:
+        """Return the songs that are watched for, as they are now."""
+        return self.watched()[0]
 
     def accepted(self) -> dict[str, Accepted]:
         """Return the findings that were accepted, as they are now, by id."""
-        with WatchList(self.path) as watched:
-            return watched.accepted()
+        return self.watched()[1]
 
     def melody(self, identity: str) -> Melody:
         """Load the notes of a reference."""

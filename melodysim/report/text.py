@@ -15,7 +15,7 @@ from rich.text import Text
 
 from melodysim.intervals import estimate_key, note_name
 from melodysim.judge.verdict import REVIEW_RATE, Verdict
-from melodysim.judge.wording import clock, odds
+from melodysim.judge.wording import GRADE_WORDS, clock, odds
 from melodysim.melody import Piece
 from melodysim.report.passage import Passage, columns, passage_of
 from melodysim.report.reports import PairReport, Report
@@ -33,8 +33,6 @@ STYLES = {
     "likely": "bold red",
 }
 """By grade."""
-GRADE_WORDS = {"uncertain": "not cleared", "unchecked": "not checked"}
-"""Grades that are shown under another name."""
 _PICTURED = 3
 """Matches whose notes are drawn."""
 _MOST_COLUMNS = 48
@@ -111,7 +109,7 @@ def print_scan(
         names = [Path(path).name for path in group["tracks"]]
         shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
         console.print(Text(printable(f"takes of one melody: {shown}")))
-    words = {"unchecked": "not checked", "error": "not read"}
+    words = GRADE_WORDS | {"error": "not read"}
     counts = ", ".join(
         f"{n:,} {words.get(level, level)}"
         for level, n in answer["verdicts"].items()

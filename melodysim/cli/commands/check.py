@@ -127,7 +127,7 @@ def command(
     reports: list[Report] = []
     with terminal.progress("checking", quiet) as update:
         for number, track in enumerate(tracks):
-            said = partial(_say, update, number, len(tracks), track.name)
+            said = partial(terminal.say_stage, update, number, len(tracks), track.name)
             said("")
             keep = partial(_keep, pages, evidence, number + 1 if len(tracks) > 1 else None)
             reports.append(_checked(track, library, top, rates, stems, keep, alone, said))
@@ -147,13 +147,6 @@ def command(
         write_whole(labels, labels_bytes(labels_of(reports[0]), form_of_labels))
     levels = [report.verdict.level if report.verdict else "error" for report in reports]
     ctx.exit(options.exit_status(levels, fail_on, errors))
-
-
-def _say(
-    update: Callable[[int, int, str], None], number: int, tracks: int, name: str, stage: str
-) -> None:
-    """Show the track at hand, and the stage of its check."""
-    update(number, tracks, f"{name}: {stage}" if stage else name)
 
 
 def _page_folder(library: Library, form: str, output: Path | None, tracks: int) -> PageFolder | None:

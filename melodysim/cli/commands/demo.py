@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -68,11 +67,6 @@ def command(quiet: bool) -> None:
         reports = []
         with terminal.progress("checking", quiet) as update:
             for number, name in enumerate((COPY, ORIGINAL)):
-                said = partial(_say, update, number, name)
+                said = partial(terminal.say_stage, update, number, 2, name)
                 reports.append(check(folder / name, library, 3, threads=cores, progress=said))
         terminal.deliver(terminal.rendered(lambda console: print_checks(console, reports), None), None)
-
-
-def _say(update: Callable[[int, int, str], None], number: int, name: str, stage: str) -> None:
-    """Show the recording at hand, and the stage of its check."""
-    update(number, 2, f"{name}: {stage}")

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from melodysim.judge.verdict import GRADES
-from melodysim.judge.wording import clock, odds
+from melodysim.judge.wording import GRADE_WORDS, clock, odds
 from melodysim.library import Holdings
 from melodysim.report.html.svg import histogram_svg
 from melodysim.report.html.template import file_name, rendered_page, require_pages
@@ -22,10 +22,10 @@ _NO_MATCH = 1e9
 _WORDS = {
     "likely": "likely",
     "review": "to review",
-    "uncertain": "not cleared",
+    "uncertain": GRADE_WORDS["uncertain"],
     "accepted": "accepted",
     "clear": "clear",
-    "unchecked": "not checked",
+    "unchecked": GRADE_WORDS["unchecked"],
     "error": "not read",
 }
 _ORDER = {grade: number for number, grade in enumerate(_WORDS)}
@@ -58,8 +58,6 @@ class TrackRow:
         Number of the group of takes that it belongs to.
     fresh : bool
         Whether it is new since the last scan, or graver than then.
-    finding : str
-        Id of the finding that can be accepted, if it was flagged.
     accepted : tuple of str
         Notes of the findings in it that were accepted.
     """
@@ -73,7 +71,6 @@ class TrackRow:
     href: str | None = None
     group: int | None = None
     fresh: bool = False
-    finding: str = ""
     accepted: tuple[str, ...] = ()
 
 
@@ -163,7 +160,6 @@ def _shown(row: TrackRow, takes: Counter[int | None], common: str) -> dict[str, 
         "group": "" if row.group is None else row.group,
         "takes": takes[row.group] if row.group is not None else 0,
         "fresh": row.fresh,
-        "finding": row.finding,
         "accepted": "; ".join(filter(None, row.accepted)) or "no note" if row.accepted else "",
         "order": _ORDER[row.level],
         "source": row.source,

@@ -12,6 +12,7 @@ from melodysim.intervals import estimate_key, note_name, semitones
 from melodysim.judge.advice import next_steps
 from melodysim.judge.verdict import Rates, Verdict
 from melodysim.judge.wording import (
+    GRADE_WORDS,
     HEARD_ENOUGH,
     chance,
     clock,
@@ -224,6 +225,7 @@ def _named_row(song: NamedSong, accepted: dict[str, str]) -> dict[str, str]:
     return {
         "title": song.title,
         "level": song.verdict.grade,
+        "word": GRADE_WORDS.get(song.verdict.grade, song.verdict.grade),
         "accepted": accepted.get(song.id, ""),
         "where": "" if match is None else " to ".join(clock(second) for second in match.query.seconds),
         "often": "not followed" if match is None else how_often(match.e_value, "pairs of works"),
