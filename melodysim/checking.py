@@ -28,6 +28,7 @@ from melodysim.library import (
 from melodysim.library.rights import Rights
 from melodysim.melody import FEWEST_NOTES, Melody, Piece
 from melodysim.report.reports import NamedSong, PairReport, Report
+from melodysim.search.by_salience import listened_in_full
 from melodysim.search.e_values import harmonic_mean, standardised_of
 from melodysim.search.match import Match, Span
 from melodysim.search.own_works import with_chance
@@ -38,7 +39,7 @@ from melodysim.util.plain_text import counted
 DEFAULT_TOP = 10
 SUSPECT = "suspect:"
 """Beginning of the ids of songs that are watched for, where they stand beside references."""
-CHECK_VERSION = 13
+CHECK_VERSION = 14
 """Raised whenever a check may have another result than before, wording included: stored results are
 then stale. What is heard in a recording has a version of its own in `melodysim.transcribe`."""
 
@@ -143,6 +144,7 @@ def check(
         rates=rates,
         named=named,
         accepted=accepted,
+        listened=None if piece.heard is None else sum(listened_in_full(shelf)),
     )
 
 

@@ -344,8 +344,10 @@ def test_a_recording_is_told_from_its_pitch_classes_by_pitch(tmp_path):
     assert said["b-tune"] > said["a-octaves"] + 2
 
 
-def test_of_a_very_large_library_the_most_promising_are_listened_to(library, monkeypatch):
-    monkeypatch.setattr(by_salience, "MAX_LISTENED", 100)
+def test_of_a_large_library_the_most_promising_are_listened_to(library, monkeypatch):
+    monkeypatch.setattr(by_salience, "LISTENED", 20)
+    monkeypatch.setattr(by_salience, "LISTENED_SHARE", 0.0)
+    assert by_salience.listened_in_full(library.shelf) == (20, 1)
     rng = np.random.default_rng(5)
     index = library.index
     # Not one that is listened to anyway, to measure chance.
@@ -353,10 +355,17 @@ def test_of_a_very_large_library_the_most_promising_are_listened_to(library, mon
     long = np.setdiff1d(np.flatnonzero(index.lengths > 60), [*sampled, *library.shelf.backgrounds[0]])
     name = index.name(int(rng.choice(long)))
     tune = library.shelf.look_up([name])[name].melody
-    track = Piece("mix", "audio", (tune,), tune.end, heard=heard_from(tune, rng))
+    # The transcribed line is another, which finds nothing.
+    track = Piece("mix", "audio", (random_tune(rng, 40),), tune.end, heard=heard_from(tune, rng))
     best = find_matches(track, library.shelf, 1)[0]
     assert best.reference.id == name
     assert best.evidence == "salience"
+    # Without the first look it is not among them.
+    monkeypatch.setattr(type(index), "first_look", lambda self, *_: np.zeros(len(self), np.uint8))
+    assert name not in {match.reference.id for match in find_matches(track, library.shelf, 20)}
+    monkeypatch.setattr(index, "everything", True)
+    assert sum(by_salience.listened_in_full(library.shelf)) == len(library)
+    assert find_matches(track, library.shelf, 1)[0].reference.id == name
 
 
 def test_a_line_finds_what_listening_misses_among_thousands(library):

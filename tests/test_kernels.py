@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_salience_dtw import heard_from
 
-from melodysim.align import dtw, kernels, prefilter, salience_dtw
+from melodysim.align import dtw, first_look, kernels, prefilter, salience_dtw
 from melodysim.align.kernels import fallback
 from melodysim.align.salience_evidence import COARSE, MAX_NOTE_SECONDS, PITCHES, prepare_evidence
 from melodysim.intervals import normalise
@@ -45,6 +45,9 @@ class _Set:
 
     def transpositions(self, *arrays):
         native.transpositions(*arrays, self.name)
+
+    def first_look(self, *arrays):
+        native.first_look(*arrays, self.name)
 
 
 def tunes(rng, count, most):
@@ -91,6 +94,54 @@ def test_a_recording_is_listened_to_alike_in_every_set(name, seed):
 
 
 @needs_native
+@pytest.mark.parametrize("name", SETS)
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=5, deadline=None)
+def test_the_first_look_is_the_same_in_every_set(name, seed):
+    rng = np.random.default_rng(seed)
+    notes = build_corpus(tunes(rng, 40, 60))
+    heard = heard_from(random_tune(rng, int(rng.integers(1, 300))), rng, noise=0.5)
+    symbols, glimpses = first_look.symbols_of(notes), first_look.glimpses_of(heard)
+    found = []
+    for used in (_Set(name), fallback):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(first_look, "kernels", lambda used=used: used)
+            found.append(first_look.first_look(symbols, notes.start, glimpses, 2).tolist())
+    assert found[0] == found[1]
+    assert max(found[0]) > 0
+
+
+@needs_native
+def test_the_first_look_refuses_what_would_read_outside_its_arrays():
+    rng = np.random.default_rng(0)
+    notes = build_corpus(tunes(rng, 3, 20))
+    glimpse = first_look.glimpses_of(heard_from(random_tune(rng, 20), rng))[0]
+    symbols, out = first_look.symbols_of(notes), np.zeros(2, np.uint8)
+    rules = first_look.BIAS, first_look.SKIP_COST
+    good = [
+        glimpse.heard,
+        first_look.LONGEST,
+        glimpse.length,
+        1,
+        rules,
+        symbols,
+        notes.start,
+        0,
+        2,
+        out,
+    ]
+    native.first_look(*good)
+    for place, wrong in (
+        (0, glimpse.heard[:, :, :-1].copy()), (1, 11), (2, glimpse.length + np.uint8(12)),
+        (2, glimpse.length * np.uint8(0)), (3, 2), (4, (-1, 3)), (5, symbols[:3]),
+        (5, np.full_like(symbols, 255)), (6, -notes.start), (7, -1), (8, 99),
+        (9, np.zeros(3, np.uint8)), (9, np.zeros(2, np.int16)),
+    ):  # fmt: skip
+        with pytest.raises((ValueError, TypeError)):
+            native.first_look(*good[:place], wrong, *good[place + 1 :])
+
+
+@needs_native
 def test_listening_refuses_what_would_read_outside_its_arrays():
     rng = np.random.default_rng(0)
     corpus = build_corpus(tunes(rng, 3, 20))
@@ -102,8 +153,9 @@ def test_listening_refuses_what_would_read_outside_its_arrays():
     row, longest = notes.row.copy(), MAX_NOTE_SECONDS / evidence.step
     row[3] = 12
     for place, wrong in (
-        (2, 0), (3, 40), (4, row), (5, 0), (6, -notes.gap), (8, np.array([0, 99])),
-        (9, np.zeros(len(corpus))), (11, 3 * longest), (14, np.zeros(2, np.int32)),
+        (2, 0), (3, 11), (4, good[4] + np.int16(1)), (5, 0), (6, row), (7, -notes.gap),
+        (9, np.array([0, 99])), (10, np.zeros(len(corpus))), (12, 3 * longest),
+        (15, np.zeros(2, np.int32)),
     ):  # fmt: skip
         with pytest.raises((ValueError, TypeError)):
             native.listen_many(*good[:place], wrong, *good[place + 1 :])

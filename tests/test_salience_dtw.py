@@ -45,9 +45,9 @@ def slow_listen(evidence, corpus, melody, backwards=False):
     skip = int(salience_dtw.SKIP_COST * QUANTUM)
     unusual = int(salience_dtw.UNUSUAL_COST * QUANTUM)
     for number in range(len(evidence.starts)):
-        shape = LEVELS, space.rows, -1, space.lanes
         total, entry = (
-            laid[:, evidence.pad :].reshape(shape).astype(int) for laid in evidence.laid(number)
+            laid[:, evidence.pad :].reshape(LEVELS, space.pitches, -1).astype(int)
+            for laid in evidence.laid(number)
         )
         steps = total.shape[2]
         for tempo in resolution.median_notes:
@@ -62,7 +62,8 @@ def slow_listen(evidence, corpus, melody, backwards=False):
                         nominal, resolution.shortest, resolution.longest
                     )
                     level = sum(nominal > limit for limit in evidence.longer())
-                    sung, entered = total[level, row, :, lane], entry[level, row, :, lane]
+                    column = space.columns()[row, lane]
+                    sung, entered = total[level, column], entry[level, column]
                     following = np.zeros(steps, int)
                     for t in range(steps):
                         options = [0]
@@ -127,7 +128,9 @@ def test_a_long_note_counts_less_than_its_length_and_one_that_begins_counts_more
 
     # At the tempi that are tried, a median note lasts 0.6 s at most, and weighs 0.2 s / 0.6 s ** 0.3.
     evidence = prepare_evidence(SemitoneSalience(strength, quiet, ROW), PITCHES)
-    in_full, weighted = (evidence.laid(0)[0][level * 31 + 15, -1] for level in (0, LEVELS - 1))
+    in_full, weighted = (
+        evidence.laid(0)[0][level * PITCHES.pitches + 60 - 40, -1] for level in (0, LEVELS - 1)
+    )
     assert weighted / in_full == pytest.approx((0.2 / 2.3) ** 0.3, abs=0.01)
     assert score(repeated, struck) > score(repeated, quiet)
     assert score(long, struck) > score(long, quiet)

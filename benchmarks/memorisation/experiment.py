@@ -124,7 +124,8 @@ def main() -> None:
     place = args.work / "audit"
 
     def audited(some: list[Sample], columns: tuple[str, ...]) -> Audit:
-        groups = {sample.id: group_of[sample.id][: len(columns)] for sample in some}
+        places = [COLUMNS.index(column) for column in columns]
+        groups = {s.id: tuple(group_of[s.id][place] for place in places) for s in some}
         cores = len(os.sched_getaffinity(0))
         return audit(
             some,
@@ -140,13 +141,16 @@ def main() -> None:
     found = audited(samples, COLUMNS)
     write_audit(place, found)
     write_results(args.work / "results.csv", found, COLUMNS)
-    # The curve: all seeds of a size together.
-    wanted = ("transformer", "best", "free", "1.0")
-    some = [sample for sample in samples if group_of[sample.id][1:5] == wanted]
-    pooled = audited(some, COLUMNS[:1])
+    # The curve: all seeds of a size together. Then prompts and temperatures, likewise.
+    best = [sample for sample in samples if group_of[sample.id][1:3] == ("transformer", "best")]
+    free = [sample for sample in best if group_of[sample.id][3:5] == ("free", "1.0")]
+    pooled = audited(free, COLUMNS[:1])
     (args.work / "curve").mkdir(exist_ok=True)
     write_audit(args.work / "curve", pooled)
     write_results(args.work / "curve.csv", pooled, COLUMNS[:1])
+    if not args.free:
+        columns = ("parameters", "prompt", "temperature")
+        write_results(args.work / "prompts.csv", audited(best, columns), columns)
 
 
 def write_results(place: Path, found: Audit, columns: tuple[str, ...]) -> None:

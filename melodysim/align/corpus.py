@@ -102,9 +102,14 @@ class Corpus(PackedMelodies):
     @cached_property
     def gap(self) -> NDArray[np.float64]:
         """Inter-onset interval after each note; after a melody's last note, its median."""
-        gap = np.diff(self.time, append=0.0)
-        gap[self.start[1:] - 1] = self.median_gap
-        return gap
+        return gaps_of(self)
+
+
+def gaps_of(notes: PackedMelodies) -> NDArray[np.float64]:
+    """Return the inter-onset interval after each note; after a melody's last note, its median."""
+    gap = np.diff(notes.time, append=0.0)
+    gap[notes.start[1:] - 1] = notes.median_gap
+    return gap
 
 
 def log_gaps(time: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[np.float32]:

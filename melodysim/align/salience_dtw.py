@@ -183,15 +183,17 @@ def _given(notes: _Notes, evidence: PitchEvidence, number: int) -> Callable[...,
     """Return a function that puts a kernel's arguments together for one block."""
     block, entry = evidence.laid(number)
     space = evidence.space
+    columns = np.ascontiguousarray(space.columns())
 
     def given(melodies: NDArray[np.int64], tempi: NDArray[np.float64], out: NDArray[np.int32]) -> tuple:
         return (
             block,
             entry,
             evidence.pad,
+            space.pitches,
+            columns,
             space.lanes,
             notes.row,
-            space.rows,
             notes.gap,
             notes.start,
             np.ascontiguousarray(melodies),
@@ -281,15 +283,23 @@ def trace_heard(
     (block, entry), step = evidence.laid(number), evidence.step
     stretch = evidence.resolution.median_notes[tempo] / step / corpus.median_gap[melody]
     nominal = np.minimum(corpus.gap[lo:hi] * stretch, MAX_NOTE_SECONDS / step)
-    classes = corpus.pitch[lo:hi] % np.int16(CLASSES)
-    rows_of_notes = listening.weighted_rows(classes, nominal, CLASSES, evidence.longer())
-    given = block, entry, evidence.pad, CLASSES, rows_of_notes, nominal, _rules(evidence)
+    row, levels = (
+        corpus.pitch[lo:hi] % np.int16(CLASSES),
+        listening.levels_of(nominal, evidence.longer()),
+    )
+    columns, rules = evidence.space.columns(), _rules(evidence)
     work = np.empty((2, 2, block.shape[1]), np.int16)
-    _, last, place = listening.listen(*given, work[0], work[1], True)
-    lane, steps = place % CLASSES, (block.shape[1] - evidence.pad) // CLASSES - 1
-    move = listening.trace(*given, steps, lane, last)
+
+    def in_lane(lane: int) -> tuple[NDArray[np.int64], tuple[int, int, int]]:
+        """Return the places of all notes in one transposition; score, last note and time."""
+        place = CLASSES * levels + columns[row, lane]
+        return place, listening.listen_in_lane(block, entry, evidence.pad, place, nominal, rules, *work)
+
+    lane = max(range(CLASSES), key=lambda lane: in_lane(lane)[1][0])
+    place, (_, last, time) = in_lane(lane)
+    move = listening.trace(block, entry, evidence.pad, place, nominal, rules, last)
     rows = []
-    j, t = last + 1, place // CLASSES
+    j, t = last + 1, time
     while j > 0 and move[j, t]:
         length = int(move[j, t])
         rows.append((j - 1, t - abs(length), t, length > 0))

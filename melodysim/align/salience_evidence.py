@@ -8,9 +8,9 @@ pitch, where they do not.
 Conventions
 -----------
 Evidence is in nats per 58 ms, kept as integers (`QUANTUM` per nat): sums are exact, and the order of
-work cannot change a result. The kernels' innermost loop runs over all times and all transpositions
-(lanes), flattened (time major), with `pad` entries before time 0 so that a look back in time never
-leaves the array. Recordings are cut into overlapping blocks, which also keeps sums in int16.
+work cannot change a result. The kernels' innermost loop runs over all times, at one transposition
+(lane), with `pad` entries before time 0 so that a look back in time never leaves the array. Recordings
+are cut into overlapping blocks, which also keeps sums in int16.
 """
 
 from __future__ import annotations
@@ -98,14 +98,19 @@ class PitchSpace:
         lanes = len(range(first, self.lanes, CLASSES))
         return replace(self, lowest=self.lowest + first, lanes=lanes, apart=CLASSES)
 
-    def columns(self) -> NDArray[np.int64]:
+    @property
+    def pitches(self) -> int:
+        """Number of different pitches of a recording; by pitch, one more for what is none of them."""
+        return CLASSES if self.lowest is None else self.register[1] - self.register[0] + 1
+
+    def columns(self) -> NDArray[np.int16]:
         """Return the column of evidence of each row at each transposition, [rows, lanes]."""
         columns = np.arange(self.rows)[:, None] + self.apart * np.arange(self.lanes)
         if self.lowest is None:
-            return columns % CLASSES
+            return (columns % CLASSES).astype(np.int16)
         columns += self.lowest - self.register[0]
-        outside = self.register[1] - self.register[0]
-        return np.where((columns < 0) | (columns >= outside), outside, columns)
+        outside = self.pitches - 1
+        return np.where((columns < 0) | (columns >= outside), outside, columns).astype(np.int16)
 
 
 PITCH_CLASSES = PitchSpace((52, 88), CLASSES, CLASSES)
@@ -175,8 +180,8 @@ class PitchEvidence:
 
     @property
     def pad(self) -> int:
-        """Entries before time 0."""
-        return (int(MAX_NOTE_SECONDS / self.step * self.resolution.longest) + 2) * self.space.lanes
+        """Steps before time 0."""
+        return int(MAX_NOTE_SECONDS / self.step * self.resolution.longest) + 2
 
     @property
     def starts(self) -> list[int]:
@@ -190,27 +195,25 @@ class PitchEvidence:
 
         Returns
         -------
-        block : ndarray of int16, shape (LEVELS * rows, pad + (steps + 1) * lanes)
-            Cumulative evidence by the length and row of a reference's note, time and transposition.
+        block : ndarray of int16, shape (LEVELS * pitches, pad + steps + 1)
+            Cumulative evidence by the length of a reference's note, pitch and time.
         entry : ndarray of int16
             The same less the evidence that a note begins there.
         """
         start = self.starts[number]
         span = slice(start, start + round(BLOCK_SECONDS / self.step))
-        columns = self.space.columns()
-        sounds, begins = (values[span].astype(np.float64) for values in (self.sounds, self.begins))
-        total = np.pad(np.cumsum(sounds, axis=0), ((1, 0), (0, 0)))
-        bonus = np.rint(np.pad(begins, ((0, 1), (0, 0))) * QUANTUM)
-        shape = (LEVELS, len(columns), self.pad + len(total) * self.space.lanes)
-        block, entry = np.zeros(shape, np.int16), np.zeros(shape, np.int16)
-        for level in range(LEVELS):
-            weight = QUANTUM * np.exp(-level * _LEVEL_STEP)
-            sums = np.clip(np.rint(total * weight), -_HIGHEST_SUM, _HIGHEST_SUM)
-            for values, into in ((sums, block), (sums - bonus, entry)):
-                in_order = values.astype(np.int16).T[columns].transpose(0, 2, 1)
-                into[level, :, self.pad :] = in_order.reshape(len(columns), -1)
-        width = shape[2]
-        return block.reshape(-1, width), entry.reshape(-1, width)
+        sounds, begins = (values[span].T.astype(np.float64) for values in (self.sounds, self.begins))
+        total = np.pad(np.cumsum(sounds, axis=1), ((0, 0), (1, 0)))
+        bonus = np.rint(np.pad(begins, ((0, 0), (0, 1))) * QUANTUM)
+        weights = QUANTUM * np.exp(-np.arange(LEVELS) * _LEVEL_STEP)
+        sums = np.clip(np.rint(total * weights[:, None, None]), -_HIGHEST_SUM, _HIGHEST_SUM)
+        block, entry = (
+            np.pad(values.astype(np.int16), ((0, 0), (0, 0), (self.pad, 0))).reshape(
+                LEVELS * len(total), -1
+            )
+            for values in (sums, sums - bonus)
+        )
+        return block, entry
 
     def longer(self) -> NDArray[np.float64]:
         """Return the lengths in steps above which a note counts by the next level's weight."""

@@ -16,6 +16,8 @@ from melodysim.report.json import SCHEMA_VERSION, json_text
 from melodysim.util.atomic_files import write_whole
 
 JSON, TABLE, CURVE = "audit.json", "groups.csv", "curve.png"
+_MOST_NAMED = 12
+"""Curves that a legend names; more would leave no room for the curves."""
 
 
 def audit_dict(audit: Audit) -> dict[str, Any]:
@@ -136,7 +138,7 @@ def curve_picture(audit: Audit) -> bytes:
         axes.set_xscale("log")
     axes.set_xlabel(audit.columns[column])
     axes.set_ylabel("samples that copy the training set,\nabove the control (percent)")
-    if any(any(key) for key in others):
+    if any(any(key) for key in others) and len(others) <= _MOST_NAMED:
         axes.legend(frameon=False, fontsize=8)
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=140, metadata={"Software": ""})

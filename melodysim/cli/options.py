@@ -52,8 +52,8 @@ territory_option = click.option(
 exhaustive_option = click.option(
     "--exhaustive",
     is_flag=True,
-    help="Compare with every melody of a library of over two million, where seeds would choose "
-    "(docs/performance.md): slower, and nothing is lost.",
+    help="Leave no melody out: listen to a recording in full for every melody, where else a first look "
+    "chooses; and of over two million compare notes with all, where else seeds choose. Slower.",
 )
 
 

@@ -148,7 +148,7 @@ class Library:
             protected, backgrounds = protection(store, index, self.territory)
             chance = load_chance(store, int(protected.sum()))
         if self._exhaustive:
-            index.exhaustive = len(index)
+            index.exhaustive, index.everything = len(index), True
         bound = int(protected.sum())
         look_up = partial(_references, self.path, self.territory)
         counts = len(index) - bound, bound
@@ -284,6 +284,7 @@ class Library:
             for number, (file, part) in enumerate(zip(files, self.index.parts, strict=True))
         ]
         index = Index(parts, self.index.order, self.index.exhaustive, at_once=len(parts))
+        index.everything = self.index.everything
         other = copy.copy(self)
         other.shelf = replace(self.shelf, index=index)
         return other

@@ -130,20 +130,25 @@ def track_dict(report: Report) -> dict[str, Any]:
     if report.piece is None or report.verdict is None:
         return {"source": report.source, "error": str(report.error), "matches": []}
     verdict = report.verdict
-    return piece_dict(report.piece) | {
-        "verdict": verdict.level,
-        "firm": verdict.firm,
-        "probability": _probability(verdict),
-        "heard_share": round(verdict.heard, 3),
-        "closest": None if report.leading is None else closest_dict(report.leading, report.piece),
-        "reasons": list(verdict.reasons),
-        "named": [_named_dict(song, report.piece) for song in report.named],
-        "accepted": [
-            {"id": work, "note": settled.note, "day": settled.day}
-            for work, settled in report.accepted.items()
-        ],
-        "matches": [match_dict(match, report.piece) for match in report.matches],
-    }
+    listened = {} if report.listened is None else {"listened": report.listened}
+    return (
+        piece_dict(report.piece)
+        | listened
+        | {
+            "verdict": verdict.level,
+            "firm": verdict.firm,
+            "probability": _probability(verdict),
+            "heard_share": round(verdict.heard, 3),
+            "closest": None if report.leading is None else closest_dict(report.leading, report.piece),
+            "reasons": list(verdict.reasons),
+            "named": [_named_dict(song, report.piece) for song in report.named],
+            "accepted": [
+                {"id": work, "note": settled.note, "day": settled.day}
+                for work, settled in report.accepted.items()
+            ],
+            "matches": [match_dict(match, report.piece) for match in report.matches],
+        }
+    )
 
 
 def _named_dict(song: NamedSong, piece: Piece) -> dict[str, Any]:

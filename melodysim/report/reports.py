@@ -58,6 +58,9 @@ class Report:
         What came of each song that is watched for.
     accepted : dict of str to Accepted
         Findings among the matches and the named songs that a person has settled, by the id of the work.
+    listened : int or None
+        Of a recording: melodies of the library that it was listened to for in full, at least; all, or
+        those that a first look put first. None for notes, which are compared with all.
     """
 
     source: str
@@ -70,6 +73,7 @@ class Report:
     rates: Rates = field(default_factory=Rates)
     named: tuple[NamedSong, ...] = ()
     accepted: dict[str, Accepted] = field(default_factory=dict)
+    listened: int | None = None
 
     def __repr__(self) -> str:
         """Say what came of it, in a line."""
@@ -78,6 +82,17 @@ class Report:
         return (
             f"<Report of {self.source!r}: {self.verdict.grade}, "
             f"{counted(len(self.matches), 'match', 'matches')}>"
+        )
+
+    @property
+    def left_out(self) -> str | None:
+        """What a recording was not listened to for in full, in a sentence; None if that is nothing."""
+        if self.listened is None or self.holdings is None or self.listened >= self.holdings.melodies:
+            return None
+        return (
+            f"After a first look for all {self.holdings.melodies:,} melodies, the recording was listened "
+            f"to in full for the {self.listened:,} most promising; --exhaustive does so for all, which "
+            f"takes {times(self.holdings.melodies / self.listened)} the listening."
         )
 
     @property
@@ -172,6 +187,11 @@ class Report:
         import melodysim
 
         return melodysim.track_html(self)
+
+
+def times(ratio: float) -> str:
+    """Write a ratio in words of one figure: "1.4 times", "50 times"."""
+    return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:.0f} times"
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from melodysim.align.corpus import Corpus
+from melodysim.align.first_look import glimpses_of
 from melodysim.align.salience_dtw import (
     SalienceAlignment,
     scan_backwards,
@@ -26,7 +27,7 @@ from melodysim.align.salience_evidence import (
 from melodysim.library import Reference, Shelf
 from melodysim.library.packed.index import sample_references
 from melodysim.melody import Melody, Piece, SemitoneSalience
-from melodysim.search.by_notes import CANDIDATES, best_of_first_pass
+from melodysim.search.by_notes import CANDIDATES
 from melodysim.search.e_values import (
     FITTED_ALL,
     FITTED_LISTENED,
@@ -54,8 +55,12 @@ TURNED = 0.5
 """Share of its score beyond chance that a tune loses at least backwards."""
 LEAST_SCORE = 0.01
 """Nats of a reference that was heard nowhere better than backwards."""
-MAX_LISTENED = 20_000
-"""References that a recording is listened to for; above that, the best by the first pass."""
+LISTENED, LISTENED_SHARE = 3_000, 0.02
+"""References of each kind that a recording is listened to for in full: so many at least, and this share
+of them, the best by a first look. Of those that come first when all are listened to, it keeps 0.97 or
+more (docs/research/hearing.md)."""
+AT_ONCE = 50_000
+"""References whose notes are gathered at once."""
 
 # Stands in where a library is too small to have a background: medians of fits of 28 recordings against
 # 20,308 references.
@@ -66,13 +71,12 @@ TYPICAL_HEARD = Background(
 
 def read_recording(
     heard: SemitoneSalience,
-    first: list[NDArray[np.int8]],
     lines: list[Hypothesis],
     library: Shelf,
     tries: float,
     threads: int,
 ) -> Hypothesis:
-    """Score every reference, or the most promising of a very large library, against a recording.
+    """Score every reference, or the most promising of a large library, against a recording.
 
     That is done coarsely and by pitch class. The best references are scored again finely and by pitch,
     and the score beyond chance of the best transcribed line is added.
@@ -81,8 +85,6 @@ def read_recording(
     ----------
     heard : SemitoneSalience
         Salience of the recording.
-    first : list of ndarray of int8, shape (references,)
-        Scores of the first pass, one array a transcribed line.
     lines : list of Hypothesis
         Readings of the transcribed lines.
     library : Shelf
@@ -98,14 +100,15 @@ def read_recording(
     drawn = [sample_references(library.index.order.key, k, LISTENED_SAMPLE) for k in kinds]
     sample = np.unique(np.concatenate(drawn))
     evidence = prepare_evidence(heard, resolution=COARSE)
-    look = _look_at(_listened_for(first, library, sample), evidence, library, threads)
+    references = _listened_for(heard, lines, library, sample, threads)
+    look = _look_at(references, evidence, library, sample, threads)
     support = _support(lines, len(library))[look.references]
     if look.background.measured:  # typical values are of one look alone
         # The lines count here too: a well transcribed one finds what listening misses.
         promise = look.background.standardised(look.score, look.lengths) + support
         chosen = _worth_another_look(promise, look.references, library, sample)
         return _looked_twice(
-            look.taken(chosen, library),
+            look.taken(chosen),
             support[chosen],
             heard,
             evidence,
@@ -126,48 +129,98 @@ class _Look:
     """
 
     references: NDArray[np.int64]
-    corpus: Corpus
     lengths: NDArray[np.int32]
     score: NDArray[np.float64]
     background: Background
 
-    def taken(self, chosen: NDArray[np.int64], library: Shelf) -> _Look:
+    def taken(self, chosen: NDArray[np.int64]) -> _Look:
         """Return the scores of some of the references only."""
-        references = self.references[chosen]
-        arrays = (self.lengths[chosen], self.score[chosen])
-        return _Look(references, library.index.corpus(references), *arrays, self.background)
+        arrays = (self.references[chosen], self.lengths[chosen], self.score[chosen])
+        return _Look(*arrays, self.background)
 
     def gain(self, support: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what standardised support adds to scores above 0, in nats."""
         return np.where(self.score > 0, support * self.background.scale, 0)
 
 
+def listened_in_full(library: Shelf) -> tuple[int, int]:
+    """Return how many free and protected references are listened for in full, at least."""
+    bound = int(library.protected.sum())
+    kinds = len(library) - bound, bound
+    if library.index.everything:
+        return kinds
+    free, bound = (min(kind, max(LISTENED, round(kind * LISTENED_SHARE))) for kind in kinds)
+    return free, bound
+
+
 def _listened_for(
-    first: list[NDArray[np.int8]], library: Shelf, sample: NDArray[np.int64]
+    heard: SemitoneSalience,
+    lines: list[Hypothesis],
+    library: Shelf,
+    sample: NDArray[np.int64],
+    threads: int,
 ) -> NDArray[np.int64]:
-    """Choose the references to listen for: all, or the most promising of a very large library."""
-    if len(library) <= MAX_LISTENED:
+    """Choose the references to listen for in full: all, or the most promising of a large library.
+
+    Those are the best of each kind by a first look, what the transcribed lines were aligned with, and
+    the sample that chance is measured on.
+    """
+    wanted = listened_in_full(library)
+    if sum(wanted) == len(library):
         return np.arange(len(library))
-    promising = best_of_first_pass(np.max(first, axis=0), MAX_LISTENED)
-    return np.unique(np.concatenate([promising, *library.backgrounds, sample]))
+    rough = library.index.first_look(glimpses_of(heard), threads).astype(np.float64)
+    lengths = library.index.lengths
+    chance = fit_background(rough[sample], lengths[sample], TYPICAL_HEARD, FITTED_LISTENED)
+    promise = chance.standardised(rough, lengths)
+    chosen = [sample, *(line.references for line in lines)]
+    for kind, count in zip((~library.protected, library.protected), wanted, strict=True):
+        places = np.flatnonzero(kind)
+        chosen.append(places[np.argsort(-promise[places], kind="stable")[:count]])
+    return np.unique(np.concatenate(chosen))
 
 
 def _look_at(
-    references: NDArray[np.int64], evidence: PitchEvidence, library: Shelf, threads: int
+    references: NDArray[np.int64],
+    evidence: PitchEvidence,
+    library: Shelf,
+    sample: NDArray[np.int64],
+    threads: int,
 ) -> _Look:
-    """Score references against a recording by pitch class, and fit their background."""
-    index = library.index
-    corpus = index.whole if len(references) == len(index) else index.corpus(references)
-    lengths = index.lengths[references]
-    score = scan_heard(corpus, evidence, np.arange(len(references)), threads)[:, 0] / QUANTUM
-    known = suspects(score, lengths, TYPICAL_HEARD, FITTED_ALL)
-    background = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL, known)
+    """Score references against a recording by pitch class, and fit their background.
+
+    It is fitted to all references, or, where some were chosen for what they promise, to the sample.
+    """
+    lengths = library.index.lengths[references]
+    score = _scores(scan_heard, references, evidence, library, threads)
+    all_of_them = len(references) == len(library)
+    fitted = np.arange(len(references)) if all_of_them else np.searchsorted(references, sample)
+    fitting = FITTED_ALL if all_of_them else FITTED_LISTENED
+    some = score[fitted], lengths[fitted]
+    known = suspects(*some, TYPICAL_HEARD, fitting)
+    background = fit_background(*some, TYPICAL_HEARD, fitting, known)
     if known.any():
-        places = np.flatnonzero(known)
-        backwards = scan_backwards(corpus, evidence, places, threads)[:, 0] / QUANTUM
-        known[places] = _are_tunes(score[places], backwards, background.expected(lengths[places]))
-        background = fit_background(score, lengths, TYPICAL_HEARD, FITTED_ALL, known)
-    return _Look(references, corpus, lengths, score, background)
+        places = fitted[known]
+        backwards = _scores(scan_backwards, references[places], evidence, library, threads)
+        expected = background.expected(lengths[places])
+        known[known] = _are_tunes(score[places], backwards, expected)
+        background = fit_background(*some, TYPICAL_HEARD, fitting, known)
+    return _Look(references, lengths, score, background)
+
+
+def _scores(
+    scan: Callable[..., NDArray[np.int32]],
+    references: NDArray[np.int64],
+    evidence: PitchEvidence,
+    library: Shelf,
+    threads: int,
+) -> NDArray[np.float64]:
+    """Return the scores of references, in nats, so many at once that their notes fit into memory."""
+    index, found = library.index, [np.zeros(0)]
+    for first in range(0, len(references), AT_ONCE):
+        some = references[first : first + AT_ONCE]
+        corpus = index.whole if len(some) == len(index) else index.corpus(some)
+        found.append(scan(corpus, evidence, np.arange(len(some)), threads)[:, 0] / QUANTUM)
+    return np.concatenate(found)
 
 
 def _support(lines: list[Hypothesis], references: int) -> NDArray[np.float64]:
@@ -190,10 +243,11 @@ def _looked_twice(
     threads: int,
 ) -> Hypothesis:
     """Score the chosen references by pitch too, and add up all evidence for them."""
-    every, lengths = np.arange(len(look.references)), look.lengths
+    corpus, lengths = library.index.corpus(look.references), look.lengths
+    every = np.arange(len(look.references))
     fine = prepare_evidence(heard, PITCHES)
     forwards, backwards = (
-        score / QUANTUM for score in scan_octaves(look.corpus, coarse, fine, every, threads)
+        score / QUANTUM for score in scan_octaves(corpus, coarse, fine, every, threads)
     )
     mine = np.isin(look.references, sample)
     tunes = _are_tunes(forwards, backwards, float(np.median(forwards[mine])))

@@ -87,12 +87,12 @@ class _Search:
         """Align each melody with the candidates of the first pass, in the ways for so many melodies."""
         return self.aligned(ways(len(first)), [candidates_of(coarse, self.library) for coarse in first])
 
-    def listened(self, first: list[NDArray[np.int8]], lines: list[Hypothesis]) -> _Ranked:
+    def listened(self, lines: list[Hypothesis]) -> _Ranked:
         """Rank references by what is heard of them in a recording; the transcribed lines support it."""
         assert self.piece.heard is not None
         self.tick("listening for every reference")
         tries = max(1, len(self.works))
-        reading = read_recording(self.piece.heard, first, lines, self.library, tries, self.threads)
+        reading = read_recording(self.piece.heard, lines, self.library, tries, self.threads)
         return self.ranked([reading])
 
     @cached_property
@@ -313,19 +313,17 @@ def matches_below(
 
 def _ranked_in_time(search: _Search) -> _Ranked:
     """Rank all references, rhythm included."""
-    first = search.first_pass()
-    readings = search.read(first, readings_in_time)
+    readings = search.read(search.first_pass(), readings_in_time)
     if search.piece.heard is not None:
-        return search.listened(first, readings)
+        return search.listened(readings)
     search.tick("measuring passages")
     return search.ranked(weighed(search.sequences, readings, search.library, search.threads))
 
 
 def _ranked_by_pitch(search: _Search) -> _Ranked:
     """Rank works that were asked for by name, and their background."""
-    first = search.first_pass()
-    readings = search.read(first, readings_by_pitch)
-    return search.ranked(readings) if search.piece.heard is None else search.listened(first, readings)
+    readings = search.read(search.first_pass(), readings_by_pitch)
+    return search.ranked(readings) if search.piece.heard is None else search.listened(readings)
 
 
 def best_works(

@@ -345,3 +345,10 @@ def transpositions(*arrays) -> None:
     from melodysim.align.kernels import numba_salience
 
     numba_salience.transpositions(*arrays)
+
+
+def first_look(*arrays) -> None:
+    """Score references roughly against a block of a recording: see `numba_salience`."""
+    from melodysim.align.kernels import numba_salience
+
+    numba_salience.first_look(*arrays)

@@ -1,4 +1,4 @@
-"""The kernels of `melodysim.align.salience_dtw`, which explains the method.
+"""The kernels of `melodysim.align.salience_dtw` and `first_look`, which explain the methods.
 
 In a module of their own, because importing numba takes longer than a check of notes, and only
 recordings need them.
@@ -43,47 +43,44 @@ def _advance(e0, e1, e2, e3, total, before, skip, unusual, next_entry, out, free
 
 
 @njit(nogil=True, cache=True)
-def weighted_rows(row, nominal, rows, longer):  # pragma: no cover
-    """Return the row of each note: rows for longer notes stand after those for shorter ones."""
-    weighted = np.empty(row.shape[0], np.int64)
-    for j in range(row.shape[0]):
-        level = 0
+def levels_of(nominal, longer):  # pragma: no cover
+    """Return the level of evidence of each note: longer ones count for less."""
+    levels = np.zeros(nominal.shape[0], np.int64)
+    for j in range(nominal.shape[0]):
         for length in longer:
-            level += nominal[j] > length
-        weighted[j] = row[j] + rows * level
-    return weighted
+            levels[j] += nominal[j] > length
+    return levels
 
 
 @njit(nogil=True, cache=True)
-def listen(block, entry, pad, lanes, row, nominal, rules, score, free, locate):  # pragma: no cover
-    """Return score, last note and place of the best local alignment of one reference at one tempo.
+def listen_in_lane(block, entry, pad, place, nominal, rules, score, free):  # pragma: no cover
+    """Return score, last note and time of the best local alignment of a reference in one transposition.
 
-    `block` holds a row of cumulative evidence for each pitch of a reference, `lanes` transpositions at
-    each time, `entry` the same less the evidence that a note begins; `row` is the row of each note. The
-    place is found only with `locate`: to search for it at every new best score takes longer than all
-    the rest. `score` and `free` are [2, entries]: before and after the current note, in turn.
+    `block` holds a row of cumulative evidence for each level and pitch, `entry` the same less the
+    evidence that a note begins; `place` is the row of each note. `score` and `free` are [2, entries]:
+    before and after the current note, in turn.
     """
     shortest, longest, skip, unusual = rules
     size = score.shape[1] - pad
     score[:, :pad] = _OUTSIDE
     free[:, :pad] = _OUTSIDE
     score[0, pad:] = 0
-    first = entry[row[0]]
+    first = entry[place[0]]
     for x in range(pad, first.shape[0]):
         free[0, x] = -first[x]
-    best, last, place = np.int16(0), 0, 0
-    for j in range(row.shape[0]):
-        total = block[row[j]]
-        next_entry = entry[row[min(j + 1, row.shape[0] - 1)]]
+    best, last, time = np.int16(0), 0, 0
+    for j in range(place.shape[0]):
+        total = block[place[j]]
+        next_entry = entry[place[min(j + 1, place.shape[0] - 1)]]
         a, b, c, d, usual = _lengths(nominal[j], shortest, longest)
         now, after = free[j % 2], free[(j + 1) % 2]
         reached = _advance(
-            now[pad - a * lanes : pad - a * lanes + size],
-            now[pad - b * lanes : pad - b * lanes + size],
-            now[pad - c * lanes : pad - c * lanes + size],
-            now[pad - d * lanes : pad - d * lanes + size],
+            now[pad - a : pad - a + size],
+            now[pad - b : pad - b + size],
+            now[pad - c : pad - c + size],
+            now[pad - d : pad - d + size],
             total[pad:],
-            score[j % 2][pad - usual * lanes : pad - usual * lanes + size],
+            score[j % 2][pad - usual : pad - usual + size],
             skip,
             unusual,
             next_entry[pad:],
@@ -92,27 +89,36 @@ def listen(block, entry, pad, lanes, row, nominal, rules, score, free, locate): 
         )
         if reached > best:
             best, last = reached, j
-            for x in range(size if locate else 0):
-                if score[(j + 1) % 2, pad + x] == reached:
-                    place = x
-                    break
-    return best, last, place
+            time = np.argmax(score[(j + 1) % 2][pad:])
+    return best, last, time
 
 
 @njit(nogil=True, cache=True)
 def _listen_at(  # pragma: no cover
-    stretch, block, entry, pad, lanes, row, rows, gap, cap, longer, rules, score, free, locate
+    stretch, block, entry, pad, columns, column, row, gap, cap, longer, rules, score, free
 ):
-    """Listen for one reference, whose notes last `stretch` times their inter-onset intervals."""
+    """Listen for one reference, whose notes last `stretch` times their inter-onset intervals.
+
+    Returns its score and transposition, the first of those that score as much.
+    """
     nominal = np.minimum(gap * stretch, cap)
-    weighted = weighted_rows(row, nominal, rows, longer)
-    return listen(block, entry, pad, lanes, weighted, nominal, rules, score, free, locate)
+    levels = levels_of(nominal, longer)
+    place = np.empty(row.shape[0], np.int64)
+    best, best_lane = np.int16(0), 0
+    for lane in range(column.shape[1]):
+        for j in range(row.shape[0]):
+            place[j] = columns * levels[j] + column[row[j], lane]
+        reached, _, _ = listen_in_lane(block, entry, pad, place, nominal, rules, score, free)
+        if reached > best:
+            best, best_lane = reached, lane
+    return best, best_lane
 
 
 @njit(nogil=True, cache=True)
 def listen_many(  # pragma: no cover
-    block, entry, pad, lanes, row, rows, gap, start, melodies, median, tempi, cap, longer, rules, out
-):
+    block, entry, pad, columns, column, lanes, row, gap, start, melodies, median, tempi, cap, longer,
+    rules, out
+):  # fmt: skip
     """Fill `out` [melodies, 2] with the score and tempo index of each best alignment."""
     size = block.shape[1]
     score = np.empty((2, size), np.int16)
@@ -120,10 +126,10 @@ def listen_many(  # pragma: no cover
     for k in range(melodies.shape[0]):
         m = melodies[k]
         mine = slice(start[m], start[m + 1])
-        for tempo in range(tempi.shape[0]):
-            best, _, _ = _listen_at(
-                tempi[tempo] / median[m], block, entry, pad, lanes,
-                row[mine], rows, gap[mine], cap, longer, rules, score, free, False,
+        for tempo in range(tempi.shape[0] if start[m] < start[m + 1] else 0):
+            best, _ = _listen_at(
+                tempi[tempo] / median[m], block, entry, pad, columns, column,
+                row[mine], gap[mine], cap, longer, rules, score, free,
             )  # fmt: skip
             if best > out[k, 0]:
                 out[k, 0], out[k, 1] = best, tempo
@@ -131,8 +137,9 @@ def listen_many(  # pragma: no cover
 
 @njit(nogil=True, cache=True)
 def transpositions(  # pragma: no cover
-    block, entry, pad, lanes, row, rows, gap, start, melodies, median, tempi, cap, longer, rules, out
-):
+    block, entry, pad, columns, column, lanes, row, gap, start, melodies, median, tempi, cap, longer,
+    rules, out
+):  # fmt: skip
     """Fill `out` [melodies] with the lane of each best alignment, each at a tempo of its own."""
     size = block.shape[1]
     score = np.empty((2, size), np.int16)
@@ -140,29 +147,29 @@ def transpositions(  # pragma: no cover
     for k in range(melodies.shape[0]):
         m = melodies[k]
         mine = slice(start[m], start[m + 1])
-        _, _, place = _listen_at(
-            tempi[k] / median[m], block, entry, pad, lanes,
-            row[mine], rows, gap[mine], cap, longer, rules, score, free, True,
-        )  # fmt: skip
-        out[k] = place % lanes
+        out[k] = 0
+        if start[m] < start[m + 1]:
+            _, out[k] = _listen_at(
+                tempi[k] / median[m], block, entry, pad, columns, column,
+                row[mine], gap[mine], cap, longer, rules, score, free,
+            )  # fmt: skip
 
 
 @njit(nogil=True, cache=True)
-def trace(block, entry, pad, lanes, row, nominal, rules, steps, lane, last):  # pragma: no cover
+def trace(block, entry, pad, place, nominal, rules, last):  # pragma: no cover
     """Return moves [notes + 1, steps + 1] of one transposition: 0 none, +d heard, -d passed over."""
     shortest, longest, skip, unusual = rules
-    notes = last + 1
-    score = np.zeros((notes + 1, steps + 1), np.int32)
-    move = np.zeros((notes + 1, steps + 1), np.int16)
+    notes, times = last + 1, block.shape[1] - pad
+    score = np.zeros((notes + 1, times), np.int32)
+    move = np.zeros((notes + 1, times), np.int16)
     for j in range(notes):
-        total, before = block[row[j]], entry[row[j]]
+        total, before = block[place[j]], entry[place[j]]
         a, b, c, d, usual = _lengths(nominal[j], shortest, longest)
-        for t in range(steps + 1):
+        for t in range(times):
             best, how = 0, 0
             for length in (a, b, c, d):
                 if length <= t:
-                    here = total[pad + t * lanes + lane] - before[pad + (t - length) * lanes + lane]
-                    value = score[j, t - length] + here
+                    value = score[j, t - length] + total[pad + t] - before[pad + t - length]
                     if (length == a and a != b) or (length == d and d != c):
                         value -= unusual
                     if value > best:
@@ -174,3 +181,42 @@ def trace(block, entry, pad, lanes, row, nominal, rules, steps, lane, last):  # 
             score[j + 1, t] = best
             move[j + 1, t] = how
     return move
+
+
+@njit(nogil=True, cache=True)
+def _look_at(heard, lengths, symbol, rules, score, width):  # pragma: no cover
+    """Return the best rough score of one reference at one tempo; `score` is [2, pad + width]."""
+    bias, skip = np.int16(rules[0]), np.int16(rules[1])
+    pad, highest = heard.shape[0], np.int16(0)
+    for lane in range(12):
+        score[:] = 0
+        for j in range(symbol.shape[0]):
+            code, column = symbol[j] // 12, symbol[j] % 12 + lane
+            before, after = score[(j + 1) % 2], score[j % 2]
+            a, b, c = lengths[code, 0], lengths[code, 1], lengths[code, 2]
+            for x in range(width):
+                usual = np.int16(before[pad + x - b])
+                sung = max(
+                    np.int16(before[pad + x - a]) + np.int16(heard[a - 1, column, x]),
+                    np.int16(before[pad + x - c]) + np.int16(heard[c - 1, column, x]),
+                    usual + np.int16(heard[b - 1, column, x]),
+                )
+                # Sums saturate at 255, as 8 bits do.
+                value = max(min(sung, np.int16(255)) - bias, usual - skip, np.int16(0))
+                after[pad + x] = value
+                highest = max(highest, value)
+    return highest
+
+
+@njit(nogil=True, cache=True)
+def first_look(  # pragma: no cover
+    heard, lengths, length, tempi, rules, symbol, start, low, high, out
+):
+    """Raise `out` [high - low] to the rough score of each reference where that is higher."""
+    width = heard.shape[2]
+    score = np.zeros((2, lengths + width), np.uint8)
+    for m in range(low, high):
+        for tempo in range(tempi):
+            notes = symbol[start[m] : start[m + 1]]
+            best = _look_at(heard, length[tempo], notes, rules, score, width)
+            out[m - low] = max(out[m - low], best)

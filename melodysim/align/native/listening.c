@@ -9,6 +9,7 @@
 #include "native.h"
 
 #define OUTSIDE -10000
+#define WIDEST (LINE / 2) /* entries of the longest vector */
 
 /* What a note of a reference reads, each at the first place: scores less what it costs to enter, by the
  * length that it may have; its cumulative evidence; the score that it is passed over from; and the
@@ -86,7 +87,7 @@ static int16_t advance_one(const Note *note, int64_t x, int16_t *next)
 #include "listening_lanes.h"
 #endif
 
-typedef int16_t (*Advance)(const Note *, int64_t, int16_t *, int16_t *);
+typedef void (*Advance)(const Note *, int64_t, int16_t *, int16_t *, int16_t *);
 
 static Advance choose(const char *name)
 {
@@ -124,73 +125,121 @@ static void lengths(const Recording *heard, double nominal, int64_t *found)
     found[4] = usual > last ? last : usual;
 }
 
-/* The place in the block of a note's row: rows for longer notes stand after those for shorter ones. */
-static int64_t place_of(const Recording *heard, int16_t row, double nominal)
+/* How a note of a reference is aligned at one tempo: how many steps back its four lengths and its nominal
+ * one lie, and the level of its evidence: columns for longer notes stand after those for shorter ones. */
+typedef struct { int64_t back[5], level; } Plan;
+
+static Plan plan_of(const Recording *heard, double gap, double stretch)
 {
-    int64_t level = 0;
+    Plan plan = {.level = 0};
+    const double nominal = gap * stretch < heard->cap ? gap * stretch : heard->cap;
+    lengths(heard, nominal, plan.back);
     for (int64_t k = 0; k < heard->levels - 1; k++)
-        level += nominal > heard->longer[k];
-    return (row + heard->rows * level) * heard->width;
+        plan.level += nominal > heard->longer[k];
+    return plan;
 }
 
-/* The fastest loop that this processor has, and room for a reference's scores. */
-typedef struct { Advance advance; int16_t *work; } Means;
+/* The fastest loop that this processor has, and what it works on: the recording's evidence, laid out so
+ * that times before 0 and columns begin at a line of the cache; scores of one transposition before and after
+ * a note; the plans of a reference's notes. */
+typedef struct {
+    Advance advance;
+    int64_t size, pad, width;
+    void *all;
+    int16_t *block, *entry, *work;
+    Plan *plans;
+} Means;
 
-/* Get them, with scores that lie outside before time 0; 0, or an error as of `listen_many`. */
-static int get(Means *means, const Recording *heard, const char *name)
+static void give_up(Means *means)
+{
+    free(means->all);
+    free(means->plans);
+}
+
+/* Get them, for references of so many notes, with scores that lie outside before time 0; 0, or an error as
+ * of `listen_many`. */
+static int get(Means *means, const Recording *heard, const char *name, int64_t notes)
 {
     const char *set = scan_set(name);
     means->advance = set ? choose(set) : NULL;
     if (!means->advance)
         return -1;
-    means->work = malloc((size_t)(4 * heard->width) * sizeof(int16_t));
-    if (!means->work)
+    const int64_t rows = heard->levels * heard->columns;
+    means->size = heard->width - heard->pad;
+    means->pad = whole(heard->pad, WIDEST), means->width = means->pad + whole(means->size, WIDEST);
+    means->all = calloc((size_t)((2 * rows + 4) * means->width + WIDEST), sizeof(int16_t));
+    means->plans = malloc((size_t)(notes + 1) * sizeof(Plan));
+    if (!means->all || !means->plans) {
+        give_up(means);
         return -2;
-    for (int64_t x = 0; x < 4 * heard->width; x++)
+    }
+    means->block = at_line(means->all);
+    means->entry = means->block + rows * means->width;
+    means->work = means->entry + rows * means->width;
+    for (int64_t k = 0; k < rows; k++) {
+        const int64_t there = k * means->width + means->pad, here = k * heard->width + heard->pad;
+        memcpy(means->block + there, heard->block + here, (size_t)means->size * sizeof(int16_t));
+        memcpy(means->entry + there, heard->entry + here, (size_t)means->size * sizeof(int16_t));
+    }
+    for (int64_t x = 0; x < 4 * means->width; x++)
         means->work[x] = OUTSIDE;
     return 0;
 }
 
-/* The best local alignment of one reference at one tempo: its score. `lane`, unless NULL, is set to its
- * transposition, the first of those that score as much. */
+static int64_t most_notes(const int64_t *start, const int64_t *melodies, int64_t count)
+{
+    int64_t most = 0;
+    for (int64_t k = 0; k < count; k++) {
+        const int64_t notes = start[melodies[k] + 1] - start[melodies[k]];
+        most = notes > most ? notes : most;
+    }
+    return most;
+}
+
+/* The column of a note's evidence in the block, at one transposition. */
+static int64_t column_of(const Recording *heard, const Plan *plan, int16_t row, int64_t lane)
+{
+    return heard->columns * plan->level + heard->column[row * heard->lanes + lane];
+}
+
+/* The best local alignment of one reference at one tempo: its score. `best_lane`, unless NULL, is set to
+ * its transposition, the first of those that score as much. One transposition after the other, so that
+ * all that a note reads and writes stays in the processor's nearest cache. */
 static int16_t listen(const Recording *heard, const Means *means, const int16_t *row, const double *gap,
-                      int64_t notes, double stretch, int32_t *lane)
+                      int64_t notes, double stretch, int32_t *best_lane)
 {
     int16_t *work = means->work;
-    const int64_t width = heard->width, pad = heard->pad, size = width - pad;
+    Plan *plans = means->plans;
+    const int64_t width = means->width, pad = means->pad, size = means->size;
     int16_t *score[2] = {work, work + width}, *free_[2] = {work + 2 * width, work + 3 * width};
-    double nominal = gap[0] * stretch < heard->cap ? gap[0] * stretch : heard->cap;
-    int64_t place = place_of(heard, row[0], nominal);
-    memset(score[0] + pad, 0, (size_t)size * sizeof(int16_t));
-    for (int64_t x = pad; x < width; x++)
-        free_[0][x] = minus(0, heard->entry[place + x]);
+    for (int64_t j = 0; j < notes; j++)
+        plans[j] = plan_of(heard, gap[j], stretch);
     int16_t best = 0;
-    for (int64_t j = 0; j < notes; j++) {
-        const int16_t *now = free_[j % 2] + pad, *before = score[j % 2] + pad;
-        const int64_t mine = place;
-        int64_t length[5];
-        lengths(heard, nominal, length);
-        if (j + 1 < notes) {
-            nominal = gap[j + 1] * stretch < heard->cap ? gap[j + 1] * stretch : heard->cap;
-            place = place_of(heard, row[j + 1], nominal);
+    for (int64_t lane = 0; lane < heard->lanes; lane++) {
+        int64_t place = width * column_of(heard, plans, row[0], lane) + pad;
+        memset(score[0] + pad, 0, (size_t)size * sizeof(int16_t));
+        for (int64_t x = 0; x < size; x++)
+            free_[0][pad + x] = minus(0, means->entry[place + x]);
+        int16_t highest[WIDEST] = {0};
+        for (int64_t j = 0; j < notes; j++) {
+            const int16_t *now = free_[j % 2] + pad, *before = score[j % 2] + pad;
+            const int64_t *back = plans[j].back, mine = place;
+            if (j + 1 < notes)
+                place = width * column_of(heard, plans + j + 1, row[j + 1], lane) + pad;
+            const Note note = {
+                now - back[0], now - back[1], now - back[2], now - back[3], means->block + mine,
+                before - back[4], means->entry + place, heard->unusual, heard->skip,
+            };
+            means->advance(&note, size, score[(j + 1) % 2] + pad, free_[(j + 1) % 2] + pad, highest);
         }
-        const Note note = {
-            now - length[0] * heard->lanes, now - length[1] * heard->lanes,
-            now - length[2] * heard->lanes, now - length[3] * heard->lanes,
-            heard->block + mine + pad,      before - length[4] * heard->lanes,
-            heard->entry + place + pad,     heard->unusual, heard->skip,
-        };
-        const int16_t reached =
-            means->advance(&note, size, score[(j + 1) % 2] + pad, free_[(j + 1) % 2] + pad);
-        if (reached <= best)
-            continue;
-        best = reached;
-        const int16_t *all = score[(j + 1) % 2] + pad;
-        for (int64_t x = 0; lane && x < size; x++)
-            if (all[x] == reached) {
-                *lane = (int32_t)(x % heard->lanes);
-                break;
-            }
+        int16_t reached = 0;
+        for (int k = 0; k < WIDEST; k++)
+            reached = larger(reached, highest[k]);
+        if (reached > best) {
+            best = reached;
+            if (best_lane)
+                *best_lane = (int32_t)lane;
+        }
     }
     return best;
 }
@@ -200,7 +249,7 @@ int listen_many(const Recording *heard, const char *name, const int16_t *row, co
                 const double *tempi, int64_t tempos, int32_t *out)
 {
     Means means;
-    const int status = get(&means, heard, name);
+    const int status = get(&means, heard, name, most_notes(start, melodies, count));
     if (status < 0)
         return status;
     for (int64_t k = 0; k < count; k++) {
@@ -214,7 +263,7 @@ int listen_many(const Recording *heard, const char *name, const int16_t *row, co
             }
         }
     }
-    free(means.work);
+    give_up(&means);
     return 0;
 }
 
@@ -223,7 +272,7 @@ int transpositions(const Recording *heard, const char *name, const int16_t *row,
                    const double *tempi, int32_t *out)
 {
     Means means;
-    const int status = get(&means, heard, name);
+    const int status = get(&means, heard, name, most_notes(start, melodies, count));
     if (status < 0)
         return status;
     for (int64_t k = 0; k < count; k++) {
@@ -232,6 +281,6 @@ int transpositions(const Recording *heard, const char *name, const int16_t *row,
         if (notes)
             listen(heard, &means, row + low, gap + low, notes, tempi[k] / median[m], &out[k]);
     }
-    free(means.work);
+    give_up(&means);
     return 0;
 }

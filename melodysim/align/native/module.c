@@ -225,8 +225,8 @@ static PyObject *py_align_path(PyObject *self, PyObject *args)
 }
 
 static const char LISTEN_MANY_DOC[] =
-    "listen_many(block, entry, pad, lanes, row, rows, gap, start, melodies, median, tempi, cap, longer,\n"
-    "            rules, out, instruction_set=None)\n\n"
+    "listen_many(block, entry, pad, columns, column, lanes, row, gap, start, melodies, median, tempi, cap,\n"
+    "            longer, rules, out, instruction_set=None)\n\n"
     "Score of the best passage of each of some references in a block of a recording, and its tempo;\n"
     "fills `out` [melodies, 2]. `rules` are the shortest and longest share of a note's length, and the\n"
     "costs of passing over a note and of an unusual length.";
@@ -234,16 +234,16 @@ static const char LISTEN_MANY_DOC[] =
 /* Listening in both ways: `out` holds `each` numbers a melody; `tempi` are a grid, or one a melody. */
 static PyObject *listening(PyObject *args, int each)
 {
-    PyObject *objects[10];
-    Py_ssize_t n[10], pad, lanes, rows;
+    PyObject *objects[11];
+    Py_ssize_t n[11], pad, columns, lanes;
     short skip, unusual;
     const char *name = NULL;
     Recording heard;
     Views opened = {.count = 0}, *views = &opened;
-    if (!PyArg_ParseTuple(args, "OOnnOnOOOOOdO(ddhh)O|z", &objects[0], &objects[1], &pad, &lanes,
-                          &objects[2], &rows, &objects[3], &objects[4], &objects[5], &objects[6],
-                          &objects[7], &heard.cap, &objects[8], &heard.shortest, &heard.longest, &skip,
-                          &unusual, &objects[9], &name))
+    if (!PyArg_ParseTuple(args, "OOnnOnOOOOOOdO(ddhh)O|z", &objects[0], &objects[1], &pad, &columns,
+                          &objects[10], &lanes, &objects[2], &objects[3], &objects[4], &objects[5],
+                          &objects[6], &objects[7], &heard.cap, &objects[8], &heard.shortest,
+                          &heard.longest, &skip, &unusual, &objects[9], &name))
         return NULL;
     heard.block = OPEN(0, int16_t, 0, n[0]);
     heard.entry = heard.block ? OPEN(1, int16_t, 0, n[1]) : NULL;
@@ -254,21 +254,26 @@ static PyObject *listening(PyObject *args, int each)
     const double *median = melodies ? OPEN(6, double, 0, n[6]) : NULL;
     const double *tempi = median ? OPEN(7, double, 0, n[7]) : NULL;
     heard.longer = tempi ? OPEN(8, double, 0, n[8]) : NULL;
-    int32_t *out = heard.longer ? OPEN(9, int32_t, 1, n[9]) : NULL;
+    heard.column = heard.longer ? OPEN(10, int16_t, 0, n[10]) : NULL;
+    int32_t *out = heard.column ? OPEN(9, int32_t, 1, n[9]) : NULL;
     if (!out)
         return refuse(views, "");
     heard.skip = skip, heard.unusual = unusual;
-    heard.pad = pad, heard.lanes = lanes, heard.rows = rows, heard.levels = n[8] + 1;
-    if (rows <= 0 || lanes <= 0 || pad < 0 || n[0] != n[1] || n[0] % (rows * heard.levels) ||
-        n[2] != n[3] || n[9] != each * n[5] || n[6] + 1 != n[4] || (each == 1 && n[7] != n[5]))
+    heard.pad = pad, heard.columns = columns, heard.lanes = lanes, heard.levels = n[8] + 1;
+    if (columns <= 0 || lanes <= 0 || pad < 0 || n[0] != n[1] || n[0] % (columns * heard.levels) ||
+        n[10] % lanes || n[2] != n[3] || n[9] != each * n[5] || n[6] + 1 != n[4] ||
+        (each == 1 && n[7] != n[5]))
         return refuse(views, "arrays do not go together");
-    heard.width = n[0] / (rows * heard.levels);
+    heard.width = n[0] / (columns * heard.levels), heard.rows = n[10] / lanes;
     /* The longest look back in time has to stay inside the array. */
-    if (heard.width < pad || (heard.cap * heard.longest + 1) * lanes > pad ||
-        (heard.cap + 1) * lanes > pad || heard.shortest > heard.longest || heard.cap < 0)
+    if (heard.width < pad || heard.cap * heard.longest + 1 > pad || heard.cap + 1 > pad ||
+        heard.shortest > heard.longest || heard.cap < 0)
         return refuse(views, "notes are longer than the block allows");
+    for (Py_ssize_t k = 0; k < n[10]; k++)
+        if (heard.column[k] < 0 || heard.column[k] >= columns)
+            return refuse(views, "a row has no column");
     for (Py_ssize_t k = 0; k < n[2]; k++)
-        if (row[k] < 0 || row[k] >= rows || !(gap[k] >= 0))
+        if (row[k] < 0 || row[k] >= heard.rows || !(gap[k] >= 0))
             return refuse(views, "a note is in no row, or of no length");
     for (Py_ssize_t k = 0; k < n[5]; k++)
         if (melodies[k] < 0 || melodies[k] + 1 >= n[4] || start[melodies[k]] < 0 ||
@@ -290,8 +295,8 @@ static PyObject *py_listen_many(PyObject *self, PyObject *args)
 }
 
 static const char TRANSPOSITIONS_DOC[] =
-    "transpositions(block, entry, pad, lanes, row, rows, gap, start, melodies, median, tempi, cap, longer,\n"
-    "               rules, out, instruction_set=None)\n\n"
+    "transpositions(block, entry, pad, columns, column, lanes, row, gap, start, melodies, median, tempi,\n"
+    "               cap, longer, rules, out, instruction_set=None)\n\n"
     "Lane of the best passage of each of some references, each at a tempo of its own; fills `out`.";
 
 static PyObject *py_transpositions(PyObject *self, PyObject *args)
@@ -300,12 +305,61 @@ static PyObject *py_transpositions(PyObject *self, PyObject *args)
     return listening(args, 1);
 }
 
+static const char FIRST_LOOK_DOC[] =
+    "first_look(heard, lengths, length, tempi, rules, symbol, start, low, high, out, instruction_set=None)\n\n"
+    "Score, roughly, of the references low to high in a block of a recording; raises `out` [high - low]\n"
+    "where it is higher. `rules` are the bias of `heard` and the cost of passing over a note.";
+
+static PyObject *py_first_look(PyObject *self, PyObject *args)
+{
+    PyObject *objects[5];
+    Py_ssize_t n[5], lengths, tempi, low, high;
+    const char *name = NULL;
+    Glimpse glimpse;
+    Views opened = {.count = 0}, *views = &opened;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OnOn(ii)OOnnO|z", &objects[0], &lengths, &objects[1], &tempi,
+                          &glimpse.bias, &glimpse.skip, &objects[2], &objects[3], &low, &high,
+                          &objects[4], &name))
+        return NULL;
+    glimpse.heard = OPEN(0, uint8_t, 0, n[0]);
+    glimpse.length = glimpse.heard ? OPEN(1, uint8_t, 0, n[1]) : NULL;
+    const uint8_t *symbol = glimpse.length ? OPEN(2, uint8_t, 0, n[2]) : NULL;
+    const int64_t *start = symbol ? OPEN(3, int64_t, 0, n[3]) : NULL;
+    uint8_t *out = start ? OPEN(4, uint8_t, 1, n[4]) : NULL;
+    if (!out)
+        return refuse(views, "");
+    if (lengths <= 0 || tempi <= 0 || n[0] % (24 * lengths) || n[1] % (3 * tempi) || low < 0 ||
+        high < low || high >= n[3] || n[4] != high - low || glimpse.bias < 0 || glimpse.bias > 255 ||
+        glimpse.skip < 0 || glimpse.skip > 255)
+        return refuse(views, "arrays do not go together");
+    glimpse.lengths = lengths, glimpse.width = n[0] / (24 * lengths);
+    glimpse.tempi = tempi, glimpse.codes = n[1] / (3 * tempi);
+    if (glimpse.width % 64)
+        return refuse(views, "the block has to be a multiple of 64 long");
+    for (Py_ssize_t k = 0; k < n[1]; k++)
+        if (glimpse.length[k] < 1 || glimpse.length[k] > lengths)
+            return refuse(views, "notes are longer than the block allows");
+    for (Py_ssize_t m = low; m < high; m++)
+        if (start[m] < 0 || start[m + 1] < start[m] || start[m + 1] > n[2])
+            return refuse(views, "a melody is outside the references");
+    for (Py_ssize_t j = low < high ? start[low] : 0; low < high && j < start[high]; j++)
+        if (symbol[j] >= 12 * glimpse.codes)
+            return refuse(views, "a note has no length");
+    int status;
+    Py_BEGIN_ALLOW_THREADS
+    status = first_look(&glimpse, name, symbol, start, low, high, out);
+    Py_END_ALLOW_THREADS
+    return finish(views, status);
+}
+
 static PyMethodDef METHODS[] = {
     {"instruction_set", py_instruction_set, METH_VARARGS, INSTRUCTION_SET_DOC},
     {"scan", py_scan, METH_VARARGS, SCAN_DOC},
     {"align_scores", py_align_scores, METH_VARARGS, ALIGN_SCORES_DOC},
     {"listen_many", py_listen_many, METH_VARARGS, LISTEN_MANY_DOC},
     {"transpositions", py_transpositions, METH_VARARGS, TRANSPOSITIONS_DOC},
+    {"first_look", py_first_look, METH_VARARGS, FIRST_LOOK_DOC},
     {"align_path", py_align_path, METH_VARARGS, ALIGN_PATH_DOC},
     {NULL, NULL, 0, NULL},
 };

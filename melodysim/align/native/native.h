@@ -5,6 +5,16 @@
 
 #include <stdint.h>
 
+#define LINE 64 /* bytes of a line of the processor's cache, and of the longest vector */
+
+/* Vectors that lie across two lines take twice the time: what is read and written often begins at one. */
+static inline void *at_line(void *room)
+{
+    return (void *)(((uintptr_t)room + LINE - 1) & ~(uintptr_t)(LINE - 1));
+}
+
+static inline int64_t whole(int64_t entries, int64_t of) { return (entries + of - 1) / of * of; }
+
 /* A query of the first pass. Symbols that occur in it are numbered; `pair` says which interval and
  * which ratio of inter-onset intervals go together at each of its places. */
 typedef struct {
@@ -45,12 +55,13 @@ int align_many(const Pair *pair, const int64_t *start, const int64_t *melodies, 
                float *out);
 int align_one(const Pair *pair, int64_t low, int64_t high, int8_t *move, double *best, int64_t *end);
 
-/* A block of a recording, as in `melodysim.align.salience_dtw.PitchEvidence`, and the rules by which
+/* A block of a recording, as in `melodysim.align.salience_evidence.PitchEvidence`, and the rules by which
  * references are aligned with it; lengths of notes are in steps. */
 typedef struct {
-    const int16_t *block, *entry;   /* [levels * rows, width]: cumulative evidence; less that of onsets */
-    int64_t width, pad, lanes;      /* entries a row, before time 0, and a step */
-    int64_t rows, levels;
+    const int16_t *block, *entry;   /* [levels * columns, width]: cumulative evidence; less that of onsets */
+    int64_t width, pad, columns;    /* entries a column, those before time 0, columns a level */
+    const int16_t *column;          /* [rows, lanes] column of a row at a transposition */
+    int64_t rows, lanes, levels;
     const double *longer;           /* [levels - 1] lengths above which the next level counts */
     double cap;                     /* longest nominal length of a note */
     double shortest, longest;       /* shares of it that a note may last */
@@ -64,5 +75,17 @@ int listen_many(const Recording *heard, const char *name, const int16_t *row, co
 int transpositions(const Recording *heard, const char *name, const int16_t *row, const double *gap,
                    const int64_t *start, const int64_t *melodies, int64_t count, const double *median,
                    const double *tempi, int32_t *out);
+
+/* A block of a recording, as in `melodysim.align.first_look.Glimpse`. */
+typedef struct {
+    const uint8_t *heard;           /* [lengths, 24, width]: evidence of a note that ends there, biased */
+    int64_t lengths, width;
+    const uint8_t *length;          /* [tempi, codes, 3] shortest, usual and longest steps of a note */
+    int64_t tempi, codes;
+    int bias, skip;                 /* what is added to evidence; cost of a note that is not heard */
+} Glimpse;
+
+int first_look(const Glimpse *glimpse, const char *name, const uint8_t *symbol, const int64_t *start,
+               int64_t low, int64_t high, uint8_t *out);
 
 #endif

@@ -25,6 +25,7 @@ from melodysim.align.corpus import (
     join_melodies,
     take_melodies,
 )
+from melodysim.align.first_look import Glimpse
 from melodysim.align.prefilter import lay_in_lanes, scan
 from melodysim.align.seeds import turns_of
 from melodysim.align.surprisal import Rarity, rarity_of, total_counts
@@ -45,7 +46,7 @@ SAMPLE = 300
 """Most references in each background of a query."""
 
 Answer = TypeVar("Answer")
-Number = TypeVar("Number", np.int8, np.float32)
+Number = TypeVar("Number", np.int8, np.uint8, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +115,11 @@ class Index:
     at_once : int, optional
         Parts that are called at the same time: all of them where they are on other machines. 0 for as
         many as a call has threads.
+
+    Attributes
+    ----------
+    everything : bool
+        Whether a recording is to be listened to in full for every reference, however many there are.
     """
 
     def __init__(
@@ -126,6 +132,7 @@ class Index:
         self.parts = tuple(parts)
         self.order = order
         self.exhaustive = exhaustive
+        self.everything = False
         self._at_once = at_once
 
     def __len__(self) -> int:
@@ -243,6 +250,22 @@ class Index:
             return scores
         # Scanning a part uses all threads: one part after the other, unless they are on other machines.
         return self._gathered(self._ask(lambda part: part.scan(query, threads), 1), np.int8)
+
+    def first_look(self, glimpses: list[Glimpse], threads: int = 1) -> NDArray[np.uint8]:
+        """Score every reference roughly against a recording.
+
+        Parameters
+        ----------
+        glimpses : list of Glimpse
+        threads : int, optional
+
+        Returns
+        -------
+        ndarray of uint8, shape (references,)
+            As `melodysim.align.first_look.first_look`.
+        """
+        found = self._ask(lambda part: part.first_look(glimpses, threads), 1)
+        return self._gathered(found, np.uint8)
 
     def _chosen(
         self, query: NoteSequence, protected: NDArray[np.bool_], threads: int

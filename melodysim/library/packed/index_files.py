@@ -45,7 +45,7 @@ from melodysim.library.store import Store
 from melodysim.util.array_files import map_arrays, write_arrays
 from melodysim.util.atomic_files import write_whole
 
-FORMAT = 8
+FORMAT = 9
 """Raised whenever the arrays, or how they are worked out, change."""
 CHANCE_METHOD = 3
 """Raised whenever the same library's chance would be measured to another result."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.align.corpus import PackedMelodies
+from melodysim.align.first_look import Glimpse
 from melodysim.align.seeds import Turns
 from melodysim.errors import LibraryError
 from melodysim.intervals import Sequence
@@ -88,6 +89,10 @@ class RemoteShard:
     def scan(self, query: Sequence, threads: int) -> NDArray[np.int8]:
         """Score every melody against a query, coarsely; in one thread, as workers run in parallel."""
         return self._ask("scan", query, 1)
+
+    def first_look(self, glimpses: list[Glimpse], threads: int) -> NDArray[np.uint8]:
+        """Score every melody roughly against a recording; in one thread, as workers run in parallel."""
+        return self._ask("first_look", glimpses, 1)
 
     def seed_scores(self, turns: Turns) -> NDArray[np.float32]:
         """Score every melody by the turns that it shares with a query."""

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.align.corpus import PackedMelodies, counts_of, lay_melodies, take_melodies
+from melodysim.align.first_look import Glimpse, first_look, symbols_of
 from melodysim.align.prefilter import Lanes, lay_in_lanes, scan
 from melodysim.align.seeds import Seeds, Turns, build_seeds, melodies_with, seed_scores
 from melodysim.align.surprisal import Counts, Rarity
@@ -44,7 +45,8 @@ class Shard:
     names, name_start : ndarray of uint8, shape (bytes,); ndarray of int64, shape (melodies + 1,)
         Ids in UTF-8, end to end, and where each begins.
     stored : mapping of str to ndarray
-        Arrays of the file that the part was mapped from, with lanes, seeds and counts; else empty.
+        Arrays of the file that the part was mapped from, with lanes, symbols, seeds and counts; else
+        empty.
     """
 
     notes: PackedMelodies
@@ -78,6 +80,10 @@ class Shard:
         """Score every melody against a query, coarsely (`melodysim.align.prefilter`)."""
         return scan(query, self.lanes, len(self), threads)
 
+    def first_look(self, glimpses: list[Glimpse], threads: int) -> NDArray[np.uint8]:
+        """Score every melody roughly against a recording (`melodysim.align.first_look`)."""
+        return first_look(self.symbols, self.notes.start, glimpses, threads)
+
     def seed_scores(self, turns: Turns) -> NDArray[np.float32]:
         """Score every melody by the turns that it shares with a query."""
         return seed_scores(turns, self.seeds)
@@ -92,6 +98,11 @@ class Shard:
         if "lanes.order" in self.stored:
             return Lanes(**{f.name: self.stored[f"lanes.{f.name}"] for f in fields(Lanes)})
         return lay_in_lanes(self.notes)
+
+    @cached_property
+    def symbols(self) -> NDArray[np.uint8]:
+        """The melodies' notes in a byte each, for the first look at a recording."""
+        return self.stored["symbols"] if "symbols" in self.stored else symbols_of(self.notes)
 
     @cached_property
     def seeds(self) -> Seeds:
@@ -144,12 +155,12 @@ def unpacked_tables(name: str, arrays: Mapping[str, NDArray]) -> tuple[Any, Any,
 
 
 def write_shard(path: Path, shard: Shard) -> None:
-    """Write a part to a file, with its lanes, seeds and counts."""
+    """Write a part to a file, with its lanes, symbols, seeds and counts."""
     arrays = {f"notes.{f.name}": getattr(shard.notes, f.name) for f in fields(PackedMelodies)}
     arrays |= {f"lanes.{f.name}": getattr(shard.lanes, f.name) for f in fields(Lanes)}
     arrays |= {f"seeds.{k}": getattr(shard.seeds, k) for k in _SEEDS}
     arrays |= packed_tables("counts", shard.counts)
-    for name in ("serial", "first_pitch", "names", "name_start"):
+    for name in ("symbols", "serial", "first_pitch", "names", "name_start"):
         arrays[name] = getattr(shard, name)
     write_arrays(path, arrays)
 

@@ -98,7 +98,10 @@ def track_html(
         followed="that a protected melody is followed",
         not_checked="Melodies that are not in this library.",
         heading=piece.title or file_name(piece.source),
-        holdings=report.holdings.sentences() if report.holdings else [],
+        holdings=[
+            *(report.holdings.sentences() if report.holdings else []),
+            *([report.left_out] if report.left_out else []),
+        ],
         when=when,
         unrelated="tracks",
         recording=recording,
