@@ -177,3 +177,44 @@ def test_stretches_of_a_melody_make_the_whole():
     assert np.array_equal(np.concatenate(parts), whole)
     assert len(whole) == 24000
     assert not len(melody_audio(Melody.from_notes([], [], []), 1.0, 1.0, 8000))
+
+
+def test_a_network_is_put_together_once_and_kept(tmp_path, monkeypatch):
+    from melodysim.transcribe import onnx_networks
+    from melodysim.transcribe.onnx_networks import Graph, prepared_session
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(
+        "platformdirs.user_cache_path", lambda *_, **__: tmp_path / "cache" / "melodysim"
+    )
+    weights, built = tmp_path / "weights", []
+    weights.write_bytes(b"1")
+
+    def build(factor=2.0):
+        built.append(factor)
+        g = Graph()
+        doubled = g.add("Mul", "x", np.array([factor], np.float32))
+        return g.model("doubling", ("x", (None,)), {"y": (doubled, (None,))})
+
+    def run():
+        session = prepared_session("doubling", weights, onnx_networks.__file__, build, 1)
+        return session.run(None, {"x": np.ones(1, np.float32)})[0].tolist()
+
+    folder = tmp_path / "cache" / "melodysim" / "networks"
+    assert run() == run() == [2.0]
+    assert len(built) == 1
+    (kept,) = folder.iterdir()
+    kept.write_bytes(b"torn")
+    assert run() == [2.0]  # made again
+    assert len(built) == 2
+    weights.write_bytes(b"others")
+    assert run() == [2.0]
+    assert len(built) == 3
+    (left,) = folder.iterdir()  # the older one is gone
+    assert left != kept
+    left.unlink()
+    folder.rmdir()
+    folder.parent.rmdir()
+    folder.parent.write_bytes(b"no folder can be made here")
+    assert run() == run() == [2.0]
+    assert len(built) == 5

@@ -144,6 +144,7 @@ def scan_octaves(
     pitches: PitchEvidence,
     melodies: NDArray[np.int64],
     threads: int = 1,
+    known: NDArray[np.int32] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Score references by pitch, each at the transposition that it has by pitch class, in every octave.
 
@@ -155,6 +156,8 @@ def scan_octaves(
         Of the recording, by pitch class and by pitch.
     melodies : ndarray of int64, shape (n,)
         Which references.
+    known : ndarray of int32, shape (n, 3), optional
+        What `scan_heard` found by pitch class, if that is known.
 
     Returns
     -------
@@ -168,7 +171,9 @@ def scan_octaves(
     for backwards in (False, True):
         by_class = _Notes.of(corpus, classes.space, backwards)
         by_pitch = _Notes.of(corpus, pitches.space, backwards)
-        found = _scan(by_class, classes, melodies, threads)
+        found = None if backwards else known
+        if found is None:
+            found = _scan(by_class, classes, melodies, threads)
         first = (_transpositions(by_class, classes, melodies, found, threads) + offset) % CLASSES
         score = np.zeros(len(melodies), np.int32)
         for transposition in range(CLASSES):

@@ -21,6 +21,7 @@ import click
 
 from melodysim._version import __version__
 from melodysim.errors import MelodysimError
+from melodysim.transcribe.accelerators import PROVIDERS, VARIABLE
 from melodysim.util.plain_text import printable
 
 COMMANDS = {
@@ -91,7 +92,12 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="melodysim")
-def cli() -> None:
+@click.option(
+    "--accelerator",
+    type=click.Choice(list(PROVIDERS)),
+    help=f"What the networks that hear run on. Default: {VARIABLE}, or the processor.",
+)
+def cli(accelerator: str | None) -> None:
     """Find out whether a track's melody already belongs to somebody.
 
     \b
@@ -101,6 +107,8 @@ def cli() -> None:
 
     melodysim compares melodies. It does not give legal advice.
     """
+    if accelerator is not None:
+        os.environ[VARIABLE] = accelerator  # workers that are started inherit it
 
 
 @contextlib.contextmanager

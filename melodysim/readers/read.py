@@ -213,6 +213,7 @@ def _read_recording(
 ) -> Piece:
     """Transcribe a recording and keep the lines that are likely to be melodies."""
     # Imported here: the transcriber takes longer to import than a file of notes takes to check.
+    from melodysim.transcribe import accelerators
     from melodysim.transcribe.salience import SAMPLE_RATE
     from melodysim.transcribe.transcription import transcribe_recording, with_lines_of
 
@@ -236,6 +237,8 @@ def _read_recording(
     if sung:
         named = ", ".join(f"“{stem.name}”" for stem in sung)
         remarks = (f"the voice was read from {named}",)
+    if accelerators.chosen() != accelerators.PROCESSOR:
+        remarks += (f"the networks that hear ran on {accelerators.chosen()}",)
     if levels.cut_off:
         remarks += ("the recording ends before its sound does, or parts of it are missing",)
     if levels.cancelling and not sung:

@@ -363,8 +363,16 @@ def installation_json(
     packages: dict[str, dict[str, str | None]],
     models: dict[str, str],
     kernels: str,
+    accelerators: dict[str, object],
     library: dict[str, object],
 ) -> str:
     """Write the answer of ``melodysim doctor --format json``."""
-    answer = _answer(python=python, packages=packages, models=models, kernels=kernels, library=library)
+    answer = _answer(
+        python=python,
+        packages=packages,
+        models=models,
+        kernels=kernels,
+        accelerators=accelerators,
+        library=library,
+    )
     return json_text(answer)

@@ -90,9 +90,9 @@ class Report:
         if self.listened is None or self.holdings is None or self.listened >= self.holdings.melodies:
             return None
         return (
-            f"After a first look for all {self.holdings.melodies:,} melodies, the recording was listened "
-            f"to in full for the {self.listened:,} most promising; --exhaustive does so for all, which "
-            f"takes {times(self.holdings.melodies / self.listened)} the listening."
+            f"After a first look for all {self.holdings.melodies:,} melodies, the recording was "
+            f"listened to in full for the {self.listened:,} most promising; --exhaustive does so for "
+            f"all, which takes {times(self.holdings.melodies / self.listened)} the listening."
         )
 
     @property

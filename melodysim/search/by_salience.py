@@ -125,17 +125,22 @@ def read_recording(
 class _Look:
     """Scores of some references by pitch class.
 
-    `score` is in nats; `background` is fitted to unrelated references.
+    `found` is as from `scan_heard`; `background` is fitted to unrelated references.
     """
 
     references: NDArray[np.int64]
     lengths: NDArray[np.int32]
-    score: NDArray[np.float64]
+    found: NDArray[np.int32]
     background: Background
+
+    @property
+    def score(self) -> NDArray[np.float64]:
+        """Scores in nats."""
+        return self.found[:, 0] / QUANTUM
 
     def taken(self, chosen: NDArray[np.int64]) -> _Look:
         """Return the scores of some of the references only."""
-        arrays = (self.references[chosen], self.lengths[chosen], self.score[chosen])
+        arrays = (self.references[chosen], self.lengths[chosen], self.found[chosen])
         return _Look(*arrays, self.background)
 
     def gain(self, support: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -191,7 +196,8 @@ def _look_at(
     It is fitted to all references, or, where some were chosen for what they promise, to the sample.
     """
     lengths = library.index.lengths[references]
-    score = _scores(scan_heard, references, evidence, library, threads)
+    found = _scanned(scan_heard, references, evidence, library, threads)
+    score = found[:, 0] / QUANTUM
     all_of_them = len(references) == len(library)
     fitted = np.arange(len(references)) if all_of_them else np.searchsorted(references, sample)
     fitting = FITTED_ALL if all_of_them else FITTED_LISTENED
@@ -200,26 +206,26 @@ def _look_at(
     background = fit_background(*some, TYPICAL_HEARD, fitting, known)
     if known.any():
         places = fitted[known]
-        backwards = _scores(scan_backwards, references[places], evidence, library, threads)
+        turned = _scanned(scan_backwards, references[places], evidence, library, threads)
         expected = background.expected(lengths[places])
-        known[known] = _are_tunes(score[places], backwards, expected)
+        known[known] = _are_tunes(score[places], turned[:, 0] / QUANTUM, expected)
         background = fit_background(*some, TYPICAL_HEARD, fitting, known)
-    return _Look(references, lengths, score, background)
+    return _Look(references, lengths, found, background)
 
 
-def _scores(
+def _scanned(
     scan: Callable[..., NDArray[np.int32]],
     references: NDArray[np.int64],
     evidence: PitchEvidence,
     library: Shelf,
     threads: int,
-) -> NDArray[np.float64]:
-    """Return the scores of references, in nats, so many at once that their notes fit into memory."""
-    index, found = library.index, [np.zeros(0)]
+) -> NDArray[np.int32]:
+    """Score references, so many at once that their notes fit into memory: [n, 3] as of `scan_heard`."""
+    index, found = library.index, [np.zeros((0, 3), np.int32)]
     for first in range(0, len(references), AT_ONCE):
         some = references[first : first + AT_ONCE]
         corpus = index.whole if len(some) == len(index) else index.corpus(some)
-        found.append(scan(corpus, evidence, np.arange(len(some)), threads)[:, 0] / QUANTUM)
+        found.append(scan(corpus, evidence, np.arange(len(some)), threads))
     return np.concatenate(found)
 
 
@@ -247,7 +253,7 @@ def _looked_twice(
     every = np.arange(len(look.references))
     fine = prepare_evidence(heard, PITCHES)
     forwards, backwards = (
-        score / QUANTUM for score in scan_octaves(corpus, coarse, fine, every, threads)
+        score / QUANTUM for score in scan_octaves(corpus, coarse, fine, every, threads, look.found)
     )
     mine = np.isin(look.references, sample)
     tunes = _are_tunes(forwards, backwards, float(np.median(forwards[mine])))

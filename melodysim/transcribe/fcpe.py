@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.transcribe.hann import hann_window
-from melodysim.transcribe.onnx_networks import Graph, built_session, packaged_file
+from melodysim.transcribe.onnx_networks import Graph, packaged_file, prepared_session
 
 VOICE_RATE = 16000
 """Samples per second that the network was trained on."""
@@ -42,7 +42,7 @@ FLOOR = 1e-5
 LOWEST_HERTZ, HIGHEST_HERTZ = 32.70, 1975.5
 """Frequencies of the first and the last bin: C1 and B6."""
 
-WINDOW_FRAMES, CONTEXT_FRAMES = 1000, 100
+WINDOW_FRAMES, CONTEXT_FRAMES = 3000, 100
 """Frames kept of each run of the network, and added on both sides; its receptive field is 94."""
 LAYERS, WIDTH, GROUPS = 6, 512, 4
 
@@ -153,8 +153,9 @@ def _conformer(g: Graph, x: str, w: dict[str, NDArray[np.float32]], at: str) -> 
 
 @lru_cache(maxsize=2)
 def _session(threads: int) -> Any:
-    """Return the network, built once for each number of threads."""
-    return built_session(lambda: _model(read_weights(weights_path())), threads)
+    """Return the network, loaded once for each number of threads."""
+    weights = weights_path()
+    return prepared_session("fcpe", weights, __file__, lambda: _model(read_weights(weights)), threads)
 
 
 @lru_cache(maxsize=1)

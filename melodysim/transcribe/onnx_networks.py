@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.errors import MissingDependencyError
+from melodysim.errors import MelodysimError, MissingDependencyError
+from melodysim.transcribe import accelerators
+from melodysim.util.atomic_files import make_folder, write_whole
 
 Shape = tuple[int | None, ...]
 
@@ -53,7 +57,9 @@ def inference_session(model: str | bytes, threads: int) -> Any:
     Raises
     ------
     MissingDependencyError
-        If ONNX Runtime is not installed.
+        If ONNX Runtime is not installed, or not for the accelerator that was chosen.
+    MelodysimError
+        If it does not start there.
     """
     try:
         import onnxruntime
@@ -65,14 +71,26 @@ def inference_session(model: str | bytes, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(model, sess_options=options, providers=["CPUExecutionProvider"])
+    where = accelerators.chosen()
+    asked = accelerators.providers(where, onnxruntime.get_available_providers())
+    session = onnxruntime.InferenceSession(model, sess_options=options, providers=asked)
+    accelerators.require_running(where, session)
+    return session
 
 
-def built_session(build: Callable[[], bytes], threads: int) -> Any:
-    """Put a network together and load it into ONNX Runtime.
+def prepared_session(
+    name: str, weights: Path, made_by: str, build: Callable[[], bytes], threads: int
+) -> Any:
+    """Load a network that has to be put together first: once, and from the user's cache folder then.
 
     Parameters
     ----------
+    name : str
+        Of the network.
+    weights : Path
+        File that its weights come from.
+    made_by : str
+        File of the code that puts it together: another version of it, or of the weights, makes it anew.
     build : callable
         Returns the bytes of an ONNX file; uses `Graph`.
     threads : int
@@ -83,13 +101,40 @@ def built_session(build: Callable[[], bytes], threads: int) -> Any:
     MissingDependencyError
         If onnx, ONNX Runtime or the weights are not installed.
     """
+    kept = _kept_network(name, weights, made_by)
+    if kept.is_file():
+        # One that is damaged is made again; ONNX Runtime's errors have no class in common.
+        try:
+            return inference_session(str(kept), threads)
+        except MelodysimError:
+            raise
+        except Exception:
+            kept.unlink(missing_ok=True)
     try:
         network = build()
     except ImportError as error:
         raise MissingDependencyError(
             f"reading audio needs {error.name}: run `pip install 'melodysim[audio]'`"
         ) from error
+    # Without a place to keep it, it is made in every process.
+    with contextlib.suppress(MelodysimError, OSError):
+        make_folder(kept.parent)
+        write_whole(kept, network)
+        for older in set(kept.parent.glob(f"{name}-*.onnx")) - {kept}:
+            older.unlink()
     return inference_session(network, threads)
+
+
+def _kept_network(name: str, weights: Path, made_by: str) -> Path:
+    """Return the file in the cache folder that a network is kept in."""
+    from platformdirs import user_cache_path
+
+    about = weights.stat()
+    key = hashlib.sha256(f"{weights.resolve()} {about.st_size} {about.st_mtime_ns}".encode())
+    for code in (__file__, made_by):
+        key.update(Path(code).read_bytes())
+    folder = user_cache_path("melodysim", appauthor=False) / "networks"
+    return folder / f"{name}-{key.hexdigest()[:16]}.onnx"
 
 
 class Graph:

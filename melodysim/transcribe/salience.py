@@ -30,7 +30,7 @@ from melodysim.transcribe.basic_pitch import (
 from melodysim.transcribe.fcpe import FRAME_OFFSET, VOICE_FRAME, VOICE_RATE, bin_pitches, voice_salience
 
 CONTEXT_SECONDS = 1.0
-"""Sound on either side of a stretch that the voice network hears; its receptive field is 0.94 s."""
+"""Sound on either side of a stretch that the networks hear; the voice's receptive field is 0.94 s."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,11 @@ def by_semitone(thirds: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def salience(
-    audio: NDArray[np.float32], start: float = 0.0, threads: int = 0, deviation: float = 0.0
+    audio: NDArray[np.float32],
+    start: float = 0.0,
+    threads: int = 0,
+    deviation: float = 0.0,
+    wanted: NDArray[np.bool_] | None = None,
 ) -> Salience:
     """Compute the salience of audio that fits in memory.
 
@@ -94,6 +98,8 @@ def salience(
         Threads of ONNX Runtime; 0 lets it take all cores.
     deviation : float, optional
         Semitones that its notes lie above concert pitch: pitches are counted from there.
+    wanted : ndarray of bool, shape (frames,), optional
+        Frames in which it is needed; it is 0 in the others. By default all.
 
     Returns
     -------
@@ -105,18 +111,21 @@ def salience(
     MissingDependencyError
         If a package that runs the networks, or their weights, are not installed.
     """
-    note, onset, contour = note_salience(audio, threads, deviation)
-    return Salience(note, onset, contour, voiced_salience(audio, threads, deviation), start)
+    note, onset, contour = note_salience(audio, threads, deviation, wanted)
+    return Salience(note, onset, contour, voiced_salience(audio, threads, deviation, wanted), start)
 
 
 def note_salience(
-    audio: NDArray[np.float32], threads: int = 0, deviation: float = 0.0
+    audio: NDArray[np.float32],
+    threads: int = 0,
+    deviation: float = 0.0,
+    wanted: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Compute the salience of notes, of onsets and of exact pitches: all but the voice's.
 
     Parameters
     ----------
-    audio, threads, deviation
+    audio, threads, deviation, wanted
         As for `salience`.
 
     Returns
@@ -125,9 +134,13 @@ def note_salience(
     contour : ndarray of float32, shape (frames, 264)
         As in `Salience`.
     """
-    frames = frames_of(audio)
-    found = polyphonic_salience(_tuned(audio, deviation), threads)
-    note, onset, contour = (_in_time(each, frames, deviation) for each in found)
+    columns = SEMITONES, SEMITONES, SEMITONES * BINS_PER_SEMITONE
+    heard = tuple(np.zeros((frames_of(audio), count), np.float32) for count in columns)
+    for stretch in _stretches(audio, wanted):
+        found = polyphonic_salience(_tuned(stretch.audio, deviation), threads)
+        for into, each in zip(heard, found, strict=True):
+            stretch.put(_in_time(each, stretch.frames, deviation), into)
+    note, onset, contour = heard
     return note, onset, contour
 
 
@@ -141,10 +154,8 @@ def voiced_salience(
 
     Parameters
     ----------
-    audio, threads, deviation
+    audio, threads, deviation, wanted
         As for `salience`.
-    wanted : ndarray of bool, shape (frames,), optional
-        Frames in which it is needed; it is 0 in the others. By default all.
 
     Returns
     -------
@@ -153,19 +164,51 @@ def voiced_salience(
     """
     import soxr
 
-    frames = frames_of(audio)
-    needed = np.ones(frames, bool) if wanted is None else wanted
-    voice = np.zeros((frames, SEMITONES * BINS_PER_SEMITONE), np.float32)
-    edges = np.flatnonzero(np.diff(np.pad(needed, 1).astype(np.int8)))
-    for first, last in edges.reshape(-1, 2):
-        begin = max(0, first - round(CONTEXT_SECONDS / FRAME_SECONDS))
-        end = last + round(CONTEXT_SECONDS / FRAME_SECONDS)
-        samples = slice(*(round(k * FRAME_SECONDS * SAMPLE_RATE) for k in (begin, end)))
-        tuned = _tuned(audio[samples], deviation)
+    voice = np.zeros((frames_of(audio), SEMITONES * BINS_PER_SEMITONE), np.float32)
+    for stretch in _stretches(audio, wanted):
+        tuned = _tuned(stretch.audio, deviation)
         found = voice_salience(soxr.resample(tuned, SAMPLE_RATE, VOICE_RATE), threads)
-        on_grid = _on_grid(found, frames_of(tuned))
-        voice[first:last] = _in_time(on_grid, last - begin, deviation)[first - begin :]
+        stretch.put(_in_time(_on_grid(found, frames_of(tuned)), stretch.frames, deviation), voice)
     return voice
+
+
+@dataclass(frozen=True, eq=False)
+class _Stretch:
+    """A stretch of audio that is listened to, with its context.
+
+    Attributes
+    ----------
+    audio : ndarray of float32, shape (samples,)
+    begin, first, last : int
+        Frames at which it begins with its context, and between which it is wanted.
+    """
+
+    audio: NDArray[np.float32]
+    begin: int
+    first: int
+    last: int
+
+    @property
+    def frames(self) -> int:
+        """Number of frames from its beginning to the last that is wanted."""
+        return self.last - self.begin
+
+    def put(self, found: NDArray[np.float32], whole: NDArray[np.float32]) -> None:
+        """Put what was found into the frames that are wanted."""
+        whole[self.first : self.last] = found[self.first - self.begin :]
+
+
+def _stretches(audio: NDArray[np.float32], wanted: NDArray[np.bool_] | None) -> Iterator[_Stretch]:
+    """Yield the stretches of audio whose frames are wanted; all in one if none are named."""
+    if wanted is None:
+        yield _Stretch(audio, 0, 0, frames_of(audio))
+        return
+    around = round(CONTEXT_SECONDS / FRAME_SECONDS)
+    edges = np.flatnonzero(np.diff(np.pad(wanted, 1).astype(np.int8)))
+    for first, last in edges.reshape(-1, 2).tolist():
+        begin = max(0, first - around)
+        samples = slice(*(round(k * FRAME_SECONDS * SAMPLE_RATE) for k in (begin, last + around)))
+        yield _Stretch(audio[samples], begin, first, last)
 
 
 def frames_of(audio: NDArray[np.float32]) -> int:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from melodysim.errors import MissingDependencyError
 from melodysim.transcribe.hann import hann_window
-from melodysim.transcribe.onnx_networks import Graph, built_session, packaged_file
+from melodysim.transcribe.onnx_networks import Graph, packaged_file, prepared_session
 from melodysim.transcribe.tensor_bundle import read_tensors
 
 WINDOW, HOP = 2048, 512
@@ -117,8 +117,10 @@ def _unet(g: Graph, w: dict[str, NDArray[np.float32]], number: int) -> str:
 
 @lru_cache(maxsize=2)
 def _session(threads: int) -> Any:
-    """Return both networks, built once for each number of threads."""
-    return built_session(lambda: _model(read_tensors(checkpoint())), threads)
+    """Return both networks, loaded once for each number of threads."""
+    at = checkpoint()
+    weights = at.with_name(f"{at.name}.data-00000-of-00001")
+    return prepared_session("spleeter", weights, __file__, lambda: _model(read_tensors(at)), threads)
 
 
 def _spectra(audio: NDArray[np.float32]) -> NDArray[np.complex64]:

@@ -186,7 +186,7 @@ def _listened(
     mix = Salience(note, onset, contour, instrumental, block.start)
     clearest, rows = mix, _rows(mix, first_row, VOICE_WEIGHT)
     if sung.any() and block.voice is not None:
-        voice = salience(block.voice, block.start, threads, deviation)
+        voice = salience(block.voice, block.start, threads, deviation, sung)
         here = sung[:, None]
         names = ("note", "onset", "contour", "voice")
         parts = {name: np.where(here, getattr(voice, name), getattr(mix, name)) for name in names}

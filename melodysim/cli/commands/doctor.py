@@ -66,11 +66,17 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
             models[name] = str(find())
         except MelodysimError as error:
             models[name] = str(error)
+    runs_on, available = _accelerators()
     if form == "json":
         from melodysim.report.json import installation_json
 
         answer = installation_json(
-            platform.python_version(), packages, models, kernels.description(), library
+            platform.python_version(),
+            packages,
+            models,
+            kernels.description(),
+            {"chosen": runs_on, "available": available},
+            library,
         )
         terminal.deliver(answer, output)
         return
@@ -82,6 +88,22 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
             lines.append(f"  {'':<27}→ {facts['remedy']}")
     lines += ["", *(f"  {name + ' model':<15}{path}" for name, path in models.items())]
     lines += [f"  kernels        {kernels.description()}"]
+    others = [name for name in available if name != runs_on]
+    lines += [f"  networks on    {runs_on}" + (f"; also here: {', '.join(others)}" if others else "")]
     held = library.get("error") or f"{library['path']} ({library['melodies']:,} melodies)"
     lines += [f"  library        {held}"]
     terminal.deliver("\n".join(lines) + "\n", output)
+
+
+def _accelerators() -> tuple[str, list[str]]:
+    """Return what the networks run on, and what the installed ONNX Runtime could run them on."""
+    from melodysim.transcribe import accelerators
+
+    try:
+        import onnxruntime
+    except ImportError:
+        return accelerators.chosen(), []
+    there = onnxruntime.get_available_providers()
+    return accelerators.chosen(), [
+        name for name, (p, _) in accelerators.PROVIDERS.items() if p in there
+    ]

@@ -1,0 +1,62 @@
+"""What the networks run on is what was asked for, or there is an error. Here there is a processor alone."""
+
+import os
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from melodysim.cli import cli
+from melodysim.errors import MelodysimError, MissingDependencyError
+from melodysim.transcribe import accelerators
+from melodysim.transcribe.basic_pitch import model_path
+from melodysim.transcribe.onnx_networks import inference_session
+
+
+@pytest.fixture
+def choose(monkeypatch):
+    return lambda name: monkeypatch.setenv(accelerators.VARIABLE, name)
+
+
+def test_the_processor_is_the_default_and_others_are_named(choose, monkeypatch):
+    monkeypatch.delenv(accelerators.VARIABLE, raising=False)
+    assert accelerators.chosen() == "cpu"
+    for name in accelerators.PROVIDERS:
+        choose(name.upper())
+        assert accelerators.chosen() == name
+    choose("abacus")
+    with pytest.raises(MelodysimError, match=r"“abacus”; MELODYSIM_ACCELERATOR is one of cpu, cuda"):
+        accelerators.chosen()
+
+
+def test_an_accelerator_is_asked_for_before_the_processor():
+    here = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    assert accelerators.providers("cuda", here) == here
+    assert accelerators.providers("cpu", here) == ["CPUExecutionProvider"]
+    with pytest.raises(MissingDependencyError, match="pip install onnxruntime-openvino"):
+        accelerators.providers("openvino", here)
+
+
+def test_going_on_with_the_processor_unasked_is_an_error():
+    fallen_back = SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
+    accelerators.require_running("cpu", fallen_back)
+    with pytest.raises(MelodysimError, match="cuda was asked for"):
+        accelerators.require_running("cuda", fallen_back)
+
+
+def test_networks_load_where_they_were_asked_to(choose):
+    choose("cpu")
+    assert inference_session(str(model_path()), 1).get_providers() == ["CPUExecutionProvider"]
+    choose("cuda")
+    with pytest.raises(MissingDependencyError, match="does not run on cuda"):
+        inference_session(str(model_path()), 1)
+
+
+def test_the_option_is_inherited_by_what_the_command_starts(monkeypatch):
+    monkeypatch.setenv(accelerators.VARIABLE, "cpu")
+    seen = CliRunner().invoke(cli, ["--accelerator", "openvino", "doctor"])
+    assert os.environ[accelerators.VARIABLE] == "openvino"
+    assert "networks on    openvino" in seen.output
+    refused = CliRunner().invoke(cli, ["--accelerator", "abacus", "doctor"])
+    assert refused.exit_code == 2
+    assert "'cpu', 'cuda'" in refused.output
