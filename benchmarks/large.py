@@ -7,8 +7,8 @@ Passages of songs are rendered as finished tracks (`render.py`) of half a minute
 hold the melodies of all songs and melodies made by an order-3 model of them (`invented.py`), all
 protected. For each size it is counted how many recordings find their own song first; those that do not
 are listened to for every melody (`--exhaustive`), and lost are those that find it then. Times are from
-what was heard to ranked matches, on all cores, medians; what hearing takes is printed beside them. Rendered
-tracks, what was heard in them and libraries are kept in the work folder and used again.
+what was heard to ranked matches, on all cores, medians. Rendered tracks, what was heard in them and
+libraries are kept in the work folder and used again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the networks run on is what was asked for, or there is an error. Here there is a processor alone."""
+"""What the networks run on is what was asked for, or there is an error."""
 
 import os
 from types import SimpleNamespace

@@ -104,6 +104,5 @@ def _accelerators() -> tuple[str, list[str]]:
     except ImportError:
         return accelerators.chosen(), []
     there = onnxruntime.get_available_providers()
-    return accelerators.chosen(), [
-        name for name, (p, _) in accelerators.PROVIDERS.items() if p in there
-    ]
+    known = accelerators.PROVIDERS.items()
+    return accelerators.chosen(), [name for name, (provider, _) in known if provider in there]
