@@ -5,13 +5,26 @@ import json
 
 import numpy as np
 import pytest
+import soundfile
 from conftest import random_tune, tune
 from test_schema import validator
 
-from melodysim.audit.auditing import audit
+from melodysim.audit.audit_page import SHOWN, write_page
+from melodysim.audit.auditing import audit, library_path
 from melodysim.audit.rates import hits_below, rates_of, threshold_of
-from melodysim.audit.sets import Sample, Work, digest_of, even_subset, read_groups, read_works
+from melodysim.audit.sets import (
+    Sample,
+    Work,
+    digest_of,
+    even_subset,
+    read_groups,
+    read_samples,
+    read_works,
+)
 from melodysim.errors import ReadError
+from melodysim.library import Library
+from melodysim.melody import Melody
+from melodysim.report.sonify import melody_audio
 
 EVERYTHING = 300
 
@@ -158,8 +171,8 @@ def test_the_command_from_tables_to_files(run, material, tmp_path):
         writer.writerow(["id", "parameters"])
         writer.writerows([f"s{k}", 10 ** (3 + k // 6)] for k in range(18))
     arguments = (
-        "audit", tmp_path / "samples.json", "--trained-on", tmp_path / "train.json", "--held-out",
-        tmp_path / "control.json", "--by", tmp_path / "by.csv", "--folder", tmp_path / "out",
+        "audit", "--html", tmp_path / "samples.json", "--trained-on", tmp_path / "train.json",
+        "--held-out", tmp_path / "control.json", "--by", tmp_path / "by.csv", "--folder", tmp_path / "out",
     )  # fmt: skip
     done = run(*arguments)
     assert done.returncode == 0, done.stderr
@@ -176,6 +189,42 @@ def test_the_command_from_tables_to_files(run, material, tmp_path):
     assert json.loads(shown.stdout) == answer
     lost = run(*arguments[:-3], tmp_path / "train.json", "--folder", tmp_path / "out")
     assert lost.returncode == 2
+
+
+def test_the_page_shows_the_closest_copies(material, tmp_path):
+    training, control, fresh, copies = material
+    samples = [Sample(f"s{k}", digest_of(m), m) for k, m in enumerate([*fresh[:6], *copies[:3]])]
+    sets = samples, works(training, "t"), works(control, "c")
+    found = audit(*sets, tmp_path)
+    library = Library(library_path(tmp_path, *sets[1:]))
+    written = write_page(tmp_path, found, *sets[:2], library)
+    page = (tmp_path / "audit.html").read_text(encoding="utf-8")
+    assert written[0] == "audit.html"
+    assert len(written) == 1 + min(len(found.worst), SHOWN)
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert f"{found.every.rates.excess.value:.1%}" in page
+    for name, (sample, work, _) in zip(written[1:], found.worst, strict=False):
+        assert f'href="{name}"' in page
+        copy = (tmp_path / name).read_text(encoding="utf-8")
+        assert f"{sample} beside {work}" in copy
+        assert "<svg" in copy
+
+
+def test_recordings_are_samples_too(tmp_path, monkeypatch):
+    """One copies a work of the training set, one is another tune; neither is read twice."""
+    rng = np.random.default_rng(6)
+    training, control = ([random_tune(rng, 60) for _ in range(120)] for _ in range(2))
+    (tmp_path / "samples").mkdir()
+    for name, made in (("copy", training[7]), ("other", random_tune(rng, 60))):
+        quick = Melody.from_notes(made.onset / 3, made.duration / 3, made.pitch)
+        sound = melody_audio(quick, 0.0, quick.end, 22050)
+        soundfile.write(tmp_path / "samples" / f"{name}.wav", sound, 22050)
+    samples = read_samples(tmp_path / "samples")
+    found = audit(samples, works(training, "t"), works(control, "c"), tmp_path / "out")
+    assert [row[:2] for row in found.worst] == [("copy.wav", "t 7")]
+    library = Library(library_path(tmp_path / "out", works(training, "t"), works(control, "c")))
+    written = write_page(tmp_path / "out", found, samples, works(training, "t"), library)
+    assert "copy.wav beside t 7" in (tmp_path / "out" / written[1]).read_text(encoding="utf-8")
 
 
 def test_sets_are_read_with_their_copies(tmp_path):

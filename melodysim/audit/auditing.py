@@ -220,19 +220,23 @@ def _alike(training: list[Work], control: list[Work]) -> set[str]:
     return {work.id for work in control if digest_of(work.melody) in seen}
 
 
-def _library(
-    training: list[Work], control: list[Work], output: Path, workers: int, progress: AuditProgress
-) -> Path:
-    """Put the works of both sets into one library, in which chance is measured once."""
+def library_path(folder: Path, training: list[Work], control: list[Work]) -> Path:
+    """Return the library that an audit in a folder keeps the works of both sets in."""
     names = "\n".join(
         f"{kind}/{work.id}/{len(work.melody)}"
         for kind, works in (("t", training), ("c", control))
         for work in works
     )
-    mark = hashlib.sha256(names.encode()).hexdigest()[:12]
-    path = output / f"works-{mark}.db"
+    return folder / f"works-{hashlib.sha256(names.encode()).hexdigest()[:12]}.db"
+
+
+def _library(
+    training: list[Work], control: list[Work], output: Path, workers: int, progress: AuditProgress
+) -> Path:
+    """Put the works of both sets into one library, in which chance is measured once."""
+    path = library_path(output, training, control)
     if not path.exists():
-        part = output / f".works-{mark}.db"
+        part = path.with_name(f".{path.name}")
         part.unlink(missing_ok=True)
         with Store(part, create=True) as store, store.transaction():
             for kind, works in (("t", training), ("c", control)):

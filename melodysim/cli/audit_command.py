@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     "--e-value", type=click.FloatRange(0, 1, min_open=True), default=0.005, show_default=True,
     help="Below which a sample copies: the share of unrelated melodies that would.",
 )  # fmt: skip
+@click.option(
+    "--html", is_flag=True,
+    help="Write audit.html too: the curve, and the closest copies in notation and sound.",
+)  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 1024), help="Processes. Default: one a core.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything that is drawn.")
 @options.output_options("text", "json", "csv")
@@ -46,6 +50,7 @@ def command(
     by: Path | None,
     folder: Path,
     e_value: float,
+    html: bool,
     workers: int | None,
     seed: int,
     form: str,
@@ -63,12 +68,17 @@ def command(
     \b
     $ melodysim audit samples/ --trained-on train/ --held-out control/ --by models.csv
 
-    Writes audit.json, groups.csv and, over a column of numbers, curve.png to --folder.
+    Writes audit.json, groups.csv and, over a column of numbers, curve.png to --folder; with --html,
+    a page too.
     """
     from melodysim.audit.audit_files import audit_json, groups_csv, write_audit
-    from melodysim.audit.auditing import audit
+    from melodysim.audit.auditing import audit, library_path
     from melodysim.audit.sets import read_groups, read_samples, read_works
 
+    if html:
+        from melodysim.report.html.template import require_pages
+
+        require_pages()  # before hours of work
     columns, group_of = read_groups(by) if by else ([], None)
     with terminal.progress("auditing", quiet) as update:
         update(0, 3, "reading the sets")
@@ -84,6 +94,12 @@ def command(
             progress=lambda stage, done, of: update(done, of, stage),
         )
     written = write_audit(folder, found)
+    if html:
+        from melodysim.audit.audit_page import write_page
+        from melodysim.library import Library
+
+        works = Library(library_path(folder, sets[1], sets[2]))
+        written += write_page(folder, found, sets[0], sets[1], works)[:1]
     if form == "json":
         text = audit_json(found)
     elif form == "csv":

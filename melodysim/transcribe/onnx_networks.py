@@ -78,6 +78,16 @@ def inference_session(model: str | bytes, threads: int) -> Any:
     return session
 
 
+def available_accelerators() -> list[str]:
+    """Return what the installed ONNX Runtime can run networks on; nothing if it is not installed."""
+    try:
+        import onnxruntime
+    except ImportError:
+        return []
+    there = onnxruntime.get_available_providers()
+    return [name for name, (provider, _) in accelerators.PROVIDERS.items() if provider in there]
+
+
 def prepared_session(
     name: str, weights: Path, made_by: str, build: Callable[[], bytes], threads: int
 ) -> Any:

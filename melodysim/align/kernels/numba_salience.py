@@ -7,7 +7,7 @@ recordings need them.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, uint64
 
 _OUTSIDE = -10000
 
@@ -23,21 +23,29 @@ def _lengths(nominal, shortest, longest):  # pragma: no cover
 
 
 @njit(nogil=True, cache=True)
-def _advance(e0, e1, e2, e3, total, before, skip, unusual, next_entry, out, free):  # pragma: no cover
-    """Advance by one reference note at all times and transpositions; return the best score.
+def _advance(  # pragma: no cover
+    now, before, total, next_entry, out, free, backs, usual, pad, skip, unusual
+):
+    """Advance by one reference note at all times; return the best score.
 
     `free` is the score less what the next note costs to enter: its cumulative evidence, so that adding
-    that at a later time leaves the evidence in between, less the evidence that it begins here.
+    that at a later time leaves the evidence in between, less the evidence that it begins here. Places
+    are unsigned: numba would look at the sign of others, and make no vectors of the loop.
     """
     best = np.int16(0)
-    for x in range(out.shape[0]):
-        hurried = np.int16(max(e0[x], e3[x]) - unusual)
-        entered = max(hurried, max(e1[x], e2[x]))
-        sung = np.int16(entered + total[x])
-        passed = np.int16(before[x] - skip)
+    a, b, c, d = (
+        uint64(pad - backs[0]), uint64(pad - backs[1]), uint64(pad - backs[2]), uint64(pad - backs[3]),
+    )  # fmt: skip
+    here, there = uint64(pad), uint64(pad - usual)
+    for k in range(uint64(out.shape[0] - pad)):
+        x = uint64(k)
+        hurried = np.int16(max(now[x + a], now[x + d]) - unusual)
+        entered = max(hurried, max(now[x + b], now[x + c]))
+        sung = np.int16(entered + total[x + here])
+        passed = np.int16(before[x + there] - skip)
         value = max(max(sung, passed), np.int16(0))
-        out[x] = value
-        free[x] = np.int16(value - next_entry[x])
+        out[x + here] = value
+        free[x + here] = np.int16(value - next_entry[x + here])
         best = max(best, value)
     return best
 
@@ -61,7 +69,6 @@ def listen_in_lane(block, entry, pad, place, nominal, rules, score, free):  # pr
     before and after the current note, in turn.
     """
     shortest, longest, skip, unusual = rules
-    size = score.shape[1] - pad
     score[:, :pad] = _OUTSIDE
     free[:, :pad] = _OUTSIDE
     score[0, pad:] = 0
@@ -70,23 +77,13 @@ def listen_in_lane(block, entry, pad, place, nominal, rules, score, free):  # pr
         free[0, x] = -first[x]
     best, last, time = np.int16(0), 0, 0
     for j in range(place.shape[0]):
-        total = block[place[j]]
         next_entry = entry[place[min(j + 1, place.shape[0] - 1)]]
         a, b, c, d, usual = _lengths(nominal[j], shortest, longest)
-        now, after = free[j % 2], free[(j + 1) % 2]
+        before, after = j % 2, (j + 1) % 2
         reached = _advance(
-            now[pad - a : pad - a + size],
-            now[pad - b : pad - b + size],
-            now[pad - c : pad - c + size],
-            now[pad - d : pad - d + size],
-            total[pad:],
-            score[j % 2][pad - usual : pad - usual + size],
-            skip,
-            unusual,
-            next_entry[pad:],
-            score[(j + 1) % 2][pad:],
-            after[pad:],
-        )
+            free[before], score[before], block[place[j]], next_entry, score[after], free[after],
+            (a, b, c, d), usual, pad, skip, unusual,
+        )  # fmt: skip
         if reached > best:
             best, last = reached, j
             time = np.argmax(score[(j + 1) % 2][pad:])
@@ -184,27 +181,47 @@ def trace(block, entry, pad, place, nominal, rules, last):  # pragma: no cover
 
 
 @njit(nogil=True, cache=True)
-def _look_at(heard, lengths, symbol, rules, score, width):  # pragma: no cover
-    """Return the best rough score of one reference at one tempo; `score` is [2, pad + width]."""
+def _look(before, after, short, usual, long, backs, pad, bias, skip):  # pragma: no cover
+    """Advance by one reference note in one transposition; return the best score.
+
+    `short`, `usual` and `long` are what speaks for the note over each length; places are unsigned as in
+    `_advance`.
+    """
+    a, b, c = uint64(pad - backs[0]), uint64(pad - backs[1]), uint64(pad - backs[2])
+    here, highest = uint64(pad), np.int16(0)
+    for k in range(uint64(usual.shape[0])):
+        x = uint64(k)
+        going_on = np.int16(before[x + b])
+        sung = max(
+            max(np.int16(before[x + a] + short[x]), np.int16(before[x + c] + long[x])),
+            np.int16(going_on + usual[x]),
+        )
+        # Sums saturate at 255, as 8 bits do.
+        sung = np.int16(min(sung, np.int16(255)) - bias)
+        value = max(max(sung, np.int16(going_on - skip)), np.int16(0))
+        after[x + here] = value
+        highest = max(highest, value)
+    return highest
+
+
+@njit(nogil=True, cache=True)
+def _look_at(heard, lengths, symbol, rules, score):  # pragma: no cover
+    """Return the best rough score of one reference at one tempo.
+
+    `heard` is in int16 here, and so is `score` [2, pad + width]: numba has no sums that saturate.
+    """
     bias, skip = np.int16(rules[0]), np.int16(rules[1])
     pad, highest = heard.shape[0], np.int16(0)
     for lane in range(12):
         score[:] = 0
         for j in range(symbol.shape[0]):
-            code, column = symbol[j] // 12, symbol[j] % 12 + lane
-            before, after = score[(j + 1) % 2], score[j % 2]
+            code, row = symbol[j] // 12, symbol[j] % 12 + lane
             a, b, c = lengths[code, 0], lengths[code, 1], lengths[code, 2]
-            for x in range(width):
-                usual = np.int16(before[pad + x - b])
-                sung = max(
-                    np.int16(before[pad + x - a]) + np.int16(heard[a - 1, column, x]),
-                    np.int16(before[pad + x - c]) + np.int16(heard[c - 1, column, x]),
-                    usual + np.int16(heard[b - 1, column, x]),
-                )
-                # Sums saturate at 255, as 8 bits do.
-                value = max(min(sung, np.int16(255)) - bias, usual - skip, np.int16(0))
-                after[pad + x] = value
-                highest = max(highest, value)
+            reached = _look(
+                score[(j + 1) % 2], score[j % 2], heard[a - 1, row], heard[b - 1, row],
+                heard[c - 1, row], (a, b, c), pad, bias, skip,
+            )  # fmt: skip
+            highest = max(highest, reached)
     return highest
 
 
@@ -213,10 +230,10 @@ def first_look(  # pragma: no cover
     heard, lengths, length, tempi, rules, symbol, start, low, high, out
 ):
     """Raise `out` [high - low] to the rough score of each reference where that is higher."""
-    width = heard.shape[2]
-    score = np.zeros((2, lengths + width), np.uint8)
+    wide = heard.astype(np.int16)
+    score = np.zeros((2, lengths + heard.shape[2]), np.int16)
     for m in range(low, high):
         for tempo in range(tempi):
             notes = symbol[start[m] : start[m + 1]]
-            best = _look_at(heard, length[tempo], notes, rules, score, width)
+            best = _look_at(wide, length[tempo], notes, rules, score)
             out[m - low] = max(out[m - low], best)

@@ -42,8 +42,10 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
     from melodysim.align import kernels
     from melodysim.errors import MelodysimError
     from melodysim.library.store import Store
+    from melodysim.transcribe import accelerators
     from melodysim.transcribe.basic_pitch import model_path
     from melodysim.transcribe.fcpe import weights_path
+    from melodysim.transcribe.onnx_networks import available_accelerators
     from melodysim.transcribe.separator import checkpoint
 
     packages = {}
@@ -66,7 +68,7 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
             models[name] = str(find())
         except MelodysimError as error:
             models[name] = str(error)
-    runs_on, available = _accelerators()
+    runs_on, available = accelerators.chosen(), available_accelerators()
     if form == "json":
         from melodysim.report.json import installation_json
 
@@ -93,16 +95,3 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
     held = library.get("error") or f"{library['path']} ({library['melodies']:,} melodies)"
     lines += [f"  library        {held}"]
     terminal.deliver("\n".join(lines) + "\n", output)
-
-
-def _accelerators() -> tuple[str, list[str]]:
-    """Return what the networks run on, and what the installed ONNX Runtime could run them on."""
-    from melodysim.transcribe import accelerators
-
-    try:
-        import onnxruntime
-    except ImportError:
-        return accelerators.chosen(), []
-    there = onnxruntime.get_available_providers()
-    known = accelerators.PROVIDERS.items()
-    return accelerators.chosen(), [name for name, (provider, _) in known if provider in there]
