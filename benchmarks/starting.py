@@ -3,8 +3,8 @@
     uv run python benchmarks/starting.py TRACK… [--library FILE] [--rounds 5]
 
 Each track is checked by the command line as often as asked, interleaved, with everything warm on disk.
-Then it is checked once more in this process, with clocks on the stages; what a stage takes within another
-is not counted there.
+Then it is checked once more in this process, with clocks on the stages; what a stage takes within
+another is not counted there.
 """
 
 from __future__ import annotations

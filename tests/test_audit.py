@@ -172,7 +172,8 @@ def test_the_command_from_tables_to_files(run, material, tmp_path):
         writer.writerows([f"s{k}", 10 ** (3 + k // 6)] for k in range(18))
     arguments = (
         "audit", "--html", tmp_path / "samples.json", "--trained-on", tmp_path / "train.json",
-        "--held-out", tmp_path / "control.json", "--by", tmp_path / "by.csv", "--folder", tmp_path / "out",
+        "--held-out", tmp_path / "control.json",
+        "--by", tmp_path / "by.csv", "--folder", tmp_path / "out",
     )  # fmt: skip
     done = run(*arguments)
     assert done.returncode == 0, done.stderr
