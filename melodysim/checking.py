@@ -144,7 +144,7 @@ def check(
         rates=rates,
         named=named,
         accepted=accepted,
-        listened=None if piece.heard is None else sum(listened_in_full(shelf)),
+        listened=None if piece.heard is None else listened_in_full(shelf),
     )
 
 

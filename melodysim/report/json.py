@@ -130,7 +130,7 @@ def track_dict(report: Report) -> dict[str, Any]:
     if report.piece is None or report.verdict is None:
         return {"source": report.source, "error": str(report.error), "matches": []}
     verdict = report.verdict
-    listened = {} if report.listened is None else {"listened": report.listened}
+    listened = {} if report.listened is None else {"listened": sum(report.listened)}
     return (
         piece_dict(report.piece)
         | listened

@@ -58,9 +58,9 @@ class Report:
         What came of each song that is watched for.
     accepted : dict of str to Accepted
         Findings among the matches and the named songs that a person has settled, by the id of the work.
-    listened : int or None
-        Of a recording: melodies of the library that it was listened to for in full, at least; all, or
-        those that a first look put first. None for notes, which are compared with all.
+    listened : (int, int) or None
+        Of a recording: free and protected melodies of the library that it was listened to for in full,
+        at least; all, or those that a first look put first. None for notes, which are compared with all.
     """
 
     source: str
@@ -73,7 +73,7 @@ class Report:
     rates: Rates = field(default_factory=Rates)
     named: tuple[NamedSong, ...] = ()
     accepted: dict[str, Accepted] = field(default_factory=dict)
-    listened: int | None = None
+    listened: tuple[int, int] | None = None
 
     def __repr__(self) -> str:
         """Say what came of it, in a line."""
@@ -87,13 +87,23 @@ class Report:
     @property
     def left_out(self) -> str | None:
         """What a recording was not listened to for in full, in a sentence; None if that is nothing."""
-        if self.listened is None or self.holdings is None or self.listened >= self.holdings.melodies:
+        if self.listened is None or self.holdings is None:
             return None
+        melodies, in_full = self.holdings.melodies, sum(self.listened)
+        if in_full >= melodies:
+            return None
+        protected = f"{self.listened[1]:,} of {self.holdings.protected:,} protected ones"
         return (
-            f"After a first look for all {self.holdings.melodies:,} melodies, the recording was "
-            f"listened to in full for the {self.listened:,} most promising; --exhaustive does so for "
-            f"all, which takes {times(self.holdings.melodies / self.listened)} the listening."
+            f"After a first look for all {melodies:,} melodies, the recording was listened to in full for "
+            f"the {in_full:,} most promising, {protected} among them; --exhaustive does so for all, which "
+            f"takes {times(melodies / in_full)} the listening."
         )
+
+    @property
+    def protected_left_out(self) -> bool:
+        """Whether there are protected works that a recording was not listened to for in full."""
+        known = self.listened is not None and self.holdings is not None
+        return known and self.listened[1] < self.holdings.protected  # type: ignore[index, union-attr]
 
     @property
     def leading(self) -> Match | None:

@@ -65,7 +65,8 @@ def print_checks(console: Console, reports: list[Report], seeded: int = 0, every
             if report.named:
                 console.print(Padding(_named(report), (1, 0, 0, 2), expand=False))
         console.print()
-    left_out = next((report.left_out for report in reports if report.left_out), None)
+    # Of free works alone it would only distract: the page and the JSON say it.
+    left_out = next((report.left_out for report in reports if report.protected_left_out), None)
     if left_out:
         console.print(Text(left_out, style="dim"))
     if seeded:
