@@ -60,7 +60,7 @@ class Report:
         Findings among the matches and the named songs that a person has settled, by the id of the work.
     listened : (int, int) or None
         Of a recording: free and protected melodies of the library that it was listened to for in full,
-        at least; all, or those that a first look put first. None for notes, which are compared with all.
+        at least; all, or those that a first look put first. None for notes, compared with all.
     """
 
     source: str
@@ -94,9 +94,9 @@ class Report:
             return None
         protected = f"{self.listened[1]:,} of {self.holdings.protected:,} protected ones"
         return (
-            f"After a first look for all {melodies:,} melodies, the recording was listened to in full for "
-            f"the {in_full:,} most promising, {protected} among them; --exhaustive does so for all, which "
-            f"takes {times(melodies / in_full)} the listening."
+            f"After a first look for all {melodies:,} melodies, the recording was listened to in full "
+            f"for the {in_full:,} most promising, {protected} among them; --exhaustive does so for all, "
+            f"which takes {times(melodies / in_full)} the listening."
         )
 
     @property
