@@ -218,3 +218,22 @@ def test_a_network_is_put_together_once_and_kept(tmp_path, monkeypatch):
     folder.parent.write_bytes(b"no folder can be made here")
     assert run() == run() == [2.0]
     assert len(built) == 5
+
+
+def test_only_what_is_wanted_is_listened_to():
+    line = sung([60, 64, 67, 65, 62, 60, 59, 62] * 2)
+    whole = salience(line, threads=1)
+    wanted = np.zeros(whole.frames, bool)
+    wanted[200:420], wanted[700:] = True, True
+    some = salience(line, threads=1, wanted=wanted)
+    for name in ("note", "onset", "contour", "voice"):
+        here, there = getattr(some, name), getattr(whole, name)
+        assert here.shape == there.shape
+        assert not here[~wanted].any()
+        # The networks' windows lie elsewhere, and what they hear is the same.
+        assert np.abs(here - there)[wanted].mean() < 0.01
+        if name in {"note", "voice"}:
+            assert (here[wanted].argmax(axis=1) == there[wanted].argmax(axis=1)).mean() > 0.8
+    nothing = salience(line, threads=1, wanted=np.zeros(whole.frames, bool))
+    assert not nothing.note.any()
+    assert not nothing.voice.any()

@@ -95,8 +95,8 @@ class Report:
         protected = f"{self.listened[1]:,} of {self.holdings.protected:,} protected ones"
         return (
             f"After a first look for all {melodies:,} melodies, the recording was listened to in full "
-            f"for the {in_full:,} most promising, {protected} among them; --exhaustive does so for all, "
-            f"which takes {times(melodies / in_full)} the listening."
+            f"for the {in_full:,} most promising, {protected} among them; --exhaustive does so for "
+            f"all, which takes {times(melodies / in_full)} the listening."
         )
 
     @property
