@@ -416,7 +416,7 @@ def rap(rng, notes=60):
     return Melody.from_notes(np.cumsum(gaps), gaps * 0.9, np.full(notes, 60))
 
 
-@pytest.mark.parametrize("raps", [20, 61, 90])
+@pytest.mark.parametrize("raps", [20, 90])
 def test_repetitions_are_no_tune_however_many_works_have_them(tmp_path, raps):
     rng = np.random.default_rng(4)
     songs = [random_tune(rng, int(n)) for n in rng.integers(40, 200, 400)]
