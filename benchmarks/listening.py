@@ -67,9 +67,14 @@ def main() -> None:
     parser.add_argument("--references", type=int, default=1500)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    rng = np.random.default_rng(0)
-    index = Library(args.library or builtin_library()).index
-    chosen = np.sort(rng.choice(len(index), min(args.references, len(index)), replace=False))
+    with builtin_library(args.library) as library:
+        measure(library, args.references, args.rounds)
+
+
+def measure(library: Library, references: int, rounds: int) -> None:
+    """Measure and print, against some references of a library."""
+    rng, index = np.random.default_rng(0), library.index
+    chosen = np.sort(rng.choice(len(index), min(references, len(index)), replace=False))
     corpus, heard = index.corpus(chosen), made_up(rng)
     evidence, glimpses = prepare_evidence(heard, resolution=COARSE), first_look.glimpses_of(heard)
     symbols, every = first_look.symbols_of(corpus), np.arange(len(corpus))
@@ -93,12 +98,12 @@ def main() -> None:
     ]
     contenders = {**{name: Held(name) for name in sets}, "numba": fallback}
     taken: dict[tuple[str, str], list[float]] = {}
-    for number in range(args.rounds + 1):
+    for number in range(rounds + 1):
         for kind, (module, work, _) in kinds.items():
             for name, used in contenders.items():
-                seconds = with_kernels(module, used, work)
+                spent = with_kernels(module, used, work)
                 if number:  # the first round compiles and warms
-                    taken.setdefault((kind, name), []).append(seconds)
+                    taken.setdefault((kind, name), []).append(spent)
     print(f"{notes:,} notes of {len(corpus):,} melodies, {SECONDS} s of recording, one core")
     print(f"{'':<18}{'':<10}{'G cells/s':>10}{'ns a melody of 72 notes and second':>38}")
     for (kind, name), seconds in taken.items():

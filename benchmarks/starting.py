@@ -73,7 +73,8 @@ def stages(track: Path, library: Path) -> dict[str, float]:
     from melodysim.library import Library
 
     spent: dict[str, float] = {}
-    kept, within = [], []
+    kept: list[tuple[Any, str, Any]] = []
+    within: list[str] = []
     for module_name, function, name in STAGES:
         module = importlib.import_module(f"melodysim.{module_name}")
         original = getattr(module, function)
