@@ -29,6 +29,7 @@ from melodysim.align.salience_evidence import (
     MAX_NOTE_SECONDS,
     PitchEvidence,
     Resolution,
+    block_starts,
     prepare_evidence,
 )
 from melodysim.melody import SemitoneSalience
@@ -87,9 +88,8 @@ def glimpses_of(heard: SemitoneSalience) -> list[Glimpse]:
     """Lay a recording out for the first look, block by block; none if nothing was heard."""
     evidence = prepare_evidence(heard, resolution=ROUGH)
     length = _lengths(evidence.step)
-    steps = len(evidence.sounds)
-    size, overlap = round(BLOCK_SECONDS / evidence.step), round(OVERLAP_SECONDS / evidence.step)
-    starts = range(0, max(1, steps - overlap), size - overlap) if steps else ()
+    size = round(BLOCK_SECONDS / evidence.step)
+    starts = block_starts(len(evidence.sounds), evidence.step, BLOCK_SECONDS, OVERLAP_SECONDS)
     return [Glimpse(_by_length(evidence, slice(start, start + size)), length) for start in starts]
 
 

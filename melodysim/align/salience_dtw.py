@@ -295,14 +295,14 @@ def trace_heard(
     columns, rules = evidence.space.columns(), _rules(evidence)
     work = np.empty((2, 2, block.shape[1]), np.int16)
 
-    def in_lane(lane: int) -> tuple[NDArray[np.int64], tuple[int, int, int]]:
-        """Return the places of all notes in one transposition; score, last note and time."""
+    def in_lane(lane: int) -> tuple[NDArray[np.int64], tuple[int, int]]:
+        """Return the places of all notes in one transposition; score and last note."""
         place = CLASSES * levels + columns[row, lane]
         return place, listening.listen_in_lane(block, entry, evidence.pad, place, nominal, rules, *work)
 
     lane = max(range(CLASSES), key=lambda lane: in_lane(lane)[1][0])
-    place, (_, last, time) = in_lane(lane)
-    move = listening.trace(block, entry, evidence.pad, place, nominal, rules, last)
+    place, (_, last) = in_lane(lane)
+    move, time = listening.trace(block, entry, evidence.pad, place, nominal, rules, last)
     rows = []
     j, t = last + 1, time
     while j > 0 and move[j, t]:

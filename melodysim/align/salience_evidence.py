@@ -154,6 +154,12 @@ COARSE = Resolution(3, (0.2, 0.33, 0.55), 0.6, 1.6)
 """A third of the work, for every reference."""
 
 
+def block_starts(steps: int, step: float, seconds: float, overlap: float) -> list[int]:
+    """Return the first step of each block that so many steps are cut into; none if there are none."""
+    size, common = round(seconds / step), round(overlap / step)
+    return list(range(0, max(1, steps - common), size - common)) if steps else []
+
+
 @dataclass(frozen=True, eq=False)
 class PitchEvidence:
     """Log-odds of each pitch over time.
@@ -186,9 +192,7 @@ class PitchEvidence:
     @property
     def starts(self) -> list[int]:
         """First step of each block."""
-        steps = len(self.sounds)
-        size, overlap = round(BLOCK_SECONDS / self.step), round(OVERLAP_SECONDS / self.step)
-        return list(range(0, max(1, steps - overlap), size - overlap)) if steps else []
+        return block_starts(len(self.sounds), self.step, BLOCK_SECONDS, OVERLAP_SECONDS)
 
     def laid(self, number: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
         """Lay a block out for the kernels.

@@ -62,7 +62,7 @@ def levels_of(nominal, longer):  # pragma: no cover
 
 @njit(nogil=True, cache=True)
 def listen_in_lane(block, entry, pad, place, nominal, rules, score, free):  # pragma: no cover
-    """Return score, last note and time of the best local alignment of a reference in one transposition.
+    """Return score and last note of the best local alignment of a reference in one transposition.
 
     `block` holds a row of cumulative evidence for each level and pitch, `entry` the same less the
     evidence that a note begins; `place` is the row of each note. `score` and `free` are [2, entries]:
@@ -75,7 +75,7 @@ def listen_in_lane(block, entry, pad, place, nominal, rules, score, free):  # pr
     first = entry[place[0]]
     for x in range(pad, first.shape[0]):
         free[0, x] = -first[x]
-    best, last, time = np.int16(0), 0, 0
+    best, last = np.int16(0), 0
     for j in range(place.shape[0]):
         next_entry = entry[place[min(j + 1, place.shape[0] - 1)]]
         a, b, c, d, usual = _lengths(nominal[j], shortest, longest)
@@ -86,8 +86,7 @@ def listen_in_lane(block, entry, pad, place, nominal, rules, score, free):  # pr
         )  # fmt: skip
         if reached > best:
             best, last = reached, j
-            time = np.argmax(score[(j + 1) % 2][pad:])
-    return best, last, time
+    return best, last
 
 
 @njit(nogil=True, cache=True)
@@ -105,7 +104,7 @@ def _listen_at(  # pragma: no cover
     for lane in range(column.shape[1]):
         for j in range(row.shape[0]):
             place[j] = columns * levels[j] + column[row[j], lane]
-        reached, _, _ = listen_in_lane(block, entry, pad, place, nominal, rules, score, free)
+        reached, _ = listen_in_lane(block, entry, pad, place, nominal, rules, score, free)
         if reached > best:
             best, best_lane = reached, lane
     return best, best_lane
@@ -154,7 +153,10 @@ def transpositions(  # pragma: no cover
 
 @njit(nogil=True, cache=True)
 def trace(block, entry, pad, place, nominal, rules, last):  # pragma: no cover
-    """Return moves [notes + 1, steps + 1] of one transposition: 0 none, +d heard, -d passed over."""
+    """Return moves of one transposition, and the time at which its best alignment ends.
+
+    Moves are [notes + 1, steps + 1]: 0 none, +d heard, -d passed over.
+    """
     shortest, longest, skip, unusual = rules
     notes, times = last + 1, block.shape[1] - pad
     score = np.zeros((notes + 1, times), np.int32)
@@ -177,7 +179,7 @@ def trace(block, entry, pad, place, nominal, rules, last):  # pragma: no cover
                     best, how = value, -usual
             score[j + 1, t] = best
             move[j + 1, t] = how
-    return move
+    return move, np.argmax(score[notes])
 
 
 @njit(nogil=True, cache=True)

@@ -123,7 +123,7 @@ static int make_room(Room *room, int64_t notes, int lanes)
     room->block = malloc((LAID + 8) * column * sizeof(float) + 64);
     if (!room->block)
         return -2;
-    float *at = (float *)(room->block + (64 - (uintptr_t)room->block % 64) % 64);
+    float *at = at_line(room->block);
     room->laid = (Laid){(int32_t *)at, (int32_t *)(at + column), (int32_t *)(at + 2 * column),
                         at + 3 * column, at + 4 * column, at + 5 * column, at + 6 * column,
                         at + 7 * column, at + 8 * column, at + 9 * column, at + 10 * column,

@@ -155,7 +155,7 @@ int scan_blocks(const Query *query, const char *name, const uint8_t *interval, c
     uint8_t *scratch = malloc(size + 64);
     if (!scratch)
         return -2;
-    uint8_t *aligned = scratch + (64 - (uintptr_t)scratch % 64) % 64;
+    uint8_t *aligned = at_line(scratch);
     for (int64_t k = 0; k < count; k++) {
         const int64_t first = begin[blocks[k]], rows = begin[blocks[k] + 1] - first;
         for (int64_t lane = 0; lane < lanes; lane += set->lanes)
