@@ -32,7 +32,7 @@ from render import RATE, Notes, mp3_bytes, render
 
 import melodysim
 from melodysim.library import Library
-from melodysim.transcribe.basic_pitch import model_path
+from melodysim.transcribe.onnx_networks import network_path
 
 
 def heard_notes(piece: melodysim.Piece, truth: Notes) -> list[tuple[str, float, bool]]:
@@ -176,7 +176,7 @@ def speed(track: Path, rounds: int) -> dict:
         from basic_pitch import ICASSP_2022_MODEL_PATH  # noqa: F401
         from basic_pitch.inference import Model, predict
 
-        network = Model(model_path())
+        network = Model(network_path("basic_pitch"))
     except ImportError as error:
         predict, network = None, None
         print(f"basic-pitch cannot be run: {error}", file=sys.stderr)

@@ -215,7 +215,7 @@ class SemitoneSalience:
         Seconds from one row to the next; the first row begins at 0.
     separated : float or None
         Share of the power of the mix that is in the voice that was separated from it and listened to; 0
-        if nobody sings, so that the mix alone was; None if no voice was separated.
+        if nobody sings, so that the mix alone was; None where the salience is not of a recording.
     """
 
     strength: NDArray[np.float32]

@@ -9,7 +9,6 @@ from click.testing import CliRunner
 from melodysim.cli import cli
 from melodysim.errors import MelodysimError, MissingDependencyError
 from melodysim.transcribe import accelerators
-from melodysim.transcribe.basic_pitch import model_path
 from melodysim.transcribe.onnx_networks import inference_session
 
 
@@ -46,17 +45,17 @@ def test_going_on_with_the_processor_unasked_is_an_error():
 
 def test_networks_load_where_they_were_asked_to(choose):
     choose("cpu")
-    assert inference_session(str(model_path()), 1).get_providers() == ["CPUExecutionProvider"]
+    assert inference_session("basic_pitch", 1).get_providers() == ["CPUExecutionProvider"]
     choose("cuda")
     with pytest.raises(MissingDependencyError, match="does not run on cuda"):
-        inference_session(str(model_path()), 1)
+        inference_session("basic_pitch", 1)
 
 
 def test_the_option_is_inherited_by_what_the_command_starts(monkeypatch):
     monkeypatch.setenv(accelerators.VARIABLE, "cpu")
     seen = CliRunner().invoke(cli, ["--accelerator", "openvino", "doctor"])
     assert os.environ[accelerators.VARIABLE] == "openvino"
-    assert "networks on    openvino" in seen.output
+    assert "networks on      openvino" in seen.output
     refused = CliRunner().invoke(cli, ["--accelerator", "abacus", "doctor"])
     assert refused.exit_code == 2
     assert "'cpu', 'cuda'" in refused.output

@@ -400,8 +400,8 @@ def test_doctor(run):
     done = run("doctor", "--format", "json")
     found = answer(done)
     assert found["packages"]["numpy"]["version"]
-    assert found["models"]["notes"].endswith("nmp.onnx")
-    assert found["models"]["voice"].endswith("fcpe_c_v001.pt")
+    assert found["models"]["notes"].endswith("basic_pitch.onnx")
+    assert found["models"]["voice"].endswith("fcpe.onnx")
     assert "no library there" in found["library"]["error"]
 
 

@@ -1,6 +1,5 @@
 import importlib.util
 import itertools
-import zipfile
 
 import librosa
 import numpy as np
@@ -12,6 +11,7 @@ from melodysim.melody import Melody
 from melodysim.report.sonify import RELEASE, melody_audio, tone
 from melodysim.transcribe import fcpe
 from melodysim.transcribe.basic_pitch import BINS_PER_SEMITONE, FRAME_SECONDS, LOWEST_PITCH, SAMPLE_RATE
+from melodysim.transcribe.onnx_networks import inference_session
 from melodysim.transcribe.pitch_tracker import voice_line
 from melodysim.transcribe.salience import Salience, by_semitone, salience
 from melodysim.transcribe.transcription import transcribe_recording
@@ -77,24 +77,10 @@ def test_windows_join_without_a_seam():
     assert np.abs(whole[seam] - alone[480:520]).mean() < 0.01
 
 
-def test_weights_that_would_run_code_are_refused(tmp_path):
-    import pickle
-
-    class Evil:
-        def __reduce__(self):
-            return (print, ("run",))
-
-    path = tmp_path / "evil.pt"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("archive/data.pkl", pickle.dumps({"model": Evil()}))
-    with pytest.raises(pickle.UnpicklingError, match="does not belong"):
-        fcpe.read_weights(path)
-
-
-def test_missing_weights_say_what_to_do(monkeypatch):
+def test_missing_networks_say_what_to_do(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(MissingDependencyError, match="pip install --no-deps torchfcpe"):
-        fcpe.weights_path()
+    with pytest.raises(MissingDependencyError, match=r"pip install 'melodysim\[audio\]'"):
+        inference_session("fcpe", 1)
 
 
 def test_both_networks_on_one_grid():
@@ -177,47 +163,6 @@ def test_stretches_of_a_melody_make_the_whole():
     assert np.array_equal(np.concatenate(parts), whole)
     assert len(whole) == 24000
     assert not len(melody_audio(Melody.from_notes([], [], []), 1.0, 1.0, 8000))
-
-
-def test_a_network_is_put_together_once_and_kept(tmp_path, monkeypatch):
-    from melodysim.transcribe import onnx_networks
-    from melodysim.transcribe.onnx_networks import Graph, prepared_session
-
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(
-        "platformdirs.user_cache_path", lambda *_, **__: tmp_path / "cache" / "melodysim"
-    )
-    weights, built = tmp_path / "weights", []
-    weights.write_bytes(b"1")
-
-    def build(factor=2.0):
-        built.append(factor)
-        g = Graph()
-        doubled = g.add("Mul", "x", np.array([factor], np.float32))
-        return g.model("doubling", ("x", (None,)), {"y": (doubled, (None,))})
-
-    def run():
-        session = prepared_session("doubling", weights, onnx_networks.__file__, build, 1)
-        return session.run(None, {"x": np.ones(1, np.float32)})[0].tolist()
-
-    folder = tmp_path / "cache" / "melodysim" / "networks"
-    assert run() == run() == [2.0]
-    assert len(built) == 1
-    (kept,) = folder.iterdir()
-    kept.write_bytes(b"torn")
-    assert run() == [2.0]  # made again
-    assert len(built) == 2
-    weights.write_bytes(b"others")
-    assert run() == [2.0]
-    assert len(built) == 3
-    (left,) = folder.iterdir()  # the older one is gone
-    assert left != kept
-    left.unlink()
-    folder.rmdir()
-    folder.parent.rmdir()
-    folder.parent.write_bytes(b"no folder can be made here")
-    assert run() == run() == [2.0]
-    assert len(built) == 5
 
 
 def test_only_what_is_wanted_is_listened_to():

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from models import MOST_STEPS, SIZES, Size, Trained, parameters_of, sample, train
 from numpy.random import Generator
 from numpy.typing import NDArray
 from tunes import BEGIN, CONTEXT, Tune, halves, load, planted, tokens_of, windows
+
+from models import MOST_STEPS, SIZES, Size, Trained, parameters_of, sample, train
 
 GIVEN = 10
 """Tokens of a prompt: the first five notes of a work."""

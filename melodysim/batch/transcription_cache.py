@@ -16,7 +16,6 @@ from melodysim.errors import MelodysimError
 from melodysim.melody import Piece
 from melodysim.packed_piece import pack_piece, unpack_piece
 from melodysim.transcribe import TRANSCRIPTION_VERSION
-from melodysim.transcribe.separator import is_installed
 from melodysim.util.atomic_files import write_whole
 
 DEFAULT_BYTES = 4_000_000_000
@@ -39,8 +38,7 @@ class Cache:
         self.folder, self.limit = folder, limit
 
     def _place(self, sha256: str) -> Path:
-        means = "voice" if is_installed() else "mix"  # what was heard without a separator is no use
-        return self.folder / sha256[:2] / f"{sha256}-{TRANSCRIPTION_VERSION}-{means}.npz"
+        return self.folder / sha256[:2] / f"{sha256}-{TRANSCRIPTION_VERSION}.npz"
 
     def get(self, sha256: str, source: str) -> Piece | None:
         """Return the piece with this checksum, as if read from `source`; None if it is not stored."""

@@ -222,12 +222,7 @@ def separation_words(piece: Piece) -> str:
     """Say whether a voice was listened to apart from the mix: a sentence, with a space before it."""
     if piece.heard is None:
         return ""
-    if piece.heard.separated is None:
-        return (
-            " The voice was not separated from the mix, so a sung tune may be missed: "
-            "`melodysim doctor` says what is missing."
-        )
-    if piece.heard.separated == 0:
+    if not piece.heard.separated:
         return " Nobody was heard singing, so the mix alone was listened to."
     return " The voice was listened to apart from the mix."
 

@@ -2,9 +2,7 @@
 
 The model is a small convolutional network over a harmonic constant-Q transform, published with its
 weights: Bittner, Bosch, Rubinstein, Meseguer-Brocal & Ewert (2022), "A lightweight
-instrument-agnostic model for polyphonic note transcription and multipitch estimation", ICASSP. Its
-ONNX file comes inside the `basic-pitch` wheel and is run here directly on ONNX Runtime: importing
-the package would pull in TensorFlow and librosa.
+instrument-agnostic model for polyphonic note transcription and multipitch estimation", ICASSP.
 
 Conventions
 -----------
@@ -16,13 +14,12 @@ from `LOWEST_PITCH` (MIDI 21, A0); contour columns are thirds of a semitone from
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.transcribe.onnx_networks import inference_session, packaged_file
+from melodysim.transcribe.onnx_networks import inference_session
 
 SAMPLE_RATE = 22050
 """Samples per second that the model was trained on."""
@@ -51,26 +48,10 @@ _INPUT = "serving_default_input_2:0"
 _OUTPUTS = ["StatefulPartitionedCall:1", "StatefulPartitionedCall:2", "StatefulPartitionedCall:0"]
 
 
-def model_path() -> Path:
-    """Return the path of basic-pitch's ONNX model inside the installed wheel.
-
-    Raises
-    ------
-    MissingDependencyError
-        If the package is not installed.
-    """
-    return packaged_file(
-        "basic_pitch",
-        "saved_models/icassp_2022/nmp.onnx",
-        "reading audio needs basic-pitch's model: run "
-        "`pip install onnxruntime soundfile soxr && pip install --no-deps basic-pitch==0.4.0`",
-    )
-
-
 @lru_cache(maxsize=2)
 def _session(threads: int) -> Any:
     """Return the model, loaded once for each number of threads (sessions are thread-safe)."""
-    return inference_session(str(model_path()), threads)
+    return inference_session("basic_pitch", threads)
 
 
 def _windows(audio: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -106,7 +87,7 @@ def polyphonic_salience(
     Raises
     ------
     MissingDependencyError
-        If ONNX Runtime or the model is not installed.
+        If ONNX Runtime or the networks are not installed.
     """
     model = _session(threads)
     windows = _windows(audio)

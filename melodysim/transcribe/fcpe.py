@@ -2,9 +2,7 @@
 
 basic-pitch hears every note of a mix alike; a tune is mostly sung. FCPE ("Fast Context-based Pitch
 Estimation", github.com/CNChTu/FCPE) was trained to follow a singing voice, with other music added in
-training, and outputs how likely each pitch is to be the voice's at each moment. Its weights come inside
-the `torchfcpe` wheel. The package itself needs PyTorch and is not imported: the weights are read here
-and the network (a stack of convolutional conformer blocks) is put together again for ONNX Runtime.
+training, and outputs how likely each pitch is to be the voice's at each moment.
 
 Conventions
 -----------
@@ -14,18 +12,14 @@ sample 80. Bins are 20 cents apart.
 
 from __future__ import annotations
 
-import collections
-import pickle
-import zipfile
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.transcribe.hann import hann_window
-from melodysim.transcribe.onnx_networks import Graph, packaged_file, prepared_session
+from melodysim.transcribe.onnx_networks import inference_session
 
 VOICE_RATE = 16000
 """Samples per second that the network was trained on."""
@@ -44,7 +38,6 @@ LOWEST_HERTZ, HIGHEST_HERTZ = 32.70, 1975.5
 
 WINDOW_FRAMES, CONTEXT_FRAMES = 3000, 100
 """Frames kept of each run of the network, and added on both sides; its receptive field is 94."""
-LAYERS, WIDTH, GROUPS = 6, 512, 4
 
 
 def bin_pitches() -> NDArray[np.float64]:
@@ -53,109 +46,10 @@ def bin_pitches() -> NDArray[np.float64]:
     return np.linspace(low, high, BINS)
 
 
-def weights_path() -> Path:
-    """Return the path of FCPE's weights inside the installed wheel.
-
-    Raises
-    ------
-    MissingDependencyError
-        If the package is not installed.
-    """
-    return packaged_file(
-        "torchfcpe",
-        "assets/fcpe_c_v001.pt",
-        "hearing a voice in a recording needs FCPE's weights: run "
-        "`pip install --no-deps torchfcpe==0.0.4`",
-    )
-
-
-class _Unpickler(pickle.Unpickler):
-    """Unpickler of a PyTorch checkpoint that reads tensors and refuses anything that could run code."""
-
-    def __init__(self, file: BinaryIO, archive: zipfile.ZipFile, root: str) -> None:
-        super().__init__(file)
-        self._archive, self._root = archive, root
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("collections", "OrderedDict"):
-            return collections.OrderedDict
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _tensor
-        if module == "torch" and name.endswith("Storage"):
-            return name
-        raise pickle.UnpicklingError(f"{module}.{name} does not belong in a file of weights")
-
-    def persistent_load(self, pid: Any) -> NDArray:
-        kinds = {"FloatStorage": np.float32, "LongStorage": np.int64, "DoubleStorage": np.float64}
-        _, kind, key, _, _ = pid
-        return np.frombuffer(self._archive.read(f"{self._root}/data/{key}"), kinds[kind])
-
-
-def _tensor(storage: NDArray, offset: int, size: tuple, stride: tuple, *_: object) -> NDArray:
-    """Rebuild a tensor from its storage."""
-    strides = [step * storage.itemsize for step in stride]
-    return np.lib.stride_tricks.as_strided(storage[offset:], size, strides, writeable=False)
-
-
-def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Read the tensors of a PyTorch checkpoint without PyTorch.
-
-    Parameters
-    ----------
-    path : Path
-        A zip archive as `torch.save` writes it, with a dictionary "model" of tensors.
-    """
-    with zipfile.ZipFile(path) as archive:
-        name = next(n for n in archive.namelist() if n.endswith("/data.pkl"))
-        with archive.open(name) as file:
-            content = _Unpickler(file, archive, name.removesuffix("/data.pkl")).load()  # type: ignore[arg-type]
-    return dict(content["model"])
-
-
-def _model(w: dict[str, NDArray[np.float32]]) -> bytes:
-    """Build the network: mel spectrogram [1, 128, frames] to salience [1, frames, 360]."""
-    g = Graph()
-    x = g.add("Conv", "mel", w["input_stack.0.weight"], w["input_stack.0.bias"], pads=[1, 1])
-    # Group normalisation: groups as channels of an instance normalisation.
-    x = g.add("Reshape", x, np.array([1, GROUPS, -1]))
-    ones, zeros = np.ones(GROUPS, np.float32), np.zeros(GROUPS, np.float32)
-    x = g.add("InstanceNormalization", x, ones, zeros, epsilon=1e-5)
-    x = g.add("Reshape", x, np.array([1, WIDTH, -1]))
-    x = g.add("Mul", x, w["input_stack.1.weight"].reshape(1, -1, 1))
-    x = g.add("Add", x, w["input_stack.1.bias"].reshape(1, -1, 1))
-    x = g.add("LeakyRelu", x, alpha=0.01)
-    x = g.add("Conv", x, w["input_stack.3.weight"], w["input_stack.3.bias"], pads=[1, 1])
-    x = g.add("Transpose", x, perm=[0, 2, 1])
-    for layer in range(LAYERS):
-        x = g.add("Add", x, _conformer(g, x, w, f"net.encoder_layers.{layer}.conformer.net."))
-    x = g.add("LayerNormalization", x, w["norm.weight"], w["norm.bias"], axis=-1, epsilon=1e-5)
-    direction = w["output_proj.weight_v"]
-    length = np.linalg.norm(direction, axis=1, keepdims=True)
-    x = g.add("MatMul", x, (w["output_proj.weight_g"] * direction / length).T)
-    x = g.add("Sigmoid", g.add("Add", x, w["output_proj.bias"]))
-    return g.model("fcpe", ("mel", (1, MELS, None)), {"salience": (x, (1, None, BINS))})
-
-
-def _conformer(g: Graph, x: str, w: dict[str, NDArray[np.float32]], at: str) -> str:
-    """Add one block: norm, widen, gate, depthwise convolution over time, swish, narrow."""
-    x = g.add("LayerNormalization", x, w[at + "0.weight"], w[at + "0.bias"], axis=-1, epsilon=1e-5)
-    x = g.add("Add", g.add("MatMul", x, w[at + "2.weight"][:, :, 0].T), w[at + "2.bias"])
-    value, gate = g.add("Split", x, outputs=2, axis=-1, num_outputs=2)
-    x = g.add("Mul", value, g.add("Sigmoid", gate))
-    x = g.add("Transpose", x, perm=[0, 2, 1])
-    kernel = w[at + "4.conv.weight"]
-    half = kernel.shape[2] // 2
-    x = g.add("Conv", x, kernel, w[at + "4.conv.bias"], pads=[half, half], group=kernel.shape[0])
-    x = g.add("Mul", x, g.add("Sigmoid", x))
-    x = g.add("Transpose", x, perm=[0, 2, 1])
-    return g.add("Add", g.add("MatMul", x, w[at + "6.weight"][:, :, 0].T), w[at + "6.bias"])
-
-
 @lru_cache(maxsize=2)
 def _session(threads: int) -> Any:
     """Return the network, loaded once for each number of threads."""
-    weights = weights_path()
-    return prepared_session("fcpe", weights, __file__, lambda: _model(read_weights(weights)), threads)
+    return inference_session("fcpe", threads)
 
 
 @lru_cache(maxsize=1)
@@ -222,7 +116,7 @@ def voice_salience(audio: NDArray[np.float32], threads: int = 0) -> NDArray[np.f
     Raises
     ------
     MissingDependencyError
-        If ONNX Runtime, onnx or the weights are not installed.
+        If ONNX Runtime or the networks are not installed.
     """
     mel = mel_spectrogram(audio)
     network = _session(threads)

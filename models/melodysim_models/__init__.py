@@ -1,0 +1,36 @@
+"""The networks that melodysim listens with, as ONNX files.
+
+melodysim runs the files. What they are, whose they are and how they are made stands in the README of
+this package; their licences lie beside its metadata.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__version__ = "1.0.0"
+
+SHA256 = {
+    "basic_pitch": "2c3c1d144bfa61ad236e92e169c13535c880469a12a047d4e73451f2c059a0ec",
+    "fcpe": "be708cc02465450999022aeb30e25047faf4f253aa530b0ff9f5ab928a91f400",
+    "spleeter": "f098aef39be7104fbdf698bc799d00485bf3222b425b35a6234e38e643cb9557",
+}
+"""Hash of each file, by the name of the network."""
+
+
+def network_path(name: str) -> Path:
+    """Return the path of a network's ONNX file.
+
+    Parameters
+    ----------
+    name : str
+        In `SHA256`.
+
+    Raises
+    ------
+    KeyError
+        If there is no network of that name.
+    """
+    if name not in SHA256:
+        raise KeyError(f"no network “{name}”; there are {', '.join(SHA256)}")
+    return Path(__file__).parent / f"{name}.onnx"
