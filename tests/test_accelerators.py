@@ -3,12 +3,13 @@
 import os
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from melodysim.cli import cli
 from melodysim.errors import MelodysimError, MissingDependencyError
-from melodysim.transcribe import accelerators
+from melodysim.transcribe import accelerators, basic_pitch, separator
 from melodysim.transcribe.onnx_networks import inference_session
 
 
@@ -30,8 +31,11 @@ def test_the_processor_is_the_default_and_others_are_named(choose, monkeypatch):
 
 def test_an_accelerator_is_asked_for_before_the_processor():
     here = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    assert accelerators.providers("cuda", here) == here
-    assert accelerators.providers("cpu", here) == ["CPUExecutionProvider"]
+    (first, settings), (second, none) = accelerators.providers("cuda", here)
+    assert [first, second] == here
+    assert settings["use_tf32"] == "0"
+    assert not none
+    assert accelerators.providers("cpu", here) == [("CPUExecutionProvider", {})]
     with pytest.raises(MissingDependencyError, match="pip install onnxruntime-openvino"):
         accelerators.providers("openvino", here)
 
@@ -59,3 +63,17 @@ def test_the_option_is_inherited_by_what_the_command_starts(monkeypatch):
     refused = CliRunner().invoke(cli, ["--accelerator", "abacus", "doctor"])
     assert refused.exit_code == 2
     assert "'cpu', 'cuda'" in refused.output
+
+
+def test_what_is_heard_does_not_hang_on_how_much_is_listened_to_at_once(monkeypatch):
+    sound = np.random.default_rng(3).standard_normal(30 * basic_pitch.SAMPLE_RATE).astype(np.float32)
+    magnitude = np.abs(separator._spectra(sound)[:, : separator.BINS])
+
+    def heard():
+        note, onset, contour = basic_pitch.polyphonic_salience(sound, 1)
+        return note, onset, contour, separator.voice_mask(magnitude, 1)
+
+    alone = heard()
+    monkeypatch.setattr(accelerators, "at_once", lambda processor, accelerator: accelerator)
+    for one, many in zip(alone, heard(), strict=True):
+        np.testing.assert_allclose(one, many, atol=1e-5)

@@ -23,6 +23,13 @@ PROVIDERS = {
 """ONNX Runtime's name for each, and the package that has it, in place of onnxruntime."""
 
 
+_SETTINGS = {
+    # Exhaustive search times every kernel anew for each length of sound, which takes longer than the
+    # network. Products of 19 bits would change what is heard.
+    "CUDAExecutionProvider": {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"},
+}
+
+
 def chosen() -> str:
     """Return the accelerator that was chosen, by its name in `PROVIDERS`.
 
@@ -37,8 +44,15 @@ def chosen() -> str:
     return name
 
 
-def providers(name: str, available: list[str]) -> list[str]:
-    """Return the providers to ask ONNX Runtime for: the accelerator, then the processor for the rest.
+def at_once(processor: int, accelerator: int) -> int:
+    """Return how much a network is given at once: an accelerator is only busy with more."""
+    return processor if chosen() == PROCESSOR else accelerator
+
+
+def providers(name: str, available: list[str]) -> list[tuple[str, dict[str, str]]]:
+    """Return the providers to ask ONNX Runtime for, with their settings.
+
+    The accelerator comes first, then the processor for what it cannot do.
 
     Parameters
     ----------
@@ -58,7 +72,8 @@ def providers(name: str, available: list[str]) -> list[str]:
             f"the installed ONNX Runtime does not run on {name}",
             f"run `pip uninstall onnxruntime` and `pip install {package}`, on a system that has it",
         )
-    return list(dict.fromkeys([provider, PROVIDERS[PROCESSOR][0]]))
+    wanted = dict.fromkeys([provider, PROVIDERS[PROCESSOR][0]])
+    return [(each, _SETTINGS.get(each, {})) for each in wanted]
 
 
 def require_running(name: str, session: Any) -> None:

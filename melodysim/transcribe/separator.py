@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from melodysim.transcribe import accelerators
 from melodysim.transcribe.hann import hann_window
 from melodysim.transcribe.onnx_networks import inference_session
 
@@ -29,7 +30,9 @@ WINDOW, HOP = 2048, 512
 BINS = 512
 """Bins that the networks see, from 0 Hz up: a multiple of 64."""
 PATCH_FRAMES = 512
-"""Frames of one run of the networks: 11.9 s, as in training."""
+"""Frames that the networks see at once: 11.9 s, as in training."""
+ACCELERATOR_PATCHES = 4
+"""Patches per run of the networks on an accelerator; one on a processor."""
 TRAINED_SCALE = 2.0
 """Magnitudes at the rate of training over those here: windows there have twice the samples."""
 SMALLEST_POWER = 1e-10
@@ -92,14 +95,16 @@ def voice_mask(magnitude: NDArray[np.float32], threads: int = 0) -> NDArray[np.f
     networks = _session(threads)
     frames = len(magnitude)
     padded = np.pad(magnitude * np.float32(TRAINED_SCALE), ((0, -frames % PATCH_FRAMES), (0, 0)))
-    mask = np.empty(padded.shape, np.float32)
-    for i in range(0, len(padded), PATCH_FRAMES):
-        patch = np.broadcast_to(padded[i : i + PATCH_FRAMES], (1, 2, PATCH_FRAMES, padded.shape[1]))
-        voice, rest = networks.run(["voice", "rest"], {"mix": np.ascontiguousarray(patch)})
-        power, other = voice[0] ** 2, rest[0] ** 2
+    patches = padded.reshape(-1, 1, PATCH_FRAMES, padded.shape[1])
+    mask = np.empty(padded.shape, np.float32).reshape(-1, *patches.shape[2:])
+    batch = accelerators.at_once(1, ACCELERATOR_PATCHES)
+    for i in range(0, len(patches), batch):
+        both = np.repeat(patches[i : i + batch], 2, axis=1)  # the networks hear two channels
+        voice, rest = networks.run(["voice", "rest"], {"mix": both})
+        power, other = voice**2, rest**2
         share = (power + SMALLEST_POWER / 2) / (power + other + SMALLEST_POWER)
-        mask[i : i + PATCH_FRAMES] = share.mean(axis=0)
-    return mask[:frames]
+        mask[i : i + batch] = share.mean(axis=1)
+    return mask.reshape(padded.shape)[:frames]
 
 
 def separated_voice(audio: NDArray[np.float32], threads: int = 0) -> NDArray[np.float32]:
