@@ -141,6 +141,9 @@ def notation_of(passage: Passage, match: Match, most_bars: int | None = MOST_BAR
     for number, name in enumerate(("Track", "Reference"), 1):
         part = ElementTree.SubElement(parts, "score-part", id=f"P{number}")
         ElementTree.SubElement(part, "part-name").text = name
+        # Optional in the standard; MuseScore warns where it is missing.
+        instrument = ElementTree.SubElement(part, "score-instrument", id=f"P{number}-I1")
+        ElementTree.SubElement(instrument, "instrument-name").text = name
     for number, (notes, grids) in enumerate(staves, 1):
         part = ElementTree.SubElement(score, "part", id=f"P{number}")
         _write_part(part, notes, grids, written, bar, length, fifths)
