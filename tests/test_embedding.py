@@ -38,7 +38,7 @@ def host(tmp_path_factory):
     if not compiler or not config.get("Py_ENABLE_SHARED") or not (include / "Python.h").exists():
         pytest.skip("no C compiler, or no Python that can be embedded")
     made = tmp_path_factory.mktemp("host") / "host"
-    source = Path(__file__).parent / "embedding.c"
+    source = Path(__file__).parent / "native" / "embedding.c"
     options = [f"-I{include}", f"-Wl,-rpath,{shared.parent}"]
     subprocess.run([compiler, source, *options, shared, "-o", made], check=True)
     return made

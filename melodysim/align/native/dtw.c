@@ -66,7 +66,11 @@ typedef struct {
 #define TARGET __attribute__((target("avx2")))
 #include "dtw_lanes.h"
 #define NAME(x) x##_avx512
+#ifdef __clang__ /* which has no such attribute, and would ignore all of it */
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#else
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
+#endif
 #include "dtw_lanes.h"
 #endif
 
