@@ -1,7 +1,7 @@
 """The compiled kernels on other processors and under other compilers.
 
-Calls are recorded while numba makes them, and made again by a C program (`native/replay.c`) that is
-compiled with clang and its sanitizers, or for ARM and run by an emulator. Skipped where these are missing.
+Calls are recorded while numba makes them, and made again by a C program (`native/replay.c`). It is
+compiled with clang and its sanitizers, or for ARM and run by an emulator; skipped if these are missing.
 """
 
 import shutil

@@ -100,7 +100,7 @@ class Costs:
 
 
 # Learnt by coordinate ascent from passages hidden in other songs, 30 % of their notes changed, against
-# what unrelated songs show by chance (docs/how-it-works.md).
+# what unrelated songs show by chance (docs/research/method.md).
 IN_TIME = Costs(
     worth=0.65,
     match=1.65,

@@ -13,7 +13,7 @@ melody and a note in 32 bits. Slots hold chains while a query is chained: `SLOTS
 
 The numbers below were chosen on songs of 300 notes from a model of pop songs that held 20 notes of one
 of 100,000 melodies, a tenth to three tenths of them changed: by how many of those melodies were among
-the first 400, 1,000, 4,000 and 10,000 (docs/performance.md).
+the first 400, 1,000, 4,000 and 10,000 (docs/research/performance.md).
 """
 
 from __future__ import annotations

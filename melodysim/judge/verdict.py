@@ -7,7 +7,7 @@ from chance, there is no verdict: "unchecked". A "clear" that rests on little, o
 the line, is not `firm`.
 
 The probability is a logistic function of the same E-value, one for notes and one for recordings, each
-fitted on copies and on what is unrelated (docs/calibration.md says how, and what came out).
+fitted on copies and on what is unrelated (docs/research/calibration.md says how, and what came out).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ NEAR_RATE = 0.05
 LOGISTIC = (-3.05, 2.1)
 """Intercept, and slope per decade of the E-value, of the probability that notes copy the work that they
 follow best, if half of all tracks copy: fitted on songs as others transcribed them and on songs that
-are not in the library (docs/calibration.md)."""
+are not in the library (docs/research/calibration.md)."""
 LOGISTIC_HEARD = (-1.93, 1.18)
 """The same for recordings, fitted on rendered and real ones (`benchmarks/recordings.py`). There
 E-values of 1 and more all say the same: that nothing was heard is no proof that nothing is there."""

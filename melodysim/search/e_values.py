@@ -45,7 +45,7 @@ FITTED_ALL = Fitting((0.97, 0.999), (60.0, 150.0))
 """For the scores of every reference: enough to fit the tail alone, and how it depends on length. In a
 recording the score of a short reference is bounded by its notes, that of a long one is not. With one
 slope for all, on 45 recordings, references of over 150 notes passed an E-value 20 times too seldom, and
-those of 50 to 80 notes 1.7 times too often (docs/how-it-works.md)."""
+those of 50 to 80 notes 1.7 times too often (docs/research/method.md)."""
 FITTED_LISTENED = Fitting((0.95, 0.997), FITTED_ALL.bends)
 """For the scores of two thousand sampled references, listened for by pitch as well."""
 HELD_TO_ALL = 50

@@ -32,7 +32,7 @@ from melodysim.transcribe.salience import (
     by_semitone,
 )
 
-# Tuned on half of 28 real recordings (docs/how-it-works.md); plateaus, not peaks.
+# Tuned on half of 28 real recordings (docs/research/method.md); plateaus, not peaks.
 TRACKED_RANGE = (40, 88)
 """MIDI note numbers between which the tune is searched for."""
 NOTE_WEIGHT = 0.3

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 EXHAUSTIVE = 2_000_000
 """Up to so many references, the first pass scores all; above, it scores those that seeds choose. Of a
 million two cores score all in 0.38 s, where seeds take 0.16 s and lose an eighth of the passages with
-20 % of their notes changed (docs/performance.md)."""
+20 % of their notes changed (docs/research/performance.md)."""
 SEEDED = 10_000
 """References that seeds choose for the first pass: so many of all, so many of the protected ones."""
 SAMPLE = 300
