@@ -71,7 +71,7 @@ def commands(page):
 
 def parsed(words):
     """Parse a command as it would be run, down to its options and the number of its arguments."""
-    context = click.Context(cli, info_name="melodysim", resilient_parsing=False)
+    context = click.Context(cli, info_name="melodysim", **cli.context_settings)
     command, rest = cli, list(words)
     while isinstance(command, click.Group):
         with context:
