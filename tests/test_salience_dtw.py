@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from melodysim.align import salience_dtw, salience_evidence
 from melodysim.align.kernels import numba_salience
-from melodysim.align.salience_dtw import scan_backwards, scan_heard, scan_octaves, trace_heard
+from melodysim.align.salience_dtw import (
+    RETURN_WEIGHT,
+    scan_backwards,
+    scan_heard,
+    scan_octaves,
+    trace_heard,
+    with_returns,
+)
 from melodysim.align.salience_evidence import (
     COARSE,
     FINE,
@@ -202,6 +209,31 @@ def test_a_passage_late_in_a_long_recording_is_found():
     assert len(evidence.starts) > 2
     found = scan_heard(corpus, evidence, np.arange(2))
     assert trace_heard(corpus, evidence, heard, 0, found[0]).begin[0] == pytest.approx(300, abs=1.5)
+
+
+def test_a_reference_that_comes_back_counts_twice_in_part():
+    rng = np.random.default_rng(5)
+    song, other = random_tune(rng, 40), random_tune(rng, 300)
+    corpus = build_corpus([normalise(song), normalise(random_tune(rng, 40))])
+    once, filler = heard_from(song, rng), heard_from(other, rng)
+    rows = round(50 / once.frame)
+
+    def joined(*parts):
+        strength, onset = (
+            np.concatenate([np.resize(getattr(part, name), (rows, 88)) for part in parts])
+            for name in ("strength", "onset")
+        )
+        return SemitoneSalience(strength, onset, once.frame)
+
+    def scanned(*parts):
+        return scan_heard(corpus, prepare_evidence(joined(*parts), resolution=COARSE), np.arange(2))
+
+    again, alone = scanned(once, filler, filler, once), scanned(once, filler, filler, filler)
+    assert again[0, 3] > 0.9 * again[0, 0]
+    assert alone[0, 3] < 0.7 * alone[0, 0]
+    assert with_returns(again)[0] == again[0, 0] + round(RETURN_WEIGHT * again[0, 3])
+    # In a recording of one minute nothing can come back.
+    assert scanned(once)[:, 3].tolist() == [0, 0]
 
 
 def test_nothing_heard_scores_nothing():

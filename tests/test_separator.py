@@ -96,6 +96,17 @@ def test_a_stem_is_listened_to_instead(mix, tmp_path):
     assert np.array_equal(by_folder.heard.strength, by_file.heard.strength)
 
 
+@pytest.mark.parametrize("seconds", [2, 40])
+def test_a_stem_of_another_length_is_remarked_on(mix, tmp_path, seconds):
+    voice, others = (sound[: 15 * SAMPLE_RATE] for sound in mix)
+    soundfile.write(tmp_path / "song.wav", voice + others, SAMPLE_RATE)
+    soundfile.write(tmp_path / "vocals.wav", np.resize(voice, seconds * SAMPLE_RATE), SAMPLE_RATE)
+    found = melodysim.read(tmp_path / "song.wav", 1, stems=[tmp_path / "vocals.wav"])
+    lasts = f"{len(voice) / SAMPLE_RATE:.0f}"
+    wanted = f"the stem lasts {seconds} s, the recording {lasts} s: is it the right one?"
+    assert found.remarks[1] == wanted
+
+
 def test_stems_are_told_by_their_names(tmp_path):
     for name in ("vocals.wav", "backing vocals.wav", "bass.wav", "voice 2.mp3", "notes.txt"):
         (tmp_path / name).touch()

@@ -145,6 +145,9 @@ def test_a_finding_is_settled_and_alarms_no_more(run, tmp_path):
     finding = found["closest"]["finding"]
     assert finding == finding_id(melodysim.read(LANTERNS), "paper-lanterns.mid")
     assert run("scan", "accept", "no-id", *asked).returncode == 2
+    mistyped = run("scan", "accept", "0123456789", *asked)
+    assert "0123456789: not among the results" in mistyped.stderr
+    assert run("scan", "withdraw", "0123456789", *asked).returncode == 0
     settled = run("scan", "accept", finding, "--note", "licence 12", *asked)
     assert settled.returncode == 0, settled.stderr
     after = run("check", LANTERNS, "--format", "json", *asked)
@@ -193,3 +196,10 @@ def test_a_library_of_before_is_brought_up_to_date(tmp_path):
     copy = tmp_path / "copy.db"
     shutil.copy(path, copy)
     assert Library(copy).accepted() == {}
+
+
+def test_a_library_for_a_song_is_made_with_its_folder(run, tmp_path):
+    place = tmp_path / "new" / "folder" / "library.db"
+    done = run("suspect", "add", FIXTURES / "paper-lanterns.mid", "--library", place)
+    assert done.returncode == 0, done.stderr
+    assert place.exists()

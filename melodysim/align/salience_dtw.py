@@ -40,6 +40,8 @@ SKIP_COST = 2.0
 """Nats for a reference note that is not heard."""
 UNUSUAL_COST = 0.5
 """Nats for a note at either end of the range of its length: the tempo is off, or it is another."""
+RETURN_WEIGHT = 0.5
+"""Share that counts of a reference's best score in another part of the recording: choruses return."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,9 +115,10 @@ def scan_heard(
 
     Returns
     -------
-    ndarray of int32, shape (n, 3)
+    ndarray of int32, shape (n, 4)
         Score in `QUANTUM` per nat; tempo (index into the resolution's grid) and block of the best
-        alignment, for `trace_heard`.
+        alignment, for `trace_heard`; best score in blocks that have nothing in common with it,
+        0 if there are none.
     """
     return _scan(_Notes.of(corpus, evidence.space), evidence, melodies, threads)
 
@@ -132,10 +135,27 @@ def scan_backwards(
 
     Returns
     -------
-    ndarray of int32, shape (n, 3)
+    ndarray of int32, shape (n, 4)
         As of `scan_heard`.
     """
     return _scan(_Notes.of(corpus, evidence.space, backwards=True), evidence, melodies, threads)
+
+
+def with_returns(found: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return scores to which it adds that the reference comes back in another part of the recording.
+
+    Parameters
+    ----------
+    found : ndarray of int32, shape (n, 4)
+        As of `scan_heard`.
+
+    Returns
+    -------
+    ndarray of int32, shape (n,)
+        In `QUANTUM` per nat. Chance gains by this too, so it is to be compared with scores of its kind.
+    """
+    scores: NDArray[np.int32] = found[:, 0] + np.rint(RETURN_WEIGHT * found[:, 3]).astype(np.int32)
+    return scores
 
 
 def scan_octaves(
@@ -156,13 +176,13 @@ def scan_octaves(
         Of the recording, by pitch class and by pitch.
     melodies : ndarray of int64, shape (n,)
         Which references.
-    known : ndarray of int32, shape (n, 3), optional
+    known : ndarray of int32, shape (n, 4), optional
         What `scan_heard` found by pitch class, if that is known.
 
     Returns
     -------
     forwards, backwards : ndarray of int32, shape (n,)
-        Scores in `QUANTUM` per nat.
+        Scores in `QUANTUM` per nat, as of `with_returns`.
     """
     assert pitches.space.lowest is not None
     # A row of the pitch space is as far above the lowest as the note is above its reference's median.
@@ -179,7 +199,7 @@ def scan_octaves(
         for transposition in range(CLASSES):
             mine = first == transposition
             octaves = replace(pitches, space=pitches.space.octaves_of(transposition))
-            score[mine] = _scan(by_pitch, octaves, melodies[mine], threads)[:, 0]
+            score[mine] = with_returns(_scan(by_pitch, octaves, melodies[mine], threads))
         scores.append(score)
     return scores[0], scores[1]
 
@@ -218,10 +238,11 @@ def _scan(
 ) -> NDArray[np.int32]:
     """Score melodies in every block at every tempo of the grid: see `scan_heard`."""
     tempi = np.array(evidence.resolution.median_notes) / evidence.step
-    best = np.zeros((len(melodies), 3), np.int32)
-    if not len(melodies):
-        return best
-    for number in range(len(evidence.starts)):
+    blocks = len(evidence.starts)
+    scores, tempo = np.zeros((2, blocks, len(melodies)), np.int32)
+    if not len(melodies) or not blocks:
+        return np.zeros((len(melodies), 4), np.int32)
+    for number in range(blocks):
         given = _given(notes, evidence, number)
 
         def work(share: NDArray[np.int64], given: Callable[..., tuple] = given) -> NDArray[np.int32]:
@@ -229,11 +250,12 @@ def _scan(
             kernels().listen_many(*given(share, tempi, out))
             return out
 
-        found = in_threads(work, melodies, threads)
-        better = found[:, 0] > best[:, 0]
-        best[better, :2] = found[better]
-        best[better, 2] = number
-    return best
+        scores[number], tempo[number] = in_threads(work, melodies, threads).T
+    best, every = scores.argmax(axis=0), np.arange(len(melodies))
+    # Neighbouring blocks overlap, so that no passage is cut: what both hold is not heard twice.
+    apart = np.abs(np.arange(blocks)[:, None] - best) > 1
+    again = np.where(apart, scores, 0).max(axis=0)
+    return np.stack([scores[best, every], tempo[best, every], best.astype(np.int32), again], axis=1)
 
 
 def _transpositions(
@@ -278,12 +300,12 @@ def trace_heard(
         The same recording, to find the octave.
     melody : int
         The reference.
-    found : ndarray of int32, shape (3,)
+    found : ndarray of int32, shape (4,)
         Its row of `scan_heard`, with a score above 0.
     """
     from melodysim.align.kernels import numba_salience as listening
 
-    score, tempo, number = (int(value) for value in found)
+    score, tempo, number = (int(value) for value in found[:3])
     lo, hi = int(corpus.start[melody]), int(corpus.start[melody + 1])
     (block, entry), step = evidence.laid(number), evidence.step
     stretch = evidence.resolution.median_notes[tempo] / step / corpus.median_gap[melody]

@@ -50,6 +50,13 @@ def accept(identities: tuple[str, ...], note: str, output: Path, library_path: P
         for identity in identities:
             watched.accept(identity, note, about.get(identity, ""))
     click.echo(f"{counted(len(identities), 'finding')} accepted", err=True)
+    for identity in identities:
+        if identity not in about:
+            click.echo(
+                f"{identity}: not among the results in {output}, so it was not looked up; if it is "
+                f"mistyped, `melodysim scan withdraw {identity}`",
+                err=True,
+            )
 
 
 @command.command()

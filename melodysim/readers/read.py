@@ -7,8 +7,11 @@ module imports both the readers and the transcribers.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from melodysim.errors import ReadError
 from melodysim.melody import FEWEST_NOTES, Kind, Piece
@@ -49,6 +52,8 @@ _MOST_NAMED = 12
 """Parts that were not compared, and are named."""
 SHORTEST_AUDIO = 1.0
 """Seconds below which a recording cannot hold a melody."""
+OTHER_LENGTH = 0.1
+"""Share of a recording by which a stem is shorter or longer, so that it may belong to another one."""
 SILENCE = 1e-4
 """Peak amplitude (-80 dBFS) below which a recording is silent: dither, not music."""
 AUDIBLE_CONFIDENCE = 0.02
@@ -204,6 +209,36 @@ def _unchecked_words(names: tuple[str, ...], compared: int) -> tuple[str, ...]:
     return (f"{parts}; {named}{more} were not",)
 
 
+class _Counted:
+    """Blocks of sound that are counted as they pass."""
+
+    def __init__(self, blocks: Iterable[NDArray[np.float32]]) -> None:
+        self._blocks = iter(blocks)
+        self._samples = 0
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the blocks that are left."""
+        for block in self._blocks:
+            self._samples += len(block)
+            yield block
+
+    def total(self) -> int:
+        """Return how many samples there are, those that nobody has asked for too."""
+        for _ in self:
+            pass
+        return self._samples
+
+
+def _stem_remarks(sung: list[Path], lasts: float, recording: float) -> tuple[str, ...]:
+    """Say which stems were read, and where they may belong to another recording; lengths in seconds."""
+    remarks: tuple[str, ...] = (f"the voice was read from {', '.join(f'“{s.name}”' for s in sung)}",)
+    if abs(lasts - recording) > OTHER_LENGTH * recording:
+        remarks += (
+            f"the stem lasts {lasts:.0f} s, the recording {recording:.0f} s: is it the right one?",
+        )
+    return remarks
+
+
 def _read_recording(
     path: Path,
     digest: str,
@@ -231,12 +266,12 @@ def _read_recording(
             yield block
 
     sung = audio.voice_stems(stems) if stems else []
-    alone = audio.mixed(audio.audio_blocks(stem, SAMPLE_RATE) for stem in sung) if sung else None
+    mixed = audio.mixed(audio.audio_blocks(stem, SAMPLE_RATE) for stem in sung)
+    alone = _Counted(mixed) if sung else None
     melodies, heard = transcribe_recording(metered(None), threads, alone)
     remarks: tuple[str, ...] = ()
-    if sung:
-        named = ", ".join(f"“{stem.name}”" for stem in sung)
-        remarks = (f"the voice was read from {named}",)
+    if alone is not None:
+        remarks = _stem_remarks(sung, alone.total() / SAMPLE_RATE, samples / SAMPLE_RATE)
     if accelerators.chosen() != accelerators.PROCESSOR:
         remarks += (f"the networks that hear ran on {accelerators.chosen()}",)
     if levels.cut_off:

@@ -15,6 +15,7 @@ from melodysim.align.salience_dtw import (
     scan_heard,
     scan_octaves,
     trace_heard,
+    with_returns,
 )
 from melodysim.align.salience_evidence import (
     BLOCK_SECONDS,
@@ -135,8 +136,12 @@ class _Look:
 
     @property
     def score(self) -> NDArray[np.float64]:
-        """Scores in nats."""
-        return self.found[:, 0] / QUANTUM
+        """Scores in nats, of the passage and of its return.
+
+        Typical values, which stand in where chance cannot be measured, are of one passage alone.
+        """
+        measured = self.background.measured
+        return (with_returns(self.found) if measured else self.found[:, 0]) / QUANTUM
 
     def taken(self, chosen: NDArray[np.int64]) -> _Look:
         """Return the scores of some of the references only."""
@@ -198,7 +203,7 @@ def _look_at(
     """
     lengths = library.index.lengths[references]
     found = _scanned(scan_heard, references, evidence, library, threads)
-    score = found[:, 0] / QUANTUM
+    score = with_returns(found) / QUANTUM
     all_of_them = len(references) == len(library)
     fitted = np.arange(len(references)) if all_of_them else np.searchsorted(references, sample)
     fitting = FITTED_ALL if all_of_them else FITTED_LISTENED
@@ -209,7 +214,7 @@ def _look_at(
         places = fitted[known]
         turned = _scanned(scan_backwards, references[places], evidence, library, threads)
         expected = background.expected(lengths[places])
-        known[known] = _are_tunes(score[places], turned[:, 0] / QUANTUM, expected)
+        known[known] = _are_tunes(score[places], with_returns(turned) / QUANTUM, expected)
         background = fit_background(*some, TYPICAL_HEARD, fitting, known)
     return _Look(references, lengths, found, background)
 
@@ -221,8 +226,8 @@ def _scanned(
     library: Shelf,
     threads: int,
 ) -> NDArray[np.int32]:
-    """Score references, so many at once that their notes fit into memory: [n, 3] as of `scan_heard`."""
-    index, found = library.index, [np.zeros((0, 3), np.int32)]
+    """Score references, so many at once that their notes fit into memory: [n, 4] as of `scan_heard`."""
+    index, found = library.index, [np.zeros((0, 4), np.int32)]
     for first in range(0, len(references), AT_ONCE):
         some = references[first : first + AT_ONCE]
         corpus = index.whole if len(some) == len(index) else index.corpus(some)
