@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from melodysim.cli import cli
+from melodysim.cli.findings import command as findings
 
 
 def sections(command: click.Command, context: click.Context) -> list[str]:
@@ -15,6 +16,9 @@ def sections(command: click.Command, context: click.Context) -> list[str]:
             child = command.get_command(context, name)
             inner = click.Context(child, info_name=name, parent=context)
             text += [f"## {inner.command_path}", "", *sections(child, inner)]
+            if name == "scan":  # its commands stand in for folders of such names
+                whole = click.Context(findings, info_name=name, parent=context)
+                text += sections(findings, whole)[4:]
     return text
 
 

@@ -46,7 +46,8 @@ def next_steps(level: str, firm: bool, match: Match | None, finding: str = "") -
     whom = rights.holder or f"the publisher of “{title}”; your collecting society finds it by the title"
     steps = [
         f"Listen to both passages below, from {first} to {last}. Do you hear the same tune?",
-        f"To keep it, ask for a mechanical licence before you release: {whom}.",
+        f"To keep it, ask before you release: {whom}. A cover needs a mechanical licence; a new song "
+        "with this passage in it needs consent, which may be refused.",
         f"To do without, change the melody from {first} to {last}: other intervals, another contour. "
         "Another key, tempo, sound or text leaves it the same melody.",
         "Check the new version again.",
