@@ -345,7 +345,7 @@ def test_a_recording_is_told_from_its_pitch_classes_by_pitch(tmp_path):
 
 
 def test_of_a_large_library_the_most_promising_are_listened_to(library, monkeypatch):
-    monkeypatch.setattr(by_salience, "LISTENED", 20)
+    monkeypatch.setattr(by_salience, "LISTENED", (20, 20))
     monkeypatch.setattr(by_salience, "LISTENED_SHARE", 0.0)
     assert by_salience.listened_in_full(library.shelf) == (20, 1)
     rng = np.random.default_rng(5)
