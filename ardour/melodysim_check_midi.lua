@@ -17,11 +17,6 @@ local TICKS = 1920                   -- of a quarter note
 
 -- Words and numbers ---------------------------------------------------------------------------
 
-local function quoted(text)
-  local escaped = text:gsub('[%c"\\]', function(c) return string.format("\\u%04x", c:byte()) end)
-  return '"' .. escaped .. '"'
-end
-
 local function list(numbers)
   local words = {}
   for k, number in ipairs(numbers) do
@@ -56,7 +51,7 @@ local function seconds_at(ticks)
   return Temporal.timepos_t.from_ticks(ticks):samples() / Session:nominal_sample_rate()
 end
 
--- MIDI regions with their tracks: the selected ones, or all.
+-- MIDI regions: the selected ones, or all; and whether they were selected.
 local function regions()
   local found = {}
   if Editor then

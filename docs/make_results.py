@@ -19,14 +19,17 @@ RESULTS = DOCS / "research" / "results"
 BLOCK = re.compile(r"<!-- result: (\S+) -->\n.*?<!-- end -->\n", re.DOTALL)
 
 
+def command_lines(text: str) -> list[str]:
+    """Return the lines of the command that a results file begins with."""
+    lines = text.splitlines()
+    last = next(k for k, line in enumerate(lines) if not line.endswith("\\"))
+    return lines[: last + 1]
+
+
 def command_of(text: str) -> str:
-    """Return the command that a results file begins with, its lines joined."""
-    lines = []
-    for line in text.splitlines():
-        lines.append(line.removesuffix("\\").strip())
-        if not line.endswith("\\"):
-            break
-    return " ".join(lines).removeprefix("$ ")
+    """Return that command as one line."""
+    words = (line.removesuffix("\\").strip() for line in command_lines(text))
+    return " ".join(words).removeprefix("$ ")
 
 
 def rewritten(page: str) -> str:
@@ -40,10 +43,12 @@ def rewritten(page: str) -> str:
     return BLOCK.sub(block, page)
 
 
-def shown() -> dict[str, Path]:
-    """Return the page that shows each result."""
-    pages = sorted(DOCS.rglob("*.md"))
-    return {name: page for page in pages for name in BLOCK.findall(page.read_text(encoding="utf-8"))}
+def pages() -> dict[Path, list[str]]:
+    """Return the names of the results that each page shows, of those that show any."""
+    found = {
+        page: BLOCK.findall(page.read_text(encoding="utf-8")) for page in sorted(DOCS.rglob("*.md"))
+    }
+    return {page: names for page, names in found.items() if names}
 
 
 def measure(name: str) -> None:
@@ -53,8 +58,8 @@ def measure(name: str) -> None:
     done = subprocess.run(
         command_of(text), shell=True, cwd=DOCS.parent, stdout=subprocess.PIPE, text=True, check=True
     )
-    first = text[: text.index(done.args[-10:]) + 10]
-    path.write_text(f"{first}\n{done.stdout.strip()}\n", encoding="utf-8")
+    kept = [*command_lines(text), done.stdout.strip(), ""]
+    path.write_text("\n".join(kept), encoding="utf-8")
 
 
 def main() -> None:
@@ -63,7 +68,7 @@ def main() -> None:
     parser.add_argument("--run", nargs="+", default=[], metavar="NAME", help="measure these anew first")
     for name in parser.parse_args().run:
         measure(name)
-    for page in sorted(set(shown().values())):
+    for page in pages():
         text = page.read_text(encoding="utf-8")
         if (new := rewritten(text)) != text:
             page.write_text(new, encoding="utf-8")

@@ -1,7 +1,9 @@
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from hypothesis import settings
 
 from melodysim.align.corpus import corpus_of, counts_of, lay_melodies
 from melodysim.align.surprisal import rarity_of
+from melodysim.daemon import client
 from melodysim.library import Library
 from melodysim.library.importers import import_builtin, import_paths
 from melodysim.library.rights import Rights
@@ -23,6 +26,8 @@ if os.environ.get("CI"):
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"
+COMMAND = [sys.executable, "-c", "from melodysim.cli import main; main()"]
+"""The command line as it is in this tree, wherever it is installed."""
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +68,7 @@ def run(tmp_path):
 
     def command(*args, **env):
         return subprocess.run(
-            [sys.executable, "-c", "from melodysim.cli import main; main()", *map(str, args)],
+            [*COMMAND, *map(str, args)],
             capture_output=True,
             text=True,
             cwd=tmp_path,
@@ -73,6 +78,25 @@ def run(tmp_path):
         )
 
     return command
+
+
+def command_file(folder):
+    """The command as a program in a folder, for hosts that start it by its path."""
+    program = folder / "melodysim"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+@contextmanager
+def daemon_of(library, folder, monkeypatch):
+    """A place of its own for the daemon of a library; whatever was started is stopped."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    monkeypatch.setenv("MELODYSIM_LIBRARY", str(library))
+    monkeypatch.setenv(client.COMMAND, shlex.join(COMMAND))
+    yield
+    if client.running():
+        client.ask("stop")
 
 
 def tune(pitches, lengths=None, start=0.0, voice=""):

@@ -2,16 +2,14 @@
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import mido
 import pytest
-from conftest import FIXTURES, small_library
+from conftest import FIXTURES, command_file, daemon_of, small_library
 
 import melodysim
 from melodysim.daemon import client
@@ -20,7 +18,6 @@ from melodysim.judge.verdict import LIKELY_RATE, REVIEW_RATE
 HERE = Path(__file__).parent / "ardour"
 SCRIPT = FIXTURES.parent / "ardour" / "melodysim_check_midi.lua"
 HOST = next((found for version in (9, 8, 7) if (found := shutil.which(f"ardour{version}-lua"))), None)
-COMMAND = [sys.executable, "-c", "from melodysim.cli import main; main()"]
 TICKS, RATE = 1920, 48000
 
 needs_ardour = pytest.mark.skipif(HOST is None, reason="Ardour is not installed")
@@ -43,17 +40,11 @@ def library(tmp_path_factory):
 
 @pytest.fixture
 def environment(library, tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("MELODYSIM_LIBRARY", str(library))
-    monkeypatch.setenv(client.COMMAND, shlex.join(COMMAND))
-    command = tmp_path / "melodysim"
-    command.write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')
-    command.chmod(0o755)
-    monkeypatch.setenv("MELODYSIM_COMMAND", str(command))
-    yield
-    if client.running():
-        client.ask("stop")
+    with daemon_of(library, tmp_path, monkeypatch):
+        # What starts the daemon is what the action starts: a path here, not a line of words.
+        monkeypatch.setenv(client.COMMAND, str(command_file(tmp_path)))
+        yield
 
 
 def host(*arguments):

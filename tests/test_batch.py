@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FIXTURES, random_tune, small_library
+from conftest import COMMAND, FIXTURES, random_tune, small_library
 from test_schema import validator
 
 from melodysim.batch import worker
@@ -49,7 +49,6 @@ from melodysim.report.note_files import midi_bytes
 from melodysim.search.pipeline import find_matches
 from melodysim.util.worker_processes import LocalPool
 
-COMMAND = [sys.executable, "-c", "from melodysim.cli import main; main()"]
 FILES = ("results.jsonl", "summary.csv", "summary.json")
 
 

@@ -12,12 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import FIXTURES, small_library
+from conftest import COMMAND, FIXTURES, daemon_of, small_library
 
 import melodysim
 from melodysim.daemon import client
-
-COMMAND = f"{sys.executable} -c 'from melodysim.cli import main; main()'"
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +26,8 @@ def path(tmp_path_factory):
 @pytest.fixture
 def runtime(path, tmp_path, monkeypatch):
     """A place of its own for the daemon's file; whatever was started is stopped."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setenv("MELODYSIM_LIBRARY", str(path))
-    monkeypatch.setenv(client.COMMAND, COMMAND)
-    yield tmp_path
-    if client.running():
-        client.ask("stop")
+    with daemon_of(path, tmp_path, monkeypatch):
+        yield tmp_path
 
 
 def notes():
@@ -113,7 +107,7 @@ def test_eight_clients_at_once(runtime):
 
 
 def test_it_ends_when_nobody_asks(runtime, path):
-    command = [sys.executable, "-c", "from melodysim.cli import main; main()", "daemon"]
+    command = [*COMMAND, "daemon"]
     running = subprocess.Popen([*command, "--idle", "1", "--library", str(path)])
     end = time.monotonic() + 30
     while not client.running():

@@ -2,22 +2,19 @@
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
-import sys
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from conftest import FIXTURES, small_library
+from conftest import FIXTURES, command_file, small_library
 
 import melodysim
 from melodysim.judge.verdict import LIKELY_RATE, REVIEW_RATE
 
 PLUGIN = FIXTURES.parent / "musescore" / "melodysim_check.qml"
 MUSESCORE = next((found for name in ("mscore3", "musescore3") if (found := shutil.which(name))), None)
-COMMAND = [sys.executable, "-c", "from melodysim.cli import main; main()"]
 
 needs_musescore = pytest.mark.skipif(MUSESCORE is None, reason="MuseScore 3 is not installed")
 
@@ -50,10 +47,7 @@ def home(tmp_path, monkeypatch):
         monkeypatch.setenv(name, str(value))
     for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_DOCUMENTS_DIR"):
         monkeypatch.delenv(variable, raising=False)
-    command = tmp_path / "melodysim"
-    command.write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')
-    command.chmod(0o755)
-    (path / ".melodysim-command").write_text(f"{command}\n")
+    (path / ".melodysim-command").write_text(f"{command_file(tmp_path)}\n")
     # The plugin changes the open score, which nobody saves here.
     kept = f'writeScore(curScore, "{tmp_path}/marked", "musicxml"); Qt.quit()'
     (plugins / PLUGIN.name).write_text(PLUGIN.read_text().replace("Qt.quit()", kept))
@@ -68,12 +62,6 @@ def musescore(*arguments):
     return done.stdout + done.stderr
 
 
-def run(*arguments, status=0):
-    done = subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False)
-    assert done.returncode == status, done.stderr
-    return done.stdout
-
-
 def sounding(path):
     """Onsets in beats and pitches of all parts, in order."""
     melodies = melodysim.read(path).melodies
@@ -82,10 +70,12 @@ def sounding(path):
 
 
 @needs_musescore
-def test_what_musescore_writes_is_read_and_what_is_written_opens_in_it(home, tmp_path):
+def test_what_musescore_writes_is_read_and_what_is_written_opens_in_it(home, run, tmp_path):
     score = tmp_path / "score.musicxml"
     musescore("-o", score, FIXTURES / "paper-lanterns.mid")
-    run("check", score, "--evidence", tmp_path / "evidence", "--quiet", status=1)
+    library = tmp_path / "library.db"
+    done = run("check", score, "--library", library, "--evidence", tmp_path / "evidence", "--quiet")
+    assert done.returncode == 1, done.stderr
     (written, *_) = sorted((tmp_path / "evidence").glob("*.musicxml"))
     said = musescore("-o", tmp_path / "again.musicxml", written)
     assert "rror" not in said.replace("... success!", "")

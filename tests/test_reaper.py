@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -11,17 +10,15 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from conftest import FIXTURES, random_tune, small_library
+from conftest import FIXTURES, command_file, daemon_of, random_tune, small_library
 
 import melodysim
-from melodysim.daemon import client
 from melodysim.judge.verdict import LIKELY_RATE, REVIEW_RATE
 from melodysim.library import Library
 
 HERE = Path(__file__).parent / "reaper"
 SCRIPTS = FIXTURES.parent / "reaper"
 LUA = next((found for name in ("lua5.4", "lua5.3", "lua") if (found := shutil.which(name))), None)
-COMMAND = [sys.executable, "-c", "from melodysim.cli import main; main()"]
 
 needs_lua = pytest.mark.skipif(LUA is None, reason="Lua is not installed")
 
@@ -46,12 +43,7 @@ def library(tmp_path_factory):
 @pytest.fixture
 def act(library, tmp_path, monkeypatch):
     """Run an action in a project; gives what happened, a row a line."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setenv("MELODYSIM_LIBRARY", str(library))
-    monkeypatch.setenv(client.COMMAND, shlex.join(COMMAND))
-    command = tmp_path / "melodysim"
-    command.write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')
-    command.chmod(0o755)
+    command = command_file(tmp_path)
 
     def run(action, project, **more):
         text = {"folder": f'"{tmp_path}"', "command": f'"{more.get("command", command)}"', **project}
@@ -67,9 +59,8 @@ def act(library, tmp_path, monkeypatch):
         assert not (tmp_path / "melodysim-request.json").exists()
         return [line.split("\t") for line in done.stdout.splitlines()]
 
-    yield run
-    if client.running():
-        client.ask("stop")
+    with daemon_of(library, tmp_path, monkeypatch):
+        yield run
 
 
 def lua_notes(melody, pulses):

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.parse
@@ -13,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import FIXTURES, small_library
+from conftest import COMMAND, FIXTURES, small_library
 from test_html import HOSTILE
 from test_midi import midi, scale
 
@@ -36,11 +35,8 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(place):
-    command = "from melodysim.cli import main; main()"
     arguments = ["serve", "--library", place / "library.db", "--port", "0", "--most-megabytes", "1"]
-    server = subprocess.Popen(
-        [sys.executable, "-c", command, *map(str, arguments)], stderr=subprocess.PIPE, text=True
-    )
+    server = subprocess.Popen([*COMMAND, *map(str, arguments)], stderr=subprocess.PIPE, text=True)
     line = server.stderr.readline()
     assert line.startswith("melodysim: http://127.0.0.1:"), line
     yield line.split(" ")[1].strip()
@@ -404,7 +400,7 @@ def test_a_killed_server_leaves_no_worker(place, tmp_path):
     (hangs / "check.json").write_text(json.dumps(ticket))
     arguments = ["serve", "--library", place / "library.db", "--port", "0", "--folder", hangs.parent]
     server = subprocess.Popen(
-        [sys.executable, "-c", "from melodysim.cli import main; main()", *map(str, arguments)],
+        [*COMMAND, *map(str, arguments)],
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -445,11 +441,8 @@ def test_the_page_says_what_the_library_holds(address, page):
 
 
 def test_a_library_is_made_where_there_is_none(tmp_path):
-    command = "from melodysim.cli import main; main()"
     arguments = ["serve", "--library", str(tmp_path / "new.db"), "--port", "0", "-q"]
-    server = subprocess.Popen(
-        [sys.executable, "-c", command, *arguments], stderr=subprocess.PIPE, text=True
-    )
+    server = subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True)
     try:
         line = server.stderr.readline()
         assert line.startswith("melodysim: http://127.0.0.1:"), line

@@ -1,5 +1,5 @@
-import importlib.util
 import itertools
+import sys
 
 import librosa
 import numpy as np
@@ -78,7 +78,7 @@ def test_windows_join_without_a_seam():
 
 
 def test_missing_networks_say_what_to_do(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "melodysim_models", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'melodysim\[audio\]'"):
         inference_session("fcpe", 1)
 

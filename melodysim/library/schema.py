@@ -107,7 +107,7 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
     ----------
     path : Path
     writable : bool
-        Whether to open it for writing; it is made if it does not exist.
+        Whether to open it for writing; it is made, with its folder, if it does not exist.
 
     Returns
     -------
@@ -119,6 +119,11 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
     LibraryError
         If it is not a library, from a newer version, locked or read-only.
     """
+    if writable:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LibraryError(f"cannot be created ({error.strerror})", path=path) from error
     with explained(path):
         connection = _connect(path, writable)
         try:

@@ -97,11 +97,6 @@ class Store:
                 "are worried about; `library init` adds public-domain tunes",
                 path,
             )
-        if create:
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise LibraryError(f"cannot be created ({error.strerror})", path=path) from error
         self._connection = connect(path, writable=writable or create)
 
     def __enter__(self) -> Store:

@@ -23,7 +23,6 @@ from melodysim.errors import LibraryError
 from melodysim.library.schema import connect, explained
 from melodysim.melody import Piece
 from melodysim.packed_piece import pack_piece, unpack_piece
-from melodysim.util.atomic_files import make_folder
 from melodysim.util.plain_text import printable, printable_or_none
 
 ID_DIGITS = 10
@@ -123,8 +122,6 @@ class WatchList:
             raise LibraryError(
                 "no library there", "`melodysim library import FOLDER` makes one", self.path
             )
-        if writable:
-            make_folder(self.path.parent)
         self._db = connect(self.path, writable=writable)
 
     def __enter__(self) -> Self:

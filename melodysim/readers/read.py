@@ -209,24 +209,37 @@ def _unchecked_words(names: tuple[str, ...], compared: int) -> tuple[str, ...]:
     return (f"{parts}; {named}{more} were not",)
 
 
-class _Counted:
-    """Blocks of sound that are counted as they pass."""
+class _Metered:
+    """Blocks of sound that are measured as they pass.
 
-    def __init__(self, blocks: Iterable[NDArray[np.float32]]) -> None:
-        self._blocks = iter(blocks)
-        self._samples = 0
+    Attributes
+    ----------
+    samples : int
+        That have passed.
+    peak : float
+        Highest amplitude among them.
+    """
+
+    def __init__(
+        self, blocks: Iterable[NDArray[np.float32]], tick: Callable[[str], None] | None = None
+    ) -> None:
+        self._blocks, self._tick = iter(blocks), tick
+        self.samples, self.peak = 0, 0.0
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         """Yield the blocks that are left."""
         for block in self._blocks:
-            self._samples += len(block)
+            if self._tick is not None:
+                self._tick("hearing")
+            self.samples += len(block)
+            self.peak = max(self.peak, float(abs(block).max(initial=0.0)))
             yield block
 
     def total(self) -> int:
         """Return how many samples there are, those that nobody has asked for too."""
         for _ in self:
             pass
-        return self._samples
+        return self.samples
 
 
 def _stem_remarks(sung: list[Path], lasts: float, recording: float) -> tuple[str, ...]:
@@ -252,38 +265,28 @@ def _read_recording(
     from melodysim.transcribe.salience import SAMPLE_RATE
     from melodysim.transcribe.transcription import transcribe_recording, with_lines_of
 
-    samples, peak = 0, 0.0
     levels = audio.ChannelLevels()
-
-    def metered(side: int | None):  # type: ignore[no-untyped-def]  # noqa: ANN202
-        nonlocal samples, peak
-        samples = 0
-        for block in audio.audio_blocks(path, SAMPLE_RATE, side, levels if side is None else None):
-            if tick is not None:
-                tick("hearing")
-            samples += len(block)
-            peak = max(peak, float(abs(block).max(initial=0.0)))
-            yield block
-
+    mix = _Metered(audio.audio_blocks(path, SAMPLE_RATE, None, levels), tick)
     sung = audio.voice_stems(stems) if stems else []
     mixed = audio.mixed(audio.audio_blocks(stem, SAMPLE_RATE) for stem in sung)
-    alone = _Counted(mixed) if sung else None
-    melodies, heard = transcribe_recording(metered(None), threads, alone)
+    alone = _Metered(mixed) if sung else None
+    melodies, heard = transcribe_recording(mix, threads, alone)
+    peak, duration = mix.peak, mix.samples / SAMPLE_RATE
     remarks: tuple[str, ...] = ()
     if alone is not None:
-        remarks = _stem_remarks(sung, alone.total() / SAMPLE_RATE, samples / SAMPLE_RATE)
+        remarks = _stem_remarks(sung, alone.total() / SAMPLE_RATE, duration)
     if accelerators.chosen() != accelerators.PROCESSOR:
         remarks += (f"the networks that hear ran on {accelerators.chosen()}",)
     if levels.cut_off:
         remarks += ("the recording ends before its sound does, or parts of it are missing",)
     if levels.cancelling and not sung:
-        side = transcribe_recording(metered(levels.louder), threads)
-        melodies, heard = with_lines_of(side, (melodies, heard))
+        side = _Metered(audio.audio_blocks(path, SAMPLE_RATE, levels.louder), tick)
+        melodies, heard = with_lines_of(transcribe_recording(side, threads), (melodies, heard))
+        peak = max(peak, side.peak)
         remarks += (
             "its two sides cancel each other where they are mixed, so the "
             f"{('left', 'right')[levels.louder]} side was listened to; lines were looked for in both",
         )
-    duration = samples / SAMPLE_RATE
     if duration < SHORTEST_AUDIO:
         raise ReadError(
             f"only {duration:.1f} s of sound, too short to hold a melody",

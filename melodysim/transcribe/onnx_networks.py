@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ _REMEDY = "run `pip install 'melodysim[audio]'`"
 
 
 def network_path(name: str) -> Path:
-    """Return the path of a network's file, without importing the package that it is in.
+    """Return the path of a network's file.
 
     Parameters
     ----------
@@ -25,12 +24,15 @@ def network_path(name: str) -> Path:
     MissingDependencyError
         If the package, or the file in it, is not installed.
     """
-    spec = importlib.util.find_spec("melodysim_models")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(folder) / f"{name}.onnx"
-        if path.is_file():
-            return path
-    raise MissingDependencyError(f"reading audio needs melodysim-models: {_REMEDY}")
+    missing = f"reading audio needs melodysim-models: {_REMEDY}"
+    try:
+        import melodysim_models
+    except ImportError as error:
+        raise MissingDependencyError(missing) from error
+    path = melodysim_models.network_path(name)
+    if not path.is_file():
+        raise MissingDependencyError(missing)
+    return path
 
 
 def inference_session(name: str, threads: int) -> Any:
