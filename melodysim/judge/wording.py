@@ -220,9 +220,9 @@ def what_was_heard(piece: Piece) -> str:
 
 def separation_words(piece: Piece) -> str:
     """Say whether a voice was listened to apart from the mix: a sentence, with a space before it."""
-    if piece.heard is None:
+    if piece.heard is None or piece.heard.separated is None:
         return ""
-    if not piece.heard.separated:
+    if piece.heard.separated == 0:
         return " Nobody was heard singing, so the mix alone was listened to."
     return " The voice was listened to apart from the mix."
 
