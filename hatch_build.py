@@ -1,4 +1,4 @@
-"""Compiles the kernels (melodysim/align/native) into the wheel, where there is a C compiler.
+"""Compiles the kernels (melodysim/kernels/native) into the wheel, where there is a C compiler.
 
 Without one the wheel is of Python alone and numba compiles the same kernels when they are first used:
 the same results, to the bit, at a third of the speed (`melodysim doctor` says which are there).
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCES = "melodysim/align/native"
+SOURCES = "melodysim/kernels/native"
 UNIX_FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-trapping-math", "-fno-math-errno"]
 """Contracted sums would differ in their last bit from one machine to the next. That nobody looks at the
 flags of floating-point errors must be said, or loops with conditions are not vectorised."""
@@ -51,13 +51,13 @@ def _compile(root: Path) -> Path:
 
     folder = root / SOURCES
     extension = Extension(
-        "melodysim.align._native",
+        "melodysim.kernels._native",
         sorted(str(path.relative_to(root)) for path in folder.glob("*.c")),
         depends=[str(path) for path in folder.glob("*.h")],
         extra_compile_args=FLAGS,
         py_limited_api=True,
     )
-    distribution = Distribution({"ext_modules": [extension], "packages": ["melodysim.align"]})
+    distribution = Distribution({"ext_modules": [extension], "packages": ["melodysim.kernels"]})
     command = distribution.get_command_obj("build_ext")
     command.inplace = command.force = True
     with tempfile.TemporaryDirectory() as folder:
@@ -69,4 +69,4 @@ def _compile(root: Path) -> Path:
             command.run()
         finally:
             os.chdir(before)
-    return root / command.get_ext_fullpath("melodysim.align._native")
+    return root / command.get_ext_fullpath("melodysim.kernels._native")

@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 from builtin import builtin_library
 
-from melodysim.align import kernels
+from melodysim import kernels
 from melodysim.align import prefilter as scan
-from melodysim.align.kernels import fallback
 from melodysim.intervals import Sequence, normalise
+from melodysim.kernels import fallback
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MATCH, MISMATCH = 3, -3
@@ -75,7 +75,7 @@ class Held:
 
     def scan(self, *arrays: object) -> None:
         """Run the first pass."""
-        kernels._native().scan(*arrays, self.name)  # type: ignore[union-attr]
+        kernels.compiled().scan(*arrays, self.name)  # type: ignore[union-attr]
 
 
 Contender = tuple[Callable[[], object], int]
@@ -177,7 +177,7 @@ def contenders(
     """Give what is measured: our kernels, and those peers that are installed."""
     everything, count = notes(references), len(references)
     sets: dict[str, tuple[object, int]] = {}
-    native = kernels._native()
+    native = kernels.compiled()
     if native is not None:
         known = ("avx512", "avx2", "sse4.1", "neon")
         sets = {name: (Held(name), 1) for name in known if native.instruction_set(name)}

@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 from builtin import builtin_library
 
-from melodysim.align import first_look, kernels, salience_dtw
-from melodysim.align.kernels import fallback
+from melodysim import kernels
+from melodysim.align import first_look, salience_dtw
 from melodysim.align.salience_evidence import COARSE, REFERENCE_ROW, prepare_evidence
+from melodysim.kernels import fallback
 from melodysim.library import Library
 from melodysim.melody import SemitoneSalience
 
@@ -35,11 +36,11 @@ class Held:
 
     def listen_many(self, *arrays: object) -> None:
         """Listen in full."""
-        kernels._native().listen_many(*arrays, self.name)  # type: ignore[union-attr]
+        kernels.compiled().listen_many(*arrays, self.name)  # type: ignore[union-attr]
 
     def first_look(self, *arrays: object) -> None:
         """Look at first."""
-        kernels._native().first_look(*arrays, self.name)  # type: ignore[union-attr]
+        kernels.compiled().first_look(*arrays, self.name)  # type: ignore[union-attr]
 
 
 def made_up(rng: np.random.Generator) -> SemitoneSalience:
@@ -92,7 +93,7 @@ def measure(library: Library, references: int, rounds: int) -> None:
             12 * notes * steps * len(first_look.ROUGH.median_notes),
         ),
     }
-    native = kernels._native()
+    native = kernels.compiled()
     sets = [
         name for name in ("avx512", "avx2", "sse4.1", "neon") if native and native.instruction_set(name)
     ]

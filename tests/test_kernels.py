@@ -11,12 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_salience_dtw import heard_from
 
-from melodysim.align import dtw, first_look, kernels, prefilter, salience_dtw
-from melodysim.align.kernels import fallback
+from melodysim import kernels
+from melodysim.align import dtw, first_look, prefilter, salience_dtw
 from melodysim.align.salience_evidence import COARSE, MAX_NOTE_SECONDS, PITCHES, prepare_evidence
 from melodysim.intervals import normalise
+from melodysim.kernels import fallback
+from melodysim.transcribe import pitch_tracker
+from melodysim.transcribe.salience import Salience
 
-native = kernels._native()
+native = kernels.compiled()
 SETS = [
     name for name in ("avx512", "avx2", "sse4.1", "neon") if native and native.instruction_set(name)
 ]
@@ -55,6 +58,42 @@ def tunes(rng, count, most):
     whole = [normalise(t) for t in found]
     # Long copies saturate, and repeated notes and wide leaps are there too.
     return [*whole, normalise(tune([60] * 50)), normalise(tune([40, 90] * 20)), whole[0]]
+
+
+def sung(rng, frames=300):
+    """Salience in which something may be sung."""
+    thirds = (rng.random((frames, 264)) ** 6).astype(np.float32)
+    thirds[50:200, 120:140] *= 3
+    notes = np.ascontiguousarray(thirds[:, ::3])
+    return Salience(notes, notes, thirds, np.minimum(thirds, 1))
+
+
+@needs_native
+@given(seed=st.integers(0, 2**32), frames=st.integers(1, 300))
+@settings(max_examples=20, deadline=None)
+def test_the_path_of_a_melody_is_the_same(seed, frames):
+    salience = sung(np.random.default_rng(seed), frames)
+    found = []
+    for used in (native, fallback):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pitch_tracker, "kernels", lambda used=used: used)
+            lines = pitch_tracker.voice_line(salience), pitch_tracker.tracked_line(salience)
+            found.append([[line.onset.tolist(), line.pitch.tolist()] for line in lines])
+    assert found[0] == found[1]
+
+
+@needs_native
+def test_a_path_refuses_what_would_read_outside_its_arrays():
+    costs = (0.6, 5.0, 4.5, 2.0, 1.0, 36)
+    good = [np.zeros((10, 30), np.float32), costs, np.zeros(10, np.int16)]
+    native.pitch_path(*good)
+    for place, wrong in (
+        (0, np.zeros((10, 30))), (0, np.zeros((0, 30), np.float32)), (0, np.zeros(299, np.float32)),
+        (1, (*costs[:5], -1)), (2, np.zeros(0, np.int16)), (2, np.zeros(10, np.int32)),
+        (2, np.zeros(7, np.int16)), (0, np.zeros((10, 40000), np.float32)),
+    ):  # fmt: skip
+        with pytest.raises((ValueError, TypeError)):
+            native.pitch_path(*[wrong if k == place else each for k, each in enumerate(good)])
 
 
 @needs_native
@@ -213,7 +252,7 @@ def test_arrays_that_do_not_go_together_are_refused():
 
 def test_numba_serves_where_it_is_asked_for():
     said = subprocess.run(
-        [sys.executable, "-c", "from melodysim.align import kernels as k; print(k.description())"],
+        [sys.executable, "-c", "from melodysim import kernels as k; print(k.description())"],
         env=os.environ | {"MELODYSIM_KERNELS": "numba"},
         capture_output=True,
         text=True,

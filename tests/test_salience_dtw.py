@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melodysim.align import salience_dtw, salience_evidence
-from melodysim.align.kernels import numba_salience
 from melodysim.align.salience_dtw import (
     RETURN_WEIGHT,
     scan_backwards,
@@ -65,7 +64,7 @@ def slow_listen(evidence, corpus, melody, backwards=False):
                         gap * (tempo / step / corpus.median_gap[melody]),
                         salience_evidence.MAX_NOTE_SECONDS / step,
                     )
-                    *lengths, usual = numba_salience._lengths(
+                    lengths, usual = salience_dtw._lengths(
                         nominal, resolution.shortest, resolution.longest
                     )
                     level = sum(nominal > limit for limit in evidence.longer())

@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.align.corpus import Corpus, in_threads, log_gaps
-from melodysim.align.kernels import kernels
 from melodysim.align.repetition import own_freshness
-from melodysim.align.surprisal import FURTHEST, own_surprisal
+from melodysim.align.surprisal import own_surprisal
 from melodysim.intervals import Sequence
+from melodysim.kernels import FURTHEST, kernels
 
 
 @dataclass(frozen=True)

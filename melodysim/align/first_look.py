@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.align.corpus import PackedMelodies, gaps_of
-from melodysim.align.kernels import kernels
 from melodysim.align.salience_evidence import (
     CLASSES,
     MAX_NOTE_SECONDS,
@@ -32,6 +31,7 @@ from melodysim.align.salience_evidence import (
     block_starts,
     prepare_evidence,
 )
+from melodysim.kernels import kernels
 from melodysim.melody import SemitoneSalience
 
 # Measured as recall of what listening in full puts first (docs/research/hearing.md).

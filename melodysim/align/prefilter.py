@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.align.corpus import PackedMelodies, in_threads
-from melodysim.align.kernels import kernels
 from melodysim.intervals import MAX_INTERVAL, MAX_RATIO, Sequence
+from melodysim.kernels import kernels
 
 LANES = 128
 """References side by side: as many bytes as two of the widest vectors (512 bits) hold."""

@@ -17,6 +17,7 @@ models using reverse-sequence null models").
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -24,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.align.corpus import Corpus, in_threads
-from melodysim.align.kernels import kernels
 from melodysim.align.salience_evidence import (
     CLASSES,
     MAX_NOTE_SECONDS,
@@ -33,6 +33,7 @@ from melodysim.align.salience_evidence import (
     PitchSpace,
     medians,
 )
+from melodysim.kernels import kernels
 from melodysim.melody import LOWEST_SEMITONE, SemitoneSalience
 
 # Measured as the evidence was (docs/research/hearing.md).
@@ -303,30 +304,20 @@ def trace_heard(
     found : ndarray of int32, shape (4,)
         Its row of `scan_heard`, with a score above 0.
     """
-    from melodysim.align.kernels import numba_salience as listening
-
     score, tempo, number = (int(value) for value in found[:3])
     lo, hi = int(corpus.start[melody]), int(corpus.start[melody + 1])
     (block, entry), step = evidence.laid(number), evidence.step
     stretch = evidence.resolution.median_notes[tempo] / step / corpus.median_gap[melody]
     nominal = np.minimum(corpus.gap[lo:hi] * stretch, MAX_NOTE_SECONDS / step)
-    row, levels = (
-        corpus.pitch[lo:hi] % np.int16(CLASSES),
-        listening.levels_of(nominal, evidence.longer()),
-    )
-    columns, rules = evidence.space.columns(), _rules(evidence)
-    work = np.empty((2, 2, block.shape[1]), np.int16)
-
-    def in_lane(lane: int) -> tuple[NDArray[np.int64], tuple[int, int]]:
-        """Return the places of all notes in one transposition; score and last note."""
-        place = CLASSES * levels + columns[row, lane]
-        return place, listening.listen_in_lane(block, entry, evidence.pad, place, nominal, rules, *work)
-
-    lane = max(range(CLASSES), key=lambda lane: in_lane(lane)[1][0])
-    place, (_, last) = in_lane(lane)
-    move, time = listening.trace(block, entry, evidence.pad, place, nominal, rules, last)
+    one = np.array([melody], np.int64)
+    notes = _Notes.of(corpus, evidence.space)
+    lane = int(_transpositions(notes, evidence, one, found[None], 1)[0])
+    levels = (nominal[:, None] > evidence.longer()).sum(axis=1)
+    place = CLASSES * levels + evidence.space.columns()[corpus.pitch[lo:hi] % np.int16(CLASSES), lane]
+    sums = block[place, evidence.pad :], entry[place, evidence.pad :]
+    scores, move = _moves(*sums, nominal, _rules(evidence))
+    j, t = (int(k) for k in np.unravel_index(np.argmax(scores), scores.shape))
     rows = []
-    j, t = last + 1, time
     while j > 0 and move[j, t]:
         length = int(move[j, t])
         rows.append((j - 1, t - abs(length), t, length > 0))
@@ -343,6 +334,63 @@ def trace_heard(
         first_pitch=lane + _octave(heard, pitch, begin, end, sung),
         tempo_ratio=float(corpus.gap[lo:hi][note].sum()) / float(end[-1] - begin[0]),
     )
+
+
+def _moves(
+    total: NDArray[np.int16],
+    before: NDArray[np.int16],
+    nominal: NDArray[np.float64],
+    rules: tuple[float, float, np.int16, np.int16],
+) -> tuple[NDArray[np.int32], NDArray[np.int16]]:
+    """Align a reference in one transposition as the kernels do, and keep how.
+
+    Parameters
+    ----------
+    total, before : ndarray of int16, shape (notes, steps + 1)
+        Cumulative evidence of each note; the same less the evidence that it begins there.
+    nominal : ndarray of float64, shape (notes,)
+        Length of each note in steps.
+    rules : tuple
+        As of `_rules`.
+
+    Returns
+    -------
+    scores : ndarray of int32, shape (notes + 1, steps + 1)
+        Best score of an alignment that ends after so many notes, at this time.
+    moves : ndarray of int16, shape (notes + 1, steps + 1)
+        Its last move: steps that the note was heard; negative where it was passed over; 0 if none.
+    """
+    skip, unusual = (int(cost) for cost in rules[2:])
+    scores = np.zeros((len(nominal) + 1, total.shape[1]), np.int32)
+    moves = np.zeros(scores.shape, np.int16)
+    for j, length in enumerate(nominal):
+        heard, usual = _lengths(float(length), *rules[:2])
+        sung = total[j].astype(np.int32)
+        entered = scores[j] - before[j].astype(np.int32)
+        ways = [
+            (
+                steps,
+                entered,
+                sung - (unusual if steps in {heard[0], heard[3]} - {heard[1], heard[2]} else 0),
+            )
+            for steps in heard
+        ]
+        for steps, start, gain in [*ways, (-usual, scores[j], np.full_like(sung, -skip))]:
+            back = abs(steps)
+            value = start[: len(start) - back] + gain[back:]
+            better = value > scores[j + 1, back:]
+            scores[j + 1, back:][better] = value[better]
+            moves[j + 1, back:][better] = steps
+    return scores, moves
+
+
+def _lengths(nominal: float, shortest: float, longest: float) -> tuple[tuple[int, ...], int]:
+    """Return the four lengths in steps that a note may take, and the nominal one, as the kernels do."""
+    first = max(1, math.floor(nominal * shortest + 0.5))
+    last = max(first, math.floor(nominal * longest + 0.5))
+    third = last - first
+    lengths = first, first + (third + 1) // 3, first + (2 * third + 1) // 3, last
+    return lengths, min(max(first, math.floor(nominal + 0.5)), last)
 
 
 def _octave(

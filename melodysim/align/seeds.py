@@ -209,7 +209,7 @@ def seed_scores(turns: Turns, seeds: Seeds) -> NDArray[np.float32]:
     ndarray of float32, shape (melodies,)
         Bits; 0 where no turn is shared.
     """
-    from melodysim.align.kernels.numba_seeds import chain
+    from melodysim.kernels.numba_seeds import chain
 
     best = np.zeros(seeds.melodies, np.float32)
     if not len(seeds.turn) or not len(turns.number):

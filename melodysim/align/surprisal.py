@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.intervals import MAX_RATIO, Sequence
+from melodysim.kernels import DISPLACEMENT_REACH, FURTHEST
 
 ORDER = 2
 """Intervals of context."""
@@ -41,9 +42,6 @@ PRIOR = np.array(
 OWN_PRIOR_WEIGHT = 20.0
 """Weight of the prior, in notes, against a single melody's own notes."""
 MAX_TIMING_SURPRISAL = 3.0
-DISPLACEMENT_REACH = 36
-FURTHEST = 3
-"""Most notes that a move of the alignment covers (`melodysim.align.dtw`)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,5 +5,5 @@ out of a mix, `salience` combines what is heard, `pitch_tracker` finds lines in 
 the blocks of a long recording together.
 """
 
-TRANSCRIPTION_VERSION = 5
+TRANSCRIPTION_VERSION = 6
 """Version of the transcription: raised when results may change, so that cached ones are stale."""

@@ -66,7 +66,7 @@ def _windows(audio: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def polyphonic_salience(
-    audio: NDArray[np.float32], threads: int = 0
+    audio: NDArray[np.float32], threads: int = 0, placements: int = 1
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Return the salience of every note in audio that fits in memory.
 
@@ -76,6 +76,9 @@ def polyphonic_salience(
         Mono at `SAMPLE_RATE`.
     threads : int, optional
         Threads of ONNX Runtime; 0 lets it take all cores.
+    placements : int, optional
+        Of windows: what is heard is the mean over so many, which begin at other places. The model
+        normalises each window by itself, so what it hears depends on where windows begin.
 
     Returns
     -------
@@ -90,6 +93,21 @@ def polyphonic_salience(
     MissingDependencyError
         If ONNX Runtime or the networks are not installed.
     """
+    frames = int(np.ceil(len(audio) / SAMPLE_RATE / FRAME_SECONDS))
+    heard: list[list[NDArray[np.float32]]] = []
+    for number in range(placements):
+        late = FRAMES_KEPT * number // placements
+        lead = np.zeros(late * WINDOW_HOP // FRAMES_KEPT, np.float32)
+        found = _in_windows(np.concatenate([lead, audio]) if late else audio, threads)
+        heard.append([each[late : late + frames] for each in found])
+    note, onset, contour = (
+        heard[0] if placements == 1 else (np.mean(each, axis=0) for each in zip(*heard, strict=True))
+    )
+    return note, onset, contour
+
+
+def _in_windows(audio: NDArray[np.float32], threads: int) -> list[NDArray[np.float32]]:
+    """Run the model over windows from the first sample on; there may be frames beyond the audio."""
     model = _session(threads)
     windows = _windows(audio)
     parts: list[list[NDArray[np.float32]]] = [[], [], []]
@@ -99,6 +117,4 @@ def polyphonic_salience(
         for part, output in zip(parts, outputs, strict=True):
             kept = output[:, EDGE_FRAMES:-EDGE_FRAMES]
             part.append(kept.reshape(-1, kept.shape[-1]))
-    frames = int(np.ceil(len(audio) / SAMPLE_RATE / FRAME_SECONDS))
-    note, onset, contour = (np.concatenate(part)[:frames] for part in parts)
-    return note, onset, contour
+    return [np.concatenate(part) for part in parts]

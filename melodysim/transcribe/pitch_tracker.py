@@ -18,10 +18,9 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from melodysim.kernels import kernels
 from melodysim.melody import Melody, top_line, without_overlap
 from melodysim.transcribe.salience import (
     BINS_PER_SEMITONE,
@@ -69,97 +68,6 @@ TOP_LINE_LOWEST = 48
 """The top line drops below this only where bass notes sound alone, which is not the tune."""
 
 
-@njit(nogil=True, cache=True)
-def _glides(
-    score: NDArray[np.float32], glide: float, following: NDArray[np.float32], back: NDArray[np.int16]
-) -> None:
-    """Fill in the best glide to each pitch: a distance transform, one sweep up and one down."""
-    bins = len(score) - 1
-    best, origin = np.float32(-1e30), 0
-    for k in range(bins):
-        best -= glide
-        if score[k] > best:
-            best, origin = score[k], k
-        following[k] = best
-        back[k] = origin
-    best, origin = np.float32(-1e30), 0
-    for k in range(bins - 1, -1, -1):
-        best -= glide
-        if score[k] > best:
-            best, origin = score[k], k
-        if best > following[k]:
-            following[k] = best
-            back[k] = origin
-
-
-@njit(nogil=True, cache=True)
-def _jumps(
-    score: NDArray[np.float32],
-    jump: float,
-    octave: float,
-    octave_bins: int,
-    voice: float,
-    loudest: int,
-    following: NDArray[np.float32],
-    back: NDArray[np.int16],
-) -> None:
-    """Use jumps, octave jumps and entries from silence where they score more than gliding."""
-    bins = len(score) - 1
-    for k in range(bins):
-        if score[loudest] - jump > following[k]:
-            following[k] = score[loudest] - jump
-            back[k] = loudest
-        for other in (k - octave_bins, k + octave_bins):
-            if 0 <= other < bins and score[other] - octave > following[k]:
-                following[k] = score[other] - octave
-                back[k] = other
-        if score[bins] - voice > following[k]:
-            following[k] = score[bins] - voice
-            back[k] = bins
-
-
-@njit(nogil=True, cache=True)
-def _viterbi(
-    emission: NDArray[np.float32],
-    glide: float,
-    jump: float,
-    octave: float,
-    octave_bins: int,
-    voice: float,
-    unvoice: float,
-) -> NDArray[np.int16]:
-    """Return the best path through emission [frames, bins] and one silent state, -1."""
-    frames, bins = emission.shape
-    score = np.empty(bins + 1, np.float32)
-    following = np.empty(bins + 1, np.float32)
-    back = np.empty((frames, bins + 1), np.int16)
-    for k in range(bins):
-        score[k] = emission[0, k] - voice
-    score[bins] = 0.0
-    for t in range(1, frames):
-        loudest = 0
-        for k in range(1, bins):
-            if score[k] > score[loudest]:
-                loudest = k
-        _glides(score, glide, following, back[t])
-        _jumps(score, jump, octave, octave_bins, voice, loudest, following, back[t])
-        following[bins] = score[bins]
-        back[t, bins] = bins
-        if score[loudest] - unvoice > following[bins]:
-            following[bins] = score[loudest] - unvoice
-            back[t, bins] = loudest
-        for k in range(bins):
-            score[k] = following[k] + emission[t, k]
-        score[bins] = following[bins]
-    path = np.empty(frames, np.int16)
-    state = int(np.argmax(score))
-    for t in range(frames - 1, -1, -1):
-        path[t] = state if state < bins else -1
-        if t > 0:
-            state = back[t, state]
-    return path
-
-
 def _tracked_columns() -> tuple[slice, NDArray[np.float64]]:
     """Return the columns of thirds of a semitone within `TRACKED_RANGE`, and their pitches."""
     first, last = ((pitch - LOWEST_PITCH) * BINS_PER_SEMITONE for pitch in TRACKED_RANGE)
@@ -184,14 +92,17 @@ def _path(
 ) -> NDArray[np.float64]:
     """Return the MIDI note number in each frame along the best path, NaN where nothing sings."""
     octave = 12 * BINS_PER_SEMITONE
-    path = _viterbi(emission, GLIDE_COST, jump, OCTAVE_COST, octave, entry, UNVOICE_COST)
+    path = np.full(len(emission), -1, np.int16)
+    if len(path):
+        costs = GLIDE_COST, jump, OCTAVE_COST, entry, UNVOICE_COST, octave
+        kernels().pitch_path(np.ascontiguousarray(emission), costs, path)
     return np.where(path >= 0, pitch[path], np.nan)
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return begin and end of each run of true values."""
-    labels, _ = ndimage.label(flags)
-    return [(run.start, run.stop) for (run,) in ndimage.find_objects(labels)]
+    edges = np.flatnonzero(np.diff(np.pad(flags, 1).astype(np.int8)))
+    return [(begin, end) for begin, end in edges.reshape(-1, 2).tolist()]
 
 
 def _settle(pitch: NDArray[np.float64]) -> list[list[int]]:

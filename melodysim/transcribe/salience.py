@@ -85,6 +85,7 @@ def salience(
     threads: int = 0,
     deviation: float = 0.0,
     wanted: NDArray[np.bool_] | None = None,
+    placements: int = 1,
 ) -> Salience:
     """Compute the salience of audio that fits in memory.
 
@@ -100,6 +101,8 @@ def salience(
         Semitones that its notes lie above concert pitch: pitches are counted from there.
     wanted : ndarray of bool, shape (frames,), optional
         Frames in which it is needed; it is 0 in the others. By default all.
+    placements : int, optional
+        Of the windows in which notes are heard (`polyphonic_salience`).
 
     Returns
     -------
@@ -111,7 +114,7 @@ def salience(
     MissingDependencyError
         If a package that runs the networks, or their weights, are not installed.
     """
-    note, onset, contour = note_salience(audio, threads, deviation, wanted)
+    note, onset, contour = note_salience(audio, threads, deviation, wanted, placements)
     return Salience(note, onset, contour, voiced_salience(audio, threads, deviation, wanted), start)
 
 
@@ -120,12 +123,13 @@ def note_salience(
     threads: int = 0,
     deviation: float = 0.0,
     wanted: NDArray[np.bool_] | None = None,
+    placements: int = 1,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Compute the salience of notes, of onsets and of exact pitches: all but the voice's.
 
     Parameters
     ----------
-    audio, threads, deviation, wanted
+    audio, threads, deviation, wanted, placements
         As for `salience`.
 
     Returns
@@ -137,7 +141,7 @@ def note_salience(
     columns = SEMITONES, SEMITONES, SEMITONES * BINS_PER_SEMITONE
     heard = tuple(np.zeros((frames_of(audio), count), np.float32) for count in columns)
     for stretch in _stretches(audio, wanted):
-        found = polyphonic_salience(_tuned(stretch.audio, deviation), threads)
+        found = polyphonic_salience(_tuned(stretch.audio, deviation), threads, placements)
         for into, each in zip(heard, found, strict=True):
             stretch.put(_in_time(each, stretch.frames, deviation), into)
     note, onset, contour = heard

@@ -30,7 +30,9 @@ WINDOW, HOP = 2048, 512
 BINS = 512
 """Bins that the networks see, from 0 Hz up: a multiple of 64."""
 PATCH_FRAMES = 512
-"""Frames that the networks see at once: 11.9 s, as in training."""
+"""Frames that the networks see at once: 11.9 s, as in training. What they make of a frame depends on
+where in a patch it lies. So each is seen in two patches, half of one apart; the nearer to the middle of
+a patch it is, the more that one counts."""
 ACCELERATOR_PATCHES = 4
 """Patches per run of the networks on an accelerator; one on a processor."""
 TRAINED_SCALE = 2.0
@@ -92,6 +94,17 @@ def voice_mask(magnitude: NDArray[np.float32], threads: int = 0) -> NDArray[np.f
     MissingDependencyError
         If ONNX Runtime or the networks are not installed.
     """
+    half = PATCH_FRAMES // 2
+    late = np.concatenate([np.zeros((half, magnitude.shape[1]), np.float32), magnitude])
+    masks = _mask_in_patches(magnitude, threads), _mask_in_patches(late, threads)[half:]
+    nearness = np.sin(np.pi * (np.arange(len(magnitude)) % PATCH_FRAMES + 0.5) / PATCH_FRAMES) ** 2
+    share = nearness.astype(np.float32)[:, None]  # the other's squared sine is the rest of 1
+    mask: NDArray[np.float32] = masks[0] * share + masks[1] * (1 - share)
+    return mask
+
+
+def _mask_in_patches(magnitude: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
+    """Return the voice's share of the power, seen in patches from the first frame on."""
     networks = _session(threads)
     frames = len(magnitude)
     padded = np.pad(magnitude * np.float32(TRAINED_SCALE), ((0, -frames % PATCH_FRAMES), (0, 0)))

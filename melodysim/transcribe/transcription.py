@@ -47,6 +47,9 @@ VOICE_WEIGHT, SEPARATED_WEIGHT = 1.0, 0.75
 MIX_WEIGHT = 0.5
 """Weight of the notes and onsets of a mix beside what is heard in the voice (docs/research/hearing.md).
 What the voice network hears in the mix adds nothing to that."""
+VOICE_PLACEMENTS = 2
+"""Placements of the windows in which the notes of a separated voice are heard. In the mix, which counts
+for half, a second one brings nothing (docs/research/hearing.md)."""
 SUNG, SUNG_AROUND, SUNG_HOP = 0.05, 2.5, 0.25
 """Share of the power of a mix that a voice has at least where somebody sings, and the seconds on either
 side that count too, in steps of so many: below it, the separator lets through what is like a voice in
@@ -179,7 +182,7 @@ def _listened(
     mix = Salience(note, onset, contour, instrumental, block.start)
     clearest, rows = mix, _rows(mix, first_row, VOICE_WEIGHT)
     if sung.any():
-        voice = salience(block.voice, block.start, threads, deviation, sung)
+        voice = salience(block.voice, block.start, threads, deviation, sung, VOICE_PLACEMENTS)
         here = sung[:, None]
         names = ("note", "onset", "contour", "voice")
         parts = {name: np.where(here, getattr(voice, name), getattr(mix, name)) for name in names}

@@ -2,8 +2,9 @@
  *
  * Usage: replay CALLS [INSTRUCTION SET]. The file is written by tests/test_other_processors.py: 64-bit
  * words and arrays, so that kernels can be tried where there is no Python. It begins with the number of
- * calls and the ceiling of the first pass. A call is the number of its function, the number of its values, the values (a size in bytes and the bytes; -1 and 8 bytes if it is a
- * number), and what its last array holds in the end. */
+ * calls and the ceiling of the first pass. A call is the number of its function, the number of its values,
+ * the values (a size in bytes and the bytes; -1 and 8 bytes if it is a number), and what its last array
+ * holds in the end. What `align_path` returns stands before that array. */
 
 #include "native.h"
 
@@ -80,9 +81,11 @@ static int call(int64_t function, const Value *v, const char *set)
     }
     if (function == 2) {
         const Pair pair = pair_of(v);
+        const double *answer = v[14].bytes; /* score, and the last note of either */
         double best;
         int64_t end[2];
-        return align_one(&pair, integer(v + 12), integer(v + 13), v[14].bytes, &best, end);
+        const int status = align_one(&pair, integer(v + 12), integer(v + 13), v[15].bytes, &best, end);
+        return status || best != answer[0] || (double)end[0] != answer[1] || (double)end[1] != answer[2];
     }
     if (function == 3 || function == 4) {
         const Recording heard = recording_of(v);
@@ -91,6 +94,12 @@ static int call(int64_t function, const Value *v, const char *set)
                                v[10].bytes, v[11].bytes, v[11].size / 8, v[18].bytes);
         return transpositions(&heard, set, v[6].bytes, v[7].bytes, v[8].bytes, v[9].bytes, v[9].size / 8,
                               v[10].bytes, v[11].bytes, v[18].bytes);
+    }
+    if (function == 6) {
+        const PathCosts costs = {number(v + 1), number(v + 2), number(v + 3),
+                                 number(v + 4), number(v + 5), integer(v + 6)};
+        const int64_t frames = v[7].size / 2;
+        return pitch_path(v[0].bytes, frames, v[0].size / 4 / frames, &costs, v[7].bytes);
     }
     const int64_t lengths = integer(v + 1), tempi = integer(v + 3);
     const Glimpse glimpse = {v[0].bytes, lengths, v[0].size / (24 * lengths), v[2].bytes, tempi,

@@ -36,7 +36,7 @@ _PACKAGES = {
 @options.output_options("text", "json")
 def command(library_path: Path | None, form: str, output: Path | None, quiet: bool) -> None:
     """Say what is installed, which formats and models work, and how to get the rest."""
-    from melodysim.align import kernels
+    from melodysim import kernels
     from melodysim.errors import MelodysimError
     from melodysim.library.store import Store
     from melodysim.transcribe import accelerators

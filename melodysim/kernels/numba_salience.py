@@ -1,7 +1,6 @@
 """The kernels of `melodysim.align.salience_dtw` and `first_look`, which explain the methods.
 
-In a module of their own, because importing numba takes longer than a check of notes, and only
-recordings need them.
+In a module of their own, because importing numba takes longer than a check of notes.
 """
 
 from __future__ import annotations
@@ -149,37 +148,6 @@ def transpositions(  # pragma: no cover
                 tempi[k] / median[m], block, entry, pad, columns, column,
                 row[mine], gap[mine], cap, longer, rules, score, free,
             )  # fmt: skip
-
-
-@njit(nogil=True, cache=True)
-def trace(block, entry, pad, place, nominal, rules, last):  # pragma: no cover
-    """Return moves of one transposition, and the time at which its best alignment ends.
-
-    Moves are [notes + 1, steps + 1]: 0 none, +d heard, -d passed over.
-    """
-    shortest, longest, skip, unusual = rules
-    notes, times = last + 1, block.shape[1] - pad
-    score = np.zeros((notes + 1, times), np.int32)
-    move = np.zeros((notes + 1, times), np.int16)
-    for j in range(notes):
-        total, before = block[place[j]], entry[place[j]]
-        a, b, c, d, usual = _lengths(nominal[j], shortest, longest)
-        for t in range(times):
-            best, how = 0, 0
-            for length in (a, b, c, d):
-                if length <= t:
-                    value = score[j, t - length] + total[pad + t] - before[pad + t - length]
-                    if (length == a and a != b) or (length == d and d != c):
-                        value -= unusual
-                    if value > best:
-                        best, how = value, length
-            if usual <= t:
-                value = score[j, t - usual] - skip
-                if value > best:
-                    best, how = value, -usual
-            score[j + 1, t] = best
-            move[j + 1, t] = how
-    return move, np.argmax(score[notes])
 
 
 @njit(nogil=True, cache=True)

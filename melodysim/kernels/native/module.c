@@ -1,8 +1,8 @@
-/* The compiled kernels as a Python module, `melodysim.align._native`: arrays in, arrays filled.
+/* The compiled kernels as a Python module, `melodysim.kernels._native`: arrays in, arrays filled.
  *
- * Only what the stable ABI has, so that one build serves every Python from 3.11 on. The callers,
- * `melodysim.align.prefilter`, `dtw` and `salience_dtw`, give arrays of the right type, in C order; sizes
- * are checked here, because a wrong one would read foreign memory.
+ * Only what the stable ABI has, so that one build serves every Python from 3.11 on. The callers, in
+ * `melodysim.align` and `melodysim.transcribe`, give arrays of the right type, in C order; sizes are
+ * checked here, because a wrong one would read foreign memory.
  */
 
 #define PY_SSIZE_T_CLEAN
@@ -353,6 +353,35 @@ static PyObject *py_first_look(PyObject *self, PyObject *args)
     return finish(views, status);
 }
 
+static const char PITCH_PATH_DOC[] =
+    "pitch_path(emission, costs, path)\n\n"
+    "Best path through emission [frames, bins] and silence, -1; fills `path` [frames]. `costs` are of gliding\n"
+    "by a bin, of a jump, of one by an octave, of beginning to sing and of stopping, and the bins of an octave.";
+
+static PyObject *py_pitch_path(PyObject *self, PyObject *args)
+{
+    PyObject *objects[2];
+    Py_ssize_t n[2], octave_bins;
+    PathCosts costs;
+    Views opened = {.count = 0}, *views = &opened;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "O(dddddn)O", &objects[0], &costs.glide, &costs.jump, &costs.octave,
+                          &costs.voice, &costs.unvoice, &octave_bins, &objects[1]))
+        return NULL;
+    const float *emission = OPEN(0, float, 0, n[0]);
+    int16_t *path = emission ? OPEN(1, int16_t, 1, n[1]) : NULL;
+    if (!path)
+        return refuse(views, "");
+    costs.octave_bins = octave_bins;
+    if (n[1] == 0 || n[0] % n[1] || n[0] == 0 || n[0] / n[1] >= INT16_MAX || octave_bins < 0)
+        return refuse(views, "arrays do not go together");
+    int status;
+    Py_BEGIN_ALLOW_THREADS
+    status = pitch_path(emission, n[1], n[0] / n[1], &costs, path);
+    Py_END_ALLOW_THREADS
+    return finish(views, status);
+}
+
 static PyMethodDef METHODS[] = {
     {"instruction_set", py_instruction_set, METH_VARARGS, INSTRUCTION_SET_DOC},
     {"scan", py_scan, METH_VARARGS, SCAN_DOC},
@@ -361,6 +390,7 @@ static PyMethodDef METHODS[] = {
     {"transpositions", py_transpositions, METH_VARARGS, TRANSPOSITIONS_DOC},
     {"first_look", py_first_look, METH_VARARGS, FIRST_LOOK_DOC},
     {"align_path", py_align_path, METH_VARARGS, ALIGN_PATH_DOC},
+    {"pitch_path", py_pitch_path, METH_VARARGS, PITCH_PATH_DOC},
     {NULL, NULL, 0, NULL},
 };
 
@@ -368,7 +398,7 @@ static PyMethodDef METHODS[] = {
 static PyModuleDef_Slot SLOTS[] = {{0, NULL}};
 
 static struct PyModuleDef MODULE = {
-    PyModuleDef_HEAD_INIT, "_native", "Compiled kernels of melodysim.align.", 0, METHODS, SLOTS,
+    PyModuleDef_HEAD_INIT, "_native", "Compiled kernels of melodysim.", 0, METHODS, SLOTS,
     NULL, NULL, NULL,
 };
 

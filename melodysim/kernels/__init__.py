@@ -1,6 +1,6 @@
-"""Choice of the kernels: those compiled in C, or the same functions in numba.
+"""The innermost loops, and the choice of them: compiled in C, or the same functions in numba.
 
-`_native` is compiled when the package is built, for the instruction sets that `instruction_set` knows.
+`_native` is made when the package is built, for the instruction sets that `instruction_set` knows.
 Where it is missing, for want of a C compiler or on another processor, `fallback` has the same functions
 in numba. Both take the same arrays and return the same results to the bit; the tests compare them.
 """
@@ -14,23 +14,27 @@ from types import ModuleType
 
 CHOICE = "MELODYSIM_KERNELS"
 """Environment variable: set to ``numba`` to run the numba kernels."""
+FURTHEST = 3
+"""Most notes that a move of the alignment of notes covers (`melodysim.align.dtw`)."""
+DISPLACEMENT_REACH = 36
+"""Semitones up and down that its table of rarities holds (`melodysim.align.surprisal`)."""
 
 
 @cache
 def kernels() -> ModuleType:
-    """Return the module of kernels to use: `melodysim.align._native`, or `fallback` in this folder."""
-    native = None if os.environ.get(CHOICE) == "numba" else _native()
+    """Return the module of kernels to use: `_native`, or `fallback`."""
+    native = None if os.environ.get(CHOICE) == "numba" else compiled()
     if native is not None:
         return native
-    from melodysim.align.kernels import fallback
+    from melodysim.kernels import fallback
 
     return fallback
 
 
-def _native() -> ModuleType | None:
+def compiled() -> ModuleType | None:
     """Load the compiled kernels, if there are any for this processor."""
     try:
-        native = import_module("melodysim.align._native")
+        native = import_module("melodysim.kernels._native")
     except ImportError:
         return None
     return native if native.instruction_set() else None

@@ -1,5 +1,5 @@
 /* Listening to a recording for references: see `melodysim.align.salience_dtw`, which explains the method,
- * and `melodysim.align.kernels.numba_salience`, which has the same functions. */
+ * and `melodysim.kernels.numba_salience`, which has the same functions. */
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 """The kernels in numba, used where the compiled ones are missing: same functions, same results.
 
 `melodysim.align.prefilter` and `melodysim.align.dtw` explain the methods; the functions here take and
-fill the arrays that those of `melodysim.align._native` do (docstrings: ``help(_native)``).
+fill the arrays that those of `melodysim.kernels._native` do (docstrings: ``help(_native)``).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from melodysim.align.surprisal import DISPLACEMENT_REACH, FURTHEST
+from melodysim.kernels import DISPLACEMENT_REACH, FURTHEST
 
 _CEILING = 115
 """Scores saturate here, because int8 wraps at 127; the compiled kernels saturate at 127. The caller
@@ -335,20 +335,27 @@ def align_path(*arrays) -> tuple[float, int, int]:
 
 def listen_many(*arrays) -> None:
     """Score references against a block of a recording: see `numba_salience`."""
-    from melodysim.align.kernels import numba_salience
+    from melodysim.kernels import numba_salience
 
     numba_salience.listen_many(*arrays)
 
 
 def transpositions(*arrays) -> None:
     """Find the transpositions of best alignments: see `numba_salience`."""
-    from melodysim.align.kernels import numba_salience
+    from melodysim.kernels import numba_salience
 
     numba_salience.transpositions(*arrays)
 
 
 def first_look(*arrays) -> None:
     """Score references roughly against a block of a recording: see `numba_salience`."""
-    from melodysim.align.kernels import numba_salience
+    from melodysim.kernels import numba_salience
 
     numba_salience.first_look(*arrays)
+
+
+def pitch_path(*arrays) -> None:
+    """Find the best path of a melody through salience: see `numba_path`."""
+    from melodysim.kernels import numba_path
+
+    numba_path.pitch_path(*arrays)

@@ -1,4 +1,4 @@
-/* What the compiled kernels share: see `melodysim.align.prefilter` and `melodysim.align.dtw`. */
+/* What the compiled kernels share. */
 
 #ifndef MELODYSIM_NATIVE_H
 #define MELODYSIM_NATIVE_H
@@ -87,5 +87,11 @@ typedef struct {
 
 int first_look(const Glimpse *glimpse, const char *name, const uint8_t *symbol, const int64_t *start,
                int64_t low, int64_t high, uint8_t *out);
+
+/* Costs of a path through pitches: to glide by a bin, to jump, to jump by an octave of so many bins, to
+ * begin to sing and to stop. */
+typedef struct { double glide, jump, octave, voice, unvoice; int64_t octave_bins; } PathCosts;
+
+int pitch_path(const float *emission, int64_t frames, int64_t bins, const PathCosts *costs, int16_t *path);
 
 #endif

@@ -1,5 +1,5 @@
 /* The first look at a recording: see `melodysim.align.first_look`, which explains the method, and
- * `melodysim.align.kernels.numba_salience`, which has the same function. */
+ * `melodysim.kernels.numba_salience`, which has the same function. */
 
 #include "instruction_sets.h"
 #include "native.h"
