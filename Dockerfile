@@ -21,7 +21,8 @@ FROM python:3.12-slim-bookworm
 RUN useradd --create-home --uid 1000 melodysim && install -d -o melodysim -g melodysim /data
 # hadolint ignore=DL3013,DL3042
 RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
-    pip install --no-cache-dir --find-links /wheels 'melodysim[audio,score,report,serve,m4a,cluster]' \
+    pip install --no-cache-dir /wheels/melodysim_models-*.whl \
+        "$(echo /wheels/melodysim-*.whl)[audio,score,report,serve,m4a,cluster]" \
     && python -m compileall -q /usr/local/lib/python3.12/site-packages/melodysim
 USER 1000:1000
 ENV MELODYSIM_LIBRARY=/data/library.db \

@@ -93,22 +93,30 @@ end
 
 local SETTINGS = ARDOUR.user_config_directory(-1) .. "/melodysim-command.txt"
 
--- Path of the command: from the environment, what was typed once, or where the shell finds it.
-local function command()
-  local named = os.getenv("MELODYSIM_COMMAND")
-  if named then return named end
+-- As one word of a shell's line; cmd, Windows' own, knows no other quotes than these.
+local function quoted(path)
+  if os.getenv("COMSPEC") then return '"' .. path .. '"' end
+  return "'" .. path:gsub("'", "'\\''") .. "'"
+end
+
+-- Path of the command: what was typed once, or the name that the shell finds it by.
+local function path_of_command()
   local file = io.open(SETTINGS, "r")
-  if not file then return "melodysim" end
-  named = file:read("l")
-  file:close()
-  return named
+  local named = file and file:read("l")
+  if file then file:close() end
+  return named and named ~= "" and named or "melodysim"
+end
+
+-- The command as words of a shell's line. In the environment it is written so, as elsewhere.
+local function command()
+  return os.getenv("MELODYSIM_COMMAND") or quoted(path_of_command())
 end
 
 local function ask_for_command()
   if not LuaDialog then return end
   local answer = LuaDialog.Dialog("melodysim", {
     {type = "label", title = "melodysim was not found. In a terminal, `which melodysim` tells its path."},
-    {type = "entry", key = "path", default = command(), title = "Path of the command"},
+    {type = "entry", key = "path", default = path_of_command(), title = "Path of the command"},
   }):run()
   local file = answer and answer["path"] ~= "" and io.open(SETTINGS, "w")
   if file then
@@ -126,7 +134,9 @@ local function ask(onsets, durations, pitches)
   file:write('{"do":"check_notes","with":{"onsets":' .. list(onsets) .. ',"durations":' .. list(durations)
     .. ',"pitches":' .. list(pitches) .. "}}")
   file:close()
-  local pipe = io.popen('"' .. command() .. '" ask --format lines "' .. path .. '" 2>&1', "r")
+  local line = command() .. " ask --format lines " .. quoted(path) .. " 2>&1"
+  -- cmd takes away the first and the last quote of a line that begins with one.
+  local pipe = io.popen(os.getenv("COMSPEC") and '"' .. line .. '"' or line, "r")
   local said = pipe:read("a")
   local done, _, status = pipe:close()
   os.remove(path)
@@ -185,17 +195,20 @@ end
 
 local checked, selected = regions()
 if #checked == 0 then return say("The session has no MIDI regions.") end
-clear_marks()
-local lines = {}
+local answers, lines = {}, {}
 for _, region in ipairs(checked) do
   local onsets, durations, pitches = notes_of(region)
   if #onsets > 0 then
     local rows = ask(onsets, durations, pitches)
-    if not rows then return end
-    for _, line in ipairs(mark(rows, region:name())) do lines[#lines + 1] = line end
+    if not rows then return end -- the marks of the last check stay
+    answers[#answers + 1] = {rows, region:name()}
   elseif selected then
     lines[#lines + 1] = region:name() .. ": no notes to check"
   end
+end
+clear_marks()
+for _, answer in ipairs(answers) do
+  for _, line in ipairs(mark(answer[1], answer[2])) do lines[#lines + 1] = line end
 end
 say(#lines > 0 and table.concat(lines, "\n") or "No notes to check.")
 

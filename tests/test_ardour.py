@@ -42,8 +42,6 @@ def library(tmp_path_factory):
 def environment(library, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     with daemon_of(library, tmp_path, monkeypatch):
-        # What starts the daemon is what the action starts: a path here, not a line of words.
-        monkeypatch.setenv(client.COMMAND, str(command_file(tmp_path)))
         yield
 
 
@@ -154,3 +152,25 @@ def test_what_goes_wrong_is_said(tmp_path, environment, monkeypatch):
     assert "no library there" in host(HERE / "act.lua", folder, SCRIPT, 1)
     host(HERE / "make_session.lua", tmp_path / "empty")
     assert "has no MIDI regions" in host(HERE / "act.lua", tmp_path / "empty", SCRIPT, 1)
+
+
+@needs_ardour
+@pytest.mark.parametrize("name", ["plain", 'it\'s $HOME `id` of "me"'])
+def test_the_command_may_lie_in_any_folder(name, tmp_path, environment, monkeypatch):
+    folder = session(tmp_path / "song", protected()[0], 0)
+    (tmp_path / name).mkdir()
+    settings = tmp_path / "config" / f"ardour{re.search(r'[0-9]+', HOST)[0]}" / "melodysim-command.txt"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(f"{command_file(tmp_path / name)}\n")
+    monkeypatch.delenv(client.COMMAND)
+    assert "hook: LIKELY" in host(HERE / "act.lua", folder, SCRIPT, 1)
+
+
+@needs_ardour
+def test_where_there_is_no_answer_the_marks_of_the_last_check_stay(tmp_path, environment, monkeypatch):
+    folder = session(tmp_path / "song", protected()[0], 0)
+    host(HERE / "act.lua", folder, SCRIPT, 1)
+    assert len(markers(folder)) == 1
+    monkeypatch.setenv("MELODYSIM_LIBRARY", str(tmp_path / "nothing.db"))
+    host(HERE / "act.lua", folder, SCRIPT, 1)
+    assert len(markers(folder)) == 1

@@ -94,6 +94,20 @@ def test_the_plugin_marks_the_open_score(home, tmp_path):
 
 
 @needs_musescore
+def test_a_second_check_replaces_the_marks_of_the_first(home, tmp_path):
+    score = tmp_path / "score.mscx"
+    musescore("-o", score, FIXTURES / "paper-lanterns.mid")
+    text = score.read_text()
+    # As an earlier check, of a title with marks of its own, has left it.
+    old = "<StaffText><text>melodysim likely: Salt &amp;amp; &amp;lt;Pepper&amp;gt;</text></StaffText>"
+    score.write_text(text.replace("<Chord>", f"{old}<Chord>", 1))
+    musescore("-p", PLUGIN.name, score)
+    words = [each.text for each in ElementTree.parse(tmp_path / "marked.musicxml").iter("words")]
+    assert words == ["melodysim likely: Paper Lanterns"]
+    assert not list(tmp_path.glob("**/melodysim-[0-9]*"))
+
+
+@needs_musescore
 def test_the_plugin_says_what_is_missing(home, tmp_path):
     score = tmp_path / "score.mscx"
     musescore("-o", score, FIXTURES / "paper-lanterns.mid")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import build_corpus, random_tune
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from melodysim.align import salience_dtw, salience_evidence
 from melodysim.align.salience_dtw import (
     RETURN_WEIGHT,
-    scan_backwards,
+    scan_blocks,
     scan_heard,
     scan_octaves,
     trace_heard,
@@ -95,8 +97,8 @@ def test_kernel_agrees_with_the_slow_recurrence(space, resolution, seed):
     evidence = prepare_evidence(heard_from(melodies[0], rng, noise=0.3), space, resolution)
     found = scan_heard(corpus, evidence, np.arange(2))
     assert found[:, 0].tolist() == [slow_listen(evidence, corpus, k).max() for k in (0, 1)]
-    found = scan_backwards(corpus, evidence, np.arange(2))
-    assert found[:, 0].tolist() == [slow_listen(evidence, corpus, k, True).max() for k in (0, 1)]
+    (found,), _ = scan_blocks(corpus, evidence, np.arange(2), backwards=True)
+    assert found.tolist() == [slow_listen(evidence, corpus, k, True).max() for k in (0, 1)]
 
 
 @given(seed=st.integers(0, 2**32))
@@ -108,7 +110,7 @@ def test_by_pitch_the_octaves_of_the_transposition_by_class_are_tried(seed):
     heard = heard_from(tune, rng, int(rng.integers(-6, 7)), noise=0.3)
     classes, pitches = prepare_evidence(heard), prepare_evidence(heard, PITCHES)
     found = scan_octaves(corpus, classes, pitches, np.arange(1))
-    for score, backwards in zip(found, (False, True), strict=True):
+    for (score,), backwards in zip(found, (False, True), strict=True):
         by_class = slow_listen(classes, corpus, 0, backwards)
         by_pitch = slow_listen(pitches, corpus, 0, backwards)
         likeliest = np.flatnonzero(by_class == by_class.max())
@@ -225,14 +227,42 @@ def test_a_reference_that_comes_back_counts_twice_in_part():
         return SemitoneSalience(strength, onset, once.frame)
 
     def scanned(*parts):
-        return scan_heard(corpus, prepare_evidence(joined(*parts), resolution=COARSE), np.arange(2))
+        evidence = prepare_evidence(joined(*parts), resolution=COARSE)
+        return scan_blocks(corpus, evidence, np.arange(2))[0][:, 0]
 
     again, alone = scanned(once, filler, filler, once), scanned(once, filler, filler, filler)
-    assert again[0, 3] > 0.9 * again[0, 0]
-    assert alone[0, 3] < 0.7 * alone[0, 0]
-    assert with_returns(again)[0] == again[0, 0] + round(RETURN_WEIGHT * again[0, 3])
+    assert with_returns(again[:, None])[0] > (1 + 0.9 * RETURN_WEIGHT) * again.max()
+    assert with_returns(alone[:, None])[0] < (1 + 0.7 * RETURN_WEIGHT) * alone.max()
     # In a recording of one minute nothing can come back.
-    assert scanned(once)[:, 3].tolist() == [0, 0]
+    assert with_returns(scanned(once)[:, None]).tolist() == scanned(once).tolist()
+
+
+def test_what_returns_counts_if_it_has_nothing_in_common_with_the_best():
+    score = np.array([[5, 0, 3], [9, 0, 8], [7, 0, 6], [2, 4, 1], [4, 2, 10]])
+    # The best at 1, 3 and 4; apart from those 3 or 4, 0 to 1, 0 to 2.
+    assert with_returns(score).tolist() == [
+        9 + 4 * RETURN_WEIGHT, 4 + 0 * RETURN_WEIGHT, 10 + 8 * RETURN_WEIGHT,
+    ]  # fmt: skip
+
+
+def test_what_sounds_a_minute_away_is_no_background():
+    rng = np.random.default_rng(3)
+    here, one, other = (rng.random((900, 88)).astype(np.float32) for _ in range(3))
+    step = ROW * 2
+    found = [
+        [odds(np.concatenate([here, far]), space, step)[:700] for far in (one, other)]
+        for odds in (salience_evidence.log_odds, salience_evidence.onset_log_odds)
+        for space in (PITCH_CLASSES, PITCHES)
+    ]
+    for first, second in found:
+        np.testing.assert_allclose(first, second, atol=1e-9)
+    # In half a minute or less all of it is.
+    short = here[:250]
+    expected = np.log((short[:, 31:67] + 0.03) / (short[:, 31:67].mean(axis=0) + 0.03))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(salience_evidence, "COMMONNESS", 1.0)
+        odds = salience_evidence.log_odds(short, replace(PITCHES, register=(52, 88)), step)
+    np.testing.assert_allclose(odds, np.clip(expected - salience_evidence.BIAS, -3, 3), atol=1e-6)
 
 
 def test_nothing_heard_scores_nothing():

@@ -100,10 +100,14 @@ def _rules(evidence: PitchEvidence) -> tuple[float, float, np.int16, np.int16]:
     return *shares, np.int16(SKIP_COST * QUANTUM), np.int16(UNUSUAL_COST * QUANTUM)
 
 
-def scan_heard(
-    corpus: Corpus, evidence: PitchEvidence, melodies: NDArray[np.int64], threads: int = 1
-) -> NDArray[np.int32]:
-    """Score references against a recording.
+def scan_blocks(
+    corpus: Corpus,
+    evidence: PitchEvidence,
+    melodies: NDArray[np.int64],
+    threads: int = 1,
+    backwards: bool = False,
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Score references in every block of a recording.
 
     Parameters
     ----------
@@ -113,50 +117,73 @@ def scan_heard(
         Of the recording.
     melodies : ndarray of int64, shape (n,)
         Which references.
+    backwards : bool, optional
+        Whether to read them backwards: what key, range and repetition score.
 
     Returns
     -------
-    ndarray of int32, shape (n, 4)
-        Score in `QUANTUM` per nat; tempo (index into the resolution's grid) and block of the best
-        alignment, for `trace_heard`; best score in blocks that have nothing in common with it,
-        0 if there are none.
+    score : ndarray of int32, shape (blocks, n)
+        In `QUANTUM` per nat.
+    tempo : ndarray of int32, shape (blocks, n)
+        Of the best alignment: index into the resolution's grid.
     """
-    return _scan(_Notes.of(corpus, evidence.space), evidence, melodies, threads)
+    return _scan(_Notes.of(corpus, evidence.space, backwards), evidence, melodies, threads)
 
 
-def scan_backwards(
+def scan_heard(
     corpus: Corpus, evidence: PitchEvidence, melodies: NDArray[np.int64], threads: int = 1
 ) -> NDArray[np.int32]:
-    """Score references backwards: what key, range and repetition score.
+    """Score references against a recording, each by the block in which it scores most.
 
     Parameters
     ----------
     corpus, evidence, melodies
-        As for `scan_heard`.
+        As for `scan_blocks`.
 
     Returns
     -------
-    ndarray of int32, shape (n, 4)
-        As of `scan_heard`.
+    ndarray of int32, shape (n, 3)
+        Score in `QUANTUM` per nat, tempo and block of the best alignment, for `trace_heard`.
     """
-    return _scan(_Notes.of(corpus, evidence.space, backwards=True), evidence, melodies, threads)
+    score, tempo = scan_blocks(corpus, evidence, melodies, threads)
+    return in_blocks(score, tempo, score.argmax(axis=0))
 
 
-def with_returns(found: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return scores to which it adds that the reference comes back in another part of the recording.
+def in_blocks(
+    score: NDArray[np.int32], tempo: NDArray[np.int32], block: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """Return score, tempo and block of each reference, in a block of its own, for `trace_heard`.
 
     Parameters
     ----------
-    found : ndarray of int32, shape (n, 4)
-        As of `scan_heard`.
+    score, tempo : ndarray of int32, shape (blocks, n)
+        As of `scan_blocks`.
+    block : ndarray of int64, shape (n,)
+    """
+    every = np.arange(score.shape[1])
+    return np.stack([score[block, every], tempo[block, every], block.astype(np.int32)], axis=1)
+
+
+def with_returns(score: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Add up what references score in the blocks of a recording: a tune comes back in other parts.
+
+    Parameters
+    ----------
+    score : ndarray of float, shape (blocks, n)
+        Of references in each block.
 
     Returns
     -------
-    ndarray of int32, shape (n,)
-        In `QUANTUM` per nat. Chance gains by this too, so it is to be compared with scores of its kind.
+    ndarray of float64, shape (n,)
+        The best, and `RETURN_WEIGHT` of the best in a block that has nothing in common with that one.
+        Chance gains by this too, so it is to be compared with scores of its kind.
     """
-    scores: NDArray[np.int32] = found[:, 0] + np.rint(RETURN_WEIGHT * found[:, 3]).astype(np.int32)
-    return scores
+    best = score.argmax(axis=0)
+    # Neighbouring blocks overlap, so that no passage is cut: what both hold is not heard twice.
+    apart = np.abs(np.arange(len(score))[:, None] - best) > 1
+    again = np.where(apart, score, 0).max(axis=0)
+    total: NDArray[np.float64] = score.max(axis=0) + RETURN_WEIGHT * again
+    return total
 
 
 def scan_octaves(
@@ -177,13 +204,13 @@ def scan_octaves(
         Of the recording, by pitch class and by pitch.
     melodies : ndarray of int64, shape (n,)
         Which references.
-    known : ndarray of int32, shape (n, 4), optional
+    known : ndarray of int32, shape (n, 3), optional
         What `scan_heard` found by pitch class, if that is known.
 
     Returns
     -------
-    forwards, backwards : ndarray of int32, shape (n,)
-        Scores in `QUANTUM` per nat, as of `with_returns`.
+    forwards, backwards : ndarray of int32, shape (blocks, n)
+        Scores in `QUANTUM` per nat.
     """
     assert pitches.space.lowest is not None
     # A row of the pitch space is as far above the lowest as the note is above its reference's median.
@@ -194,13 +221,14 @@ def scan_octaves(
         by_pitch = _Notes.of(corpus, pitches.space, backwards)
         found = None if backwards else known
         if found is None:
-            found = _scan(by_class, classes, melodies, threads)
+            scanned = _scan(by_class, classes, melodies, threads)
+            found = in_blocks(*scanned, scanned[0].argmax(axis=0))
         first = (_transpositions(by_class, classes, melodies, found, threads) + offset) % CLASSES
-        score = np.zeros(len(melodies), np.int32)
+        score = np.zeros((max(len(pitches.starts), 1), len(melodies)), np.int32)
         for transposition in range(CLASSES):
             mine = first == transposition
             octaves = replace(pitches, space=pitches.space.octaves_of(transposition))
-            score[mine] = with_returns(_scan(by_pitch, octaves, melodies[mine], threads))
+            score[:, mine] = _scan(by_pitch, octaves, melodies[mine], threads)[0]
         scores.append(score)
     return scores[0], scores[1]
 
@@ -236,13 +264,11 @@ def _given(notes: _Notes, evidence: PitchEvidence, number: int) -> Callable[...,
 
 def _scan(
     notes: _Notes, evidence: PitchEvidence, melodies: NDArray[np.int64], threads: int
-) -> NDArray[np.int32]:
-    """Score melodies in every block at every tempo of the grid: see `scan_heard`."""
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Score melodies in every block at every tempo of the grid: see `scan_blocks`."""
     tempi = np.array(evidence.resolution.median_notes) / evidence.step
-    blocks = len(evidence.starts)
-    scores, tempo = np.zeros((2, blocks, len(melodies)), np.int32)
-    if not len(melodies) or not blocks:
-        return np.zeros((len(melodies), 4), np.int32)
+    blocks = len(evidence.starts) if len(melodies) else 0
+    scores, tempo = np.zeros((2, max(blocks, 1), len(melodies)), np.int32)
     for number in range(blocks):
         given = _given(notes, evidence, number)
 
@@ -252,11 +278,7 @@ def _scan(
             return out
 
         scores[number], tempo[number] = in_threads(work, melodies, threads).T
-    best, every = scores.argmax(axis=0), np.arange(len(melodies))
-    # Neighbouring blocks overlap, so that no passage is cut: what both hold is not heard twice.
-    apart = np.abs(np.arange(blocks)[:, None] - best) > 1
-    again = np.where(apart, scores, 0).max(axis=0)
-    return np.stack([scores[best, every], tempo[best, every], best.astype(np.int32), again], axis=1)
+    return scores, tempo
 
 
 def _transpositions(
@@ -301,7 +323,7 @@ def trace_heard(
         The same recording, to find the octave.
     melody : int
         The reference.
-    found : ndarray of int32, shape (4,)
+    found : ndarray of int32, shape (3,)
         Its row of `scan_heard`, with a score above 0.
     """
     score, tempo, number = (int(value) for value in found[:3])

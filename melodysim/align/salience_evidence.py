@@ -1,6 +1,6 @@
 """What speaks for each pitch at each moment of a recording, laid out as the listening kernels read it.
 
-Evidence is how much stronger a pitch sounds at a moment than it does in the recording on the whole: a
+Evidence is how much stronger a pitch sounds at a moment than it does in the half minute around it: a
 log-odds. A second kind is that a note of this pitch begins there. Both are made in two spaces: by pitch
 class, where a network's octave errors do no harm, but chords and overtones look like the tune; and by
 pitch, where they do not.
@@ -28,6 +28,10 @@ FLOOR = 0.03
 """Added to strength before the logarithm: the level of the model's outputs in silence."""
 COMMONNESS = 0.9
 """Background: the mean of each single pitch (1), of the whole recording (0), or between."""
+BACKGROUND_SECONDS = 30.0
+"""Length of the stretch around a moment that its background is the mean of. Parts of a track differ in
+key and sounds, so that against the mean of minutes the key of a part would count as its tune
+(docs/research/hearing.md)."""
 BIAS = 0.22
 """Nats per 58 ms subtracted everywhere, so that unrelated notes lose and alignments stay local."""
 LIMIT = 3.0
@@ -235,17 +239,28 @@ def _by_pitch(strength: NDArray[np.float32], space: PitchSpace) -> NDArray[np.fl
     return sung
 
 
+def _background(sung: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
+    """Return the mean of each pitch over so many steps around each: all of them at either end too."""
+    if steps >= len(sung):
+        return sung.mean(axis=0, keepdims=True)
+    total = np.pad(np.cumsum(sung, axis=0), ((1, 0), (0, 0)))
+    first = np.clip(np.arange(len(sung)) - steps // 2, 0, len(sung) - steps)
+    mean: NDArray[np.float64] = (total[first + steps] - total[first]) / steps
+    return np.maximum(mean, 0.0)  # sums of small numbers may come out below
+
+
 def _against_background(
-    sung: NDArray[np.float64], own_share: float, floor: float
+    sung: NDArray[np.float64], steps: int, own_share: float, floor: float
 ) -> NDArray[np.float64]:
     """Return the logarithm of strength over its mean: of each pitch to a power, of all to the rest."""
-    own, overall = sung.mean(axis=0, keepdims=True), sung.mean()
+    own = _background(sung, steps)
+    overall = own.mean(axis=1, keepdims=True)
     background = own**own_share * overall ** (1 - own_share)
     odds: NDArray[np.float64] = np.log((sung + floor) / (background + floor))
     return odds
 
 
-def log_odds(strength: NDArray[np.float32], space: PitchSpace) -> NDArray[np.float64]:
+def log_odds(strength: NDArray[np.float32], space: PitchSpace, step: float) -> NDArray[np.float64]:
     """Return the log-odds of each pitch at each time against the recording's own background.
 
     Parameters
@@ -254,6 +269,8 @@ def log_odds(strength: NDArray[np.float32], space: PitchSpace) -> NDArray[np.flo
         As in `SemitoneSalience`.
     space : PitchSpace
         Which pitches.
+    step : float
+        Seconds a step.
 
     Returns
     -------
@@ -261,18 +278,20 @@ def log_odds(strength: NDArray[np.float32], space: PitchSpace) -> NDArray[np.flo
         Nats per 58 ms; column 0 is C, or the lowest pitch of the register. A step in which nothing
         sounds has little evidence for or against anything.
     """
-    odds = _against_background(_by_pitch(strength, space), COMMONNESS, FLOOR)
+    around = round(BACKGROUND_SECONDS / step)
+    odds = _against_background(_by_pitch(strength, space), around, COMMONNESS, FLOOR)
     return np.clip(odds - BIAS, -LIMIT, LIMIT)
 
 
-def onset_log_odds(onset: NDArray[np.float32], space: PitchSpace) -> NDArray[np.float64]:
+def onset_log_odds(onset: NDArray[np.float32], space: PitchSpace, step: float) -> NDArray[np.float64]:
     """Return the log-odds, in nats, that a note of each pitch begins in a step or the one after it.
 
     Parameters and result are shaped as those of `log_odds`; `onset` is as in `SemitoneSalience`.
     """
     begun = _by_pitch(onset, space)
     begun = np.maximum(begun, np.concatenate([begun[1:], begun[-1:]]))
-    odds = _against_background(begun, 0.5, ONSET_FLOOR) - ONSET_BIAS
+    around = round(BACKGROUND_SECONDS / step)
+    odds = _against_background(begun, around, 0.5, ONSET_FLOOR) - ONSET_BIAS
     return ONSET_WEIGHT * np.clip(odds, -ONSET_LIMIT, ONSET_LIMIT)
 
 
@@ -303,8 +322,8 @@ def prepare_evidence(
         values[: steps * rows].reshape(steps, rows, -1) for values in (heard.strength, heard.onset)
     )
     share = step / REFERENCE_ROW
-    sounds = log_odds(strength.mean(axis=1), space) * share
-    begins = onset_log_odds(onset.max(axis=1), space)
+    sounds = log_odds(strength.mean(axis=1), space, step) * share
+    begins = onset_log_odds(onset.max(axis=1), space, step)
     for begin, end in np.zeros((0, 2)) if silenced is None else silenced:
         span = slice(int(begin / step), int(np.ceil(end / step)))
         sounds[span], begins[span] = SILENCED, 0.0

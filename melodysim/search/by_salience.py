@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from melodysim.align.first_look import glimpses_of
 from melodysim.align.salience_dtw import (
     SalienceAlignment,
-    scan_backwards,
-    scan_heard,
+    in_blocks,
+    scan_blocks,
     scan_octaves,
     trace_heard,
     with_returns,
@@ -31,6 +30,7 @@ from melodysim.melody import Melody, Piece, SemitoneSalience
 from melodysim.search.by_notes import CANDIDATES
 from melodysim.search.e_values import (
     FITTED_ALL,
+    FITTED_BULK,
     FITTED_LISTENED,
     Background,
     fit_background,
@@ -61,6 +61,9 @@ LISTENED, LISTENED_SHARE, MOST_LISTENED = (1_000, 3_000), 0.02, 50_000
 them, the best by a first look, but so many at least and at most. Of those that come first when all are
 listened to, it keeps 0.97 up to a million (docs/research/hearing.md). Fewer free ones: none raises a
 verdict."""
+LEAST_LEVEL = 0.5
+"""Scale of the scores in a block that they are divided by at least, of the mean over all blocks: where
+hardly anything sounds, scores hardly differ, and their differences mean nothing."""
 AT_ONCE = 50_000
 """References whose notes are gathered at once."""
 
@@ -107,7 +110,7 @@ def read_recording(
     support = _support(lines, len(library))[look.references]
     if look.background.measured:  # typical values are of one look alone
         # The lines count here too: a well transcribed one finds what listening misses.
-        promise = look.background.standardised(look.score, look.lengths) + support
+        promise = look.background.standardised(look.total, look.lengths) + support
         chosen = _worth_another_look(promise, look.references, library, sample)
         return _looked_twice(
             look.taken(chosen),
@@ -120,38 +123,79 @@ def read_recording(
             threads,
         )
     alike = look.background, look.background
-    return _reading(look, look.score + look.gain(support), alike, library, tries)
+    reading = _reading(look, look.total + look.gain(support), alike, library, tries)
+    return replace(reading, block=look.score.argmax(axis=0))
 
 
 @dataclass(frozen=True, eq=False)
 class _Look:
     """Scores of some references by pitch class.
 
-    `found` is as from `scan_heard`; `background` is fitted to unrelated references.
+    `score` is in nats, levelled, [blocks, n], `tempo` as from `scan_blocks`; `background` is fitted to
+    unrelated references.
     """
 
     references: NDArray[np.int64]
     lengths: NDArray[np.int32]
-    found: NDArray[np.int32]
+    score: NDArray[np.float64]
+    tempo: NDArray[np.int32]
     background: Background
 
     @property
-    def score(self) -> NDArray[np.float64]:
-        """Scores in nats, of the passage and of its return.
+    def total(self) -> NDArray[np.float64]:
+        """Scores of the passage and of its return, in nats.
 
         Typical values, which stand in where chance cannot be measured, are of one passage alone.
         """
-        measured = self.background.measured
-        return (with_returns(self.found) if measured else self.found[:, 0]) / QUANTUM
+        return with_returns(self.score) if self.background.measured else self.score.max(axis=0)
 
     def taken(self, chosen: NDArray[np.int64]) -> _Look:
         """Return the scores of some of the references only."""
-        arrays = (self.references[chosen], self.lengths[chosen], self.found[chosen])
-        return _Look(*arrays, self.background)
+        columns = {
+            name: getattr(self, name)[..., chosen]
+            for name in ("references", "lengths", "score", "tempo")
+        }
+        return replace(self, **columns)
 
     def gain(self, support: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what standardised support adds to scores above 0, in nats."""
-        return np.where(self.score > 0, support * self.background.scale, 0)
+        return np.where(self.total > 0, support * self.background.scale, 0)
+
+
+def _levels(
+    score: NDArray[np.float64], lengths: NDArray[np.int32], some: NDArray[np.int64]
+) -> list[Background]:
+    """Return what most of some references score in each block, [blocks, n]."""
+    fitted = score[:, some], lengths[some]
+    return [fit_background(block, fitted[1], TYPICAL_HEARD, FITTED_BULK) for block in fitted[0]]
+
+
+def _levelled(
+    score: NDArray[np.float64],
+    heard: NDArray[np.bool_],
+    lengths: NDArray[np.int32],
+    levels: list[Background],
+) -> NDArray[np.float64]:
+    """Bring the scores in all blocks to the same mode and scale, so that they can be compared.
+
+    A dense or a clear part of a track follows every tune better than another part does. In a recording
+    of one block nothing changes.
+
+    Parameters
+    ----------
+    score : ndarray of float64, shape (blocks, n)
+    heard : ndarray of bool, shape (blocks, n)
+        False where nothing of a reference was heard: these scores stay.
+    lengths : ndarray of int32, shape (n,)
+    levels : list of Background
+        As of `_levels`.
+    """
+    if len(levels) < 2 or not all(level.measured for level in levels):
+        return score
+    scale = float(np.mean([level.scale for level in levels]))
+    modes = np.array([level.expected(lengths) for level in levels])
+    scales = np.array([max(level.scale, LEAST_LEVEL * scale) for level in levels])[:, None]
+    return np.where(heard, (score - modes) * (scale / scales) + modes.mean(axis=0), score)
 
 
 def listened_in_full(library: Shelf) -> tuple[int, int]:
@@ -206,37 +250,43 @@ def _look_at(
     It is fitted to all references, or, where some were chosen for what they promise, to the sample.
     """
     lengths = library.index.lengths[references]
-    found = _scanned(scan_heard, references, evidence, library, threads)
-    score = with_returns(found) / QUANTUM
     all_of_them = len(references) == len(library)
     fitted = np.arange(len(references)) if all_of_them else np.searchsorted(references, sample)
     fitting = FITTED_ALL if all_of_them else FITTED_LISTENED
-    some = score[fitted], lengths[fitted]
+    raw, tempo = _scanned(references, evidence, library, threads)
+    levels = _levels(raw, lengths, fitted)
+    score = _levelled(raw, raw > 0, lengths, levels)
+    total = with_returns(score)
+    some = total[fitted], lengths[fitted]
     known = suspects(*some, TYPICAL_HEARD, fitting)
     background = fit_background(*some, TYPICAL_HEARD, fitting, known)
     if known.any():
         places = fitted[known]
-        turned = _scanned(scan_backwards, references[places], evidence, library, threads)
+        turned, _ = _scanned(references[places], evidence, library, threads, backwards=True)
+        turned = _levelled(turned, turned > 0, lengths[places], levels)
         expected = background.expected(lengths[places])
-        known[known] = _are_tunes(score[places], with_returns(turned) / QUANTUM, expected)
+        known[known] = _are_tunes(total[places], with_returns(turned), expected)
         background = fit_background(*some, TYPICAL_HEARD, fitting, known)
-    return _Look(references, lengths, found, background)
+    return _Look(references, lengths, score, tempo, background)
 
 
 def _scanned(
-    scan: Callable[..., NDArray[np.int32]],
     references: NDArray[np.int64],
     evidence: PitchEvidence,
     library: Shelf,
     threads: int,
-) -> NDArray[np.int32]:
-    """Score references, so many at once that their notes fit into memory: [n, 4] as of `scan_heard`."""
-    index, found = library.index, [np.zeros((0, 4), np.int32)]
+    backwards: bool = False,
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Score references, so many at once that their notes fit into memory: nats and tempi by block."""
+    index = library.index
+    scores, tempi = [], []
     for first in range(0, len(references), AT_ONCE):
         some = references[first : first + AT_ONCE]
         corpus = index.whole if len(some) == len(index) else index.corpus(some)
-        found.append(scan(corpus, evidence, np.arange(len(some)), threads))
-    return np.concatenate(found)
+        score, tempo = scan_blocks(corpus, evidence, np.arange(len(some)), threads, backwards)
+        scores.append(score / QUANTUM)
+        tempi.append(tempo)
+    return np.concatenate(scores, axis=1), np.concatenate(tempi, axis=1)
 
 
 def _support(lines: list[Hypothesis], references: int) -> NDArray[np.float64]:
@@ -262,10 +312,13 @@ def _looked_twice(
     corpus, lengths = library.index.corpus(look.references), look.lengths
     every = np.arange(len(look.references))
     fine = prepare_evidence(heard, PITCHES)
-    forwards, backwards = (
-        score / QUANTUM for score in scan_octaves(corpus, coarse, fine, every, threads, look.found)
-    )
+    found = in_blocks(look.score.astype(np.int32), look.tempo, look.score.argmax(axis=0))
+    in_each = [score / QUANTUM for score in scan_octaves(corpus, coarse, fine, every, threads, found)]
     mine = np.isin(look.references, sample)
+    by_block = in_each[0] - BACKWARDS * in_each[1]
+    levels = _levels(by_block, lengths, np.flatnonzero(mine))
+    by_block = _levelled(by_block, in_each[0] > 0, lengths, levels)
+    forwards, backwards = map(with_returns, in_each)
     tunes = _are_tunes(forwards, backwards, float(np.median(forwards[mine])))
 
     def fitted(values: NDArray[np.float64]) -> tuple[Background, NDArray[np.bool_]]:
@@ -277,9 +330,9 @@ def _looked_twice(
         known = suspects(*some, TYPICAL_HEARD, FITTED_LISTENED) & tunes[mine]
         return fit_background(*some, TYPICAL_HEARD, FITTED_LISTENED, known), known
 
-    score = forwards - BACKWARDS * backwards
+    score = with_returns(by_block)
     by_pitch, _ = fitted(score)
-    more = support + CLASS_WEIGHT * look.background.standardised(look.score, lengths)
+    more = support + CLASS_WEIGHT * look.background.standardised(look.total, lengths)
     # What scores above 0 is ranked, however it stands to chance.
     score = np.where(forwards > 0, np.maximum(score + by_pitch.scale * more, LEAST_SCORE), 0)
     background, related = fitted(score)
@@ -289,7 +342,8 @@ def _looked_twice(
         fitted_to_kind(background, score[some], lengths[some])
         for some in (unrelated[~protected], unrelated[protected])
     )
-    return _reading(look, score, (free, owned), library, tries)
+    reading = _reading(look, score, (free, owned), library, tries)
+    return replace(reading, block=by_block.argmax(axis=0))
 
 
 def _reading(
@@ -359,7 +413,9 @@ def match_heard(
     reference = int(reading.references[place])
     theirs, melody = whole.melody, piece.melodies[0]
     corpus = library.index.corpus(np.array([reference]))
-    found = scan_heard(corpus, evidence, np.zeros(1, np.int64))[0]
+    scanned = scan_blocks(corpus, evidence, np.zeros(1, np.int64))
+    block = scanned[0].argmax(axis=0) if reading.block is None else reading.block[place : place + 1]
+    found = in_blocks(*scanned, block)[0]
     if found[0] <= 0:
         return None
     heard = trace_heard(corpus, evidence, piece.heard, 0, found)

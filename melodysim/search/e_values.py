@@ -48,6 +48,8 @@ slope for all, on 45 recordings, references of over 150 notes passed an E-value 
 those of 50 to 80 notes 1.7 times too often (docs/research/method.md)."""
 FITTED_LISTENED = Fitting((0.95, 0.997), FITTED_ALL.bends)
 """For the scores of two thousand sampled references, listened for by pitch as well."""
+FITTED_BULK = Fitting((0.3, 0.8), FITTED_ALL.bends)
+"""For what most references score, whatever the best ones do."""
 HELD_TO_ALL = 50
 """References of a kind that count as much as all of the others where a fit is moved to the kind; of
 fewer than `LEAST_OF_KIND` nothing is said. Without this, E-values among 178 songs and 12,764 folk tunes

@@ -36,6 +36,8 @@ class Hypothesis:
         Number of tries that E-values were corrected for.
     related : ndarray of int64, shape (k,)
         References left out of the background, because they are related to the query.
+    block : ndarray of int64, shape (n,), or None
+        Block of the recording in which each was heard best, if the piece was listened to.
     """
 
     references: NDArray[np.int64]
@@ -47,12 +49,16 @@ class Hypothesis:
     costs: Costs = IN_TIME
     tries: float = 1.0
     related: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    block: NDArray[np.int64] | None = None
 
 
 def restricted(reading: Hypothesis, keep: NDArray[np.bool_]) -> Hypothesis:
     """Return a reading of some of its references only."""
     per_reference = ("references", "score", "e_value", "standardised")
-    return replace(reading, **{name: getattr(reading, name)[keep] for name in per_reference})
+    block = None if reading.block is None else reading.block[keep]
+    return replace(
+        reading, block=block, **{name: getattr(reading, name)[keep] for name in per_reference}
+    )
 
 
 def e_values(
