@@ -2,8 +2,13 @@
 
 import numpy as np
 import pytest
+from conftest import random_tune
+from test_salience_dtw import heard_from
 
 from melodysim.align.salience_dtw import with_returns
+from melodysim.checking import check
+from melodysim.melody import Melody, Piece, SemitoneSalience
+from melodysim.readers.read import read
 from melodysim.search import by_salience
 
 REFERENCES = 2000
@@ -59,3 +64,37 @@ def test_a_part_in_which_hardly_anything_sounds_is_not_made_louder_than_it_is():
     score[0] = 2 + 0.6 * rng.gumbel(size=REFERENCES)
     score[0, 9] = 2 + 0.6 * 14
     assert with_returns(levelled(score, lengths)).argmax() != 9
+
+
+def sounding(melodies, seconds, rng, noise):
+    """Salience of some melodies at once."""
+    parts = [heard_from(melody, rng, noise=noise) for melody in melodies]
+    rows = round(seconds / parts[0].frame)
+    return [sum(np.resize(getattr(part, name), (rows, 88)) for part in parts) for name in NAMES]
+
+
+NAMES = ("strength", "onset")
+
+
+def test_a_tune_in_a_calm_part_of_a_dense_track_is_found_there(library, fixtures, monkeypatch):
+    rng = np.random.default_rng(8)
+    song = read(fixtures / "paper-lanterns.mid").melodies[0]
+    dense = [sounding([random_tune(rng, 90) for _ in range(3)], 75, rng, 0.02) for _ in range(2)]
+    calm = sounding([song], song.end, rng, 1.2)
+    strength, onset = (np.concatenate([dense[0][k], calm[k], dense[1][k]]) for k in (0, 1))
+    heard = SemitoneSalience(strength, onset, heard_from(song, rng).frame)
+    line = Melody.from_notes(np.arange(4.0), np.ones(4), [60.0, 60.0, 62.0, 60.0])
+    track = Piece("track", "audio", (line,), len(strength) * heard.frame, heard=heard)
+
+    def found():
+        matches = check(track, library, top=300).matches
+        return next((match for match in matches if match.reference.title == "Paper Lanterns"), None)
+
+    levelled = found()
+    assert levelled is not None
+    begin, end = levelled.query.seconds
+    assert begin > 70
+    assert end < 80 + song.end
+    monkeypatch.setattr(by_salience, "_levelled", lambda score, *_: score)
+    raw = found()
+    assert raw is None or raw.e_value > 10 * levelled.e_value

@@ -165,9 +165,9 @@ class _Look:
 def _levels(
     score: NDArray[np.float64], lengths: NDArray[np.int32], some: NDArray[np.int64]
 ) -> list[Background]:
-    """Return what most of some references score in each block, [blocks, n]."""
-    fitted = score[:, some], lengths[some]
-    return [fit_background(block, fitted[1], TYPICAL_HEARD, FITTED_BULK) for block in fitted[0]]
+    """Return what most of some references score in each of several blocks, [blocks, n]."""
+    several = score if len(score) > 1 else score[:0]
+    return [fit_background(block[some], lengths[some], TYPICAL_HEARD, FITTED_BULK) for block in several]
 
 
 def _levelled(
@@ -190,7 +190,7 @@ def _levelled(
     levels : list of Background
         As of `_levels`.
     """
-    if len(levels) < 2 or not all(level.measured for level in levels):
+    if not levels or not all(level.measured for level in levels):
         return score
     scale = float(np.mean([level.scale for level in levels]))
     modes = np.array([level.expected(lengths) for level in levels])
@@ -414,10 +414,12 @@ def match_heard(
     theirs, melody = whole.melody, piece.melodies[0]
     corpus = library.index.corpus(np.array([reference]))
     scanned = scan_blocks(corpus, evidence, np.zeros(1, np.int64))
-    block = scanned[0].argmax(axis=0) if reading.block is None else reading.block[place : place + 1]
-    found = in_blocks(*scanned, block)[0]
-    if found[0] <= 0:
+    loudest = in_blocks(*scanned, scanned[0].argmax(axis=0))[0]
+    if loudest[0] <= 0:
         return None
+    assert reading.block is not None
+    best = in_blocks(*scanned, reading.block[place : place + 1])[0]
+    found = best if best[0] > 0 else loudest  # by pitch it may be heard where it is not by class
     heard = trace_heard(corpus, evidence, piece.heard, 0, found)
     path = _pair_notes(melody, heard)
     seconds = (float(heard.begin[0]), float(heard.end[-1]))
