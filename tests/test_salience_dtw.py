@@ -212,6 +212,47 @@ def test_a_passage_late_in_a_long_recording_is_found():
     assert trace_heard(corpus, evidence, heard, 0, found[0]).begin[0] == pytest.approx(300, abs=1.5)
 
 
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=10, deadline=None)
+def test_what_is_traced_scores_what_the_kernel_found(seed):
+    rng = np.random.default_rng(seed)
+    melodies = [random_tune(rng, int(rng.integers(2, 30))) for _ in range(4)]
+    corpus = build_corpus([normalise(melody) for melody in melodies])
+    heard = heard_from(melodies[0], rng, noise=0.6)
+    evidence, best = prepare_evidence(heard), []
+    moves = salience_dtw._moves
+
+    def traced(*given):
+        found = moves(*given)
+        best.append(int(found[0].max()))
+        return found
+
+    found = scan_heard(corpus, evidence, np.arange(4))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(salience_dtw, "_moves", traced)
+        heard_ones = [k for k in range(4) if found[k, 0] > 0]
+        for k in heard_ones:
+            trace_heard(corpus, evidence, heard, k, found[k])
+    assert best == found[heard_ones, 0].tolist()
+
+
+def test_notes_that_may_last_longer_than_the_recording_are_traced():
+    rng = np.random.default_rng(6)
+    melody = Melody.from_notes(np.arange(8) * 0.25, np.full(8, 0.25), [60, 62, 64, 65, 67, 65, 64, 62])
+    longer = Melody.from_notes(
+        np.r_[melody.onset, 2 + 2.5 * np.arange(4)], np.r_[melody.duration, np.full(4, 2.5)],
+        np.r_[melody.pitch, [60, 64, 67, 72]],
+    )  # fmt: skip
+    corpus = build_corpus([normalise(longer)])
+    heard = heard_from(melody, rng)
+    evidence = prepare_evidence(heard)
+    found = scan_heard(corpus, evidence, np.arange(1))[0]
+    way = trace_heard(corpus, evidence, heard, 0, found)
+    assert way.score == found[0] / QUANTUM
+    assert way.note.tolist() == list(range(8))
+    assert way.begin[0] == pytest.approx(0, abs=0.2)
+
+
 def test_a_reference_that_comes_back_counts_twice_in_part():
     rng = np.random.default_rng(5)
     song, other = random_tune(rng, 40), random_tune(rng, 300)

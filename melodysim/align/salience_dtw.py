@@ -398,7 +398,7 @@ def _moves(
             for steps in heard
         ]
         for steps, start, gain in [*ways, (-usual, scores[j], np.full_like(sung, -skip))]:
-            back = abs(steps)
+            back = min(abs(steps), len(start))
             value = start[: len(start) - back] + gain[back:]
             better = value > scores[j + 1, back:]
             scores[j + 1, back:][better] = value[better]
