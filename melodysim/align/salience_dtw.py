@@ -145,21 +145,22 @@ def scan_heard(
     ndarray of int32, shape (n, 3)
         Score in `QUANTUM` per nat, tempo and block of the best alignment, for `trace_heard`.
     """
-    score, tempo = scan_blocks(corpus, evidence, melodies, threads)
-    return in_blocks(score, tempo, score.argmax(axis=0))
+    return in_blocks(*scan_blocks(corpus, evidence, melodies, threads))
 
 
 def in_blocks(
-    score: NDArray[np.int32], tempo: NDArray[np.int32], block: NDArray[np.int64]
+    score: NDArray[np.int32], tempo: NDArray[np.int32], block: NDArray[np.int64] | None = None
 ) -> NDArray[np.int32]:
-    """Return score, tempo and block of each reference, in a block of its own, for `trace_heard`.
+    """Return score, tempo and block of each reference in one block, for `trace_heard`.
 
     Parameters
     ----------
     score, tempo : ndarray of int32, shape (blocks, n)
         As of `scan_blocks`.
-    block : ndarray of int64, shape (n,)
+    block : ndarray of int64, shape (n,), optional
+        Of each reference; by default that in which it scores most.
     """
+    block = score.argmax(axis=0) if block is None else block
     every = np.arange(score.shape[1])
     return np.stack([score[block, every], tempo[block, every], block.astype(np.int32)], axis=1)
 
@@ -221,8 +222,7 @@ def scan_octaves(
         by_pitch = _Notes.of(corpus, pitches.space, backwards)
         found = None if backwards else known
         if found is None:
-            scanned = _scan(by_class, classes, melodies, threads)
-            found = in_blocks(*scanned, scanned[0].argmax(axis=0))
+            found = in_blocks(*_scan(by_class, classes, melodies, threads))
         first = (_transpositions(by_class, classes, melodies, found, threads) + offset) % CLASSES
         score = np.zeros((max(len(pitches.starts), 1), len(melodies)), np.int32)
         for transposition in range(CLASSES):

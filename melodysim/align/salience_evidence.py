@@ -239,8 +239,9 @@ def _by_pitch(strength: NDArray[np.float32], space: PitchSpace) -> NDArray[np.fl
     return sung
 
 
-def _background(sung: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
-    """Return the mean of each pitch over so many steps around each: all of them at either end too."""
+def _background(sung: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    """Return the mean of each pitch in the stretch around each step, as long at either end."""
+    steps = round(BACKGROUND_SECONDS / step)
     if steps >= len(sung):
         return sung.mean(axis=0, keepdims=True)
     total = np.pad(np.cumsum(sung, axis=0), ((1, 0), (0, 0)))
@@ -250,10 +251,10 @@ def _background(sung: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
 
 
 def _against_background(
-    sung: NDArray[np.float64], steps: int, own_share: float, floor: float
+    sung: NDArray[np.float64], step: float, own_share: float, floor: float
 ) -> NDArray[np.float64]:
     """Return the logarithm of strength over its mean: of each pitch to a power, of all to the rest."""
-    own = _background(sung, steps)
+    own = _background(sung, step)
     overall = own.mean(axis=1, keepdims=True)
     background = own**own_share * overall ** (1 - own_share)
     odds: NDArray[np.float64] = np.log((sung + floor) / (background + floor))
@@ -278,8 +279,7 @@ def log_odds(strength: NDArray[np.float32], space: PitchSpace, step: float) -> N
         Nats per 58 ms; column 0 is C, or the lowest pitch of the register. A step in which nothing
         sounds has little evidence for or against anything.
     """
-    around = round(BACKGROUND_SECONDS / step)
-    odds = _against_background(_by_pitch(strength, space), around, COMMONNESS, FLOOR)
+    odds = _against_background(_by_pitch(strength, space), step, COMMONNESS, FLOOR)
     return np.clip(odds - BIAS, -LIMIT, LIMIT)
 
 
@@ -290,8 +290,7 @@ def onset_log_odds(onset: NDArray[np.float32], space: PitchSpace, step: float) -
     """
     begun = _by_pitch(onset, space)
     begun = np.maximum(begun, np.concatenate([begun[1:], begun[-1:]]))
-    around = round(BACKGROUND_SECONDS / step)
-    odds = _against_background(begun, around, 0.5, ONSET_FLOOR) - ONSET_BIAS
+    odds = _against_background(begun, step, 0.5, ONSET_FLOOR) - ONSET_BIAS
     return ONSET_WEIGHT * np.clip(odds, -ONSET_LIMIT, ONSET_LIMIT)
 
 

@@ -10,6 +10,12 @@ import numpy as np
 from numba import njit
 
 from melodysim.kernels import DISPLACEMENT_REACH, FURTHEST
+from melodysim.kernels.numba_path import pitch_path
+from melodysim.kernels.numba_salience import first_look, listen_many, transpositions
+
+__all__ = [
+    "align_path", "align_scores", "first_look", "listen_many", "pitch_path", "scan", "transpositions",
+]  # fmt: skip
 
 _CEILING = 115
 """Scores saturate here, because int8 wraps at 127; the compiled kernels saturate at 127. The caller
@@ -331,31 +337,3 @@ def align_path(*arrays) -> tuple[float, int, int]:
     rows = np.zeros((2, len(query[0]), high - low + 3), np.float32)
     best, i, j = _align(*(*query, *reference, displacement, moves, costs, *rows, move, -1))
     return float(best), int(i), int(j)
-
-
-def listen_many(*arrays) -> None:
-    """Score references against a block of a recording: see `numba_salience`."""
-    from melodysim.kernels import numba_salience
-
-    numba_salience.listen_many(*arrays)
-
-
-def transpositions(*arrays) -> None:
-    """Find the transpositions of best alignments: see `numba_salience`."""
-    from melodysim.kernels import numba_salience
-
-    numba_salience.transpositions(*arrays)
-
-
-def first_look(*arrays) -> None:
-    """Score references roughly against a block of a recording: see `numba_salience`."""
-    from melodysim.kernels import numba_salience
-
-    numba_salience.first_look(*arrays)
-
-
-def pitch_path(*arrays) -> None:
-    """Find the best path of a melody through salience: see `numba_path`."""
-    from melodysim.kernels import numba_path
-
-    numba_path.pitch_path(*arrays)

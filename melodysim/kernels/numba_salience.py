@@ -50,7 +50,7 @@ def _advance(  # pragma: no cover
 
 
 @njit(nogil=True, cache=True)
-def levels_of(nominal, longer):  # pragma: no cover
+def _levels_of(nominal, longer):  # pragma: no cover
     """Return the level of evidence of each note: longer ones count for less."""
     levels = np.zeros(nominal.shape[0], np.int64)
     for j in range(nominal.shape[0]):
@@ -60,8 +60,8 @@ def levels_of(nominal, longer):  # pragma: no cover
 
 
 @njit(nogil=True, cache=True)
-def listen_in_lane(block, entry, pad, place, nominal, rules, score, free):  # pragma: no cover
-    """Return score and last note of the best local alignment of a reference in one transposition.
+def _listen_in_lane(block, entry, pad, place, nominal, rules, score, free):  # pragma: no cover
+    """Return the score of the best local alignment of a reference in one transposition.
 
     `block` holds a row of cumulative evidence for each level and pitch, `entry` the same less the
     evidence that a note begins; `place` is the row of each note. `score` and `free` are [2, entries]:
@@ -74,7 +74,7 @@ def listen_in_lane(block, entry, pad, place, nominal, rules, score, free):  # pr
     first = entry[place[0]]
     for x in range(pad, first.shape[0]):
         free[0, x] = -first[x]
-    best, last = np.int16(0), 0
+    best = np.int16(0)
     for j in range(place.shape[0]):
         next_entry = entry[place[min(j + 1, place.shape[0] - 1)]]
         a, b, c, d, usual = _lengths(nominal[j], shortest, longest)
@@ -83,9 +83,8 @@ def listen_in_lane(block, entry, pad, place, nominal, rules, score, free):  # pr
             free[before], score[before], block[place[j]], next_entry, score[after], free[after],
             (a, b, c, d), usual, pad, skip, unusual,
         )  # fmt: skip
-        if reached > best:
-            best, last = reached, j
-    return best, last
+        best = max(best, reached)
+    return best
 
 
 @njit(nogil=True, cache=True)
@@ -97,13 +96,13 @@ def _listen_at(  # pragma: no cover
     Returns its score and transposition, the first of those that score as much.
     """
     nominal = np.minimum(gap * stretch, cap)
-    levels = levels_of(nominal, longer)
+    levels = _levels_of(nominal, longer)
     place = np.empty(row.shape[0], np.int64)
     best, best_lane = np.int16(0), 0
     for lane in range(column.shape[1]):
         for j in range(row.shape[0]):
             place[j] = columns * levels[j] + column[row[j], lane]
-        reached, _ = listen_in_lane(block, entry, pad, place, nominal, rules, score, free)
+        reached = _listen_in_lane(block, entry, pad, place, nominal, rules, score, free)
         if reached > best:
             best, best_lane = reached, lane
     return best, best_lane

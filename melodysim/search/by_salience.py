@@ -123,8 +123,8 @@ def read_recording(
             threads,
         )
     alike = look.background, look.background
-    reading = _reading(look, look.total + look.gain(support), alike, library, tries)
-    return replace(reading, block=look.score.argmax(axis=0))
+    score = look.total + look.gain(support)
+    return _reading(look, score, look.score.argmax(axis=0), alike, library, tries)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,8 +166,9 @@ def _levels(
     score: NDArray[np.float64], lengths: NDArray[np.int32], some: NDArray[np.int64]
 ) -> list[Background]:
     """Return what most of some references score in each of several blocks, [blocks, n]."""
-    several = score if len(score) > 1 else score[:0]
-    return [fit_background(block[some], lengths[some], TYPICAL_HEARD, FITTED_BULK) for block in several]
+    if len(score) < 2:
+        return []
+    return [fit_background(block[some], lengths[some], TYPICAL_HEARD, FITTED_BULK) for block in score]
 
 
 def _levelled(
@@ -342,20 +343,20 @@ def _looked_twice(
         fitted_to_kind(background, score[some], lengths[some])
         for some in (unrelated[~protected], unrelated[protected])
     )
-    reading = _reading(look, score, (free, owned), library, tries)
-    return replace(reading, block=by_block.argmax(axis=0))
+    return _reading(look, score, by_block.argmax(axis=0), (free, owned), library, tries)
 
 
 def _reading(
     look: _Look,
     score: NDArray[np.float64],
+    block: NDArray[np.int64],
     fits: tuple[Background, Background],
     library: Shelf,
     tries: float,
 ) -> Hypothesis:
     """Return the hypothesis of some scores, with the backgrounds of free and of protected works."""
     e_value, standardised = e_values(score, look.references, library, fits, tries)
-    return Hypothesis(look.references, score, e_value, standardised, fits, None)
+    return Hypothesis(look.references, score, e_value, standardised, fits, None, block=block)
 
 
 def _worth_another_look(
@@ -414,7 +415,7 @@ def match_heard(
     theirs, melody = whole.melody, piece.melodies[0]
     corpus = library.index.corpus(np.array([reference]))
     scanned = scan_blocks(corpus, evidence, np.zeros(1, np.int64))
-    loudest = in_blocks(*scanned, scanned[0].argmax(axis=0))[0]
+    loudest = in_blocks(*scanned)[0]
     if loudest[0] <= 0:
         return None
     assert reading.block is not None

@@ -29,6 +29,7 @@ from melodysim.transcribe.salience import (
     SEMITONES,
     Salience,
     by_semitone,
+    runs,
 )
 
 # Tuned on half of 28 real recordings (docs/research/method.md); plateaus, not peaks.
@@ -97,12 +98,6 @@ def _path(
         costs = GLIDE_COST, jump, OCTAVE_COST, entry, UNVOICE_COST, octave
         kernels().pitch_path(np.ascontiguousarray(emission), costs, path)
     return np.where(path >= 0, pitch[path], np.nan)
-
-
-def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return begin and end of each run of true values."""
-    edges = np.flatnonzero(np.diff(np.pad(flags, 1).astype(np.int8)))
-    return [(begin, end) for begin, end in edges.reshape(-1, 2).tolist()]
 
 
 def _settle(pitch: NDArray[np.float64]) -> list[list[int]]:
@@ -182,7 +177,7 @@ def _transcribed(
     if voiced.any():
         tuning = float(np.angle(np.exp(2j * np.pi * pitch[voiced]).mean()) / (2 * np.pi))
     rows: list[tuple[int, int, float, float]] = []
-    for begin, end in _runs(voiced):
+    for begin, end in runs(voiced):
         for first, last, semitone in _settle(pitch[begin:end] - tuning):
             column = int(np.clip(round(semitone + tuning) - LOWEST_PITCH, 0, SEMITONES - 1))
             span = slice(begin + first, begin + last)
@@ -205,7 +200,7 @@ def top_line_of_events(heard: Salience) -> Melody:
     """
     rows = []
     for column in range(TOP_LINE_LOWEST - LOWEST_PITCH, SEMITONES):
-        for begin, end in _runs(heard.note[:, column] > NOTE_SALIENCE):
+        for begin, end in runs(heard.note[:, column] > NOTE_SALIENCE):
             onset = heard.onset[begin:end, column]
             peaks = np.flatnonzero(
                 (onset > TOP_LINE_ONSET)

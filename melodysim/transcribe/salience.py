@@ -208,11 +208,16 @@ def _stretches(audio: NDArray[np.float32], wanted: NDArray[np.bool_] | None) -> 
         yield _Stretch(audio, 0, 0, frames_of(audio))
         return
     around = round(CONTEXT_SECONDS / FRAME_SECONDS)
-    edges = np.flatnonzero(np.diff(np.pad(wanted, 1).astype(np.int8)))
-    for first, last in edges.reshape(-1, 2).tolist():
+    for first, last in runs(wanted):
         begin = max(0, first - around)
         samples = slice(*(round(k * FRAME_SECONDS * SAMPLE_RATE) for k in (begin, last + around)))
         yield _Stretch(audio[samples], begin, first, last)
+
+
+def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return begin and end of each run of true values."""
+    edges = np.flatnonzero(np.diff(np.pad(flags, 1).astype(np.int8)))
+    return [(begin, end) for begin, end in edges.reshape(-1, 2).tolist()]
 
 
 def frames_of(audio: NDArray[np.float32]) -> int:
