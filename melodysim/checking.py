@@ -9,42 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-
-import numpy as np
 
 from melodysim.errors import CancelledError, InvalidNotesError, LibraryError, ReadError
 from melodysim.judge.verdict import Rates, judge, judge_pair, with_named
 from melodysim.judge.wording import accepted_words
-from melodysim.library import (
-    Accepted,
-    Entry,
-    Library,
-    Reference,
-    Suspect,
-    finding_id,
-    shelf_of_work,
-)
-from melodysim.library.rights import Rights
+from melodysim.library import Accepted, Library, Shelf, Suspect, finding_id
 from melodysim.melody import FEWEST_NOTES, Melody, Piece
+from melodysim.packed_piece import unpack_piece
 from melodysim.report.reports import NamedSong, PairReport, Report
 from melodysim.search.by_salience import listened_in_full
-from melodysim.search.e_values import harmonic_mean, standardised_of
-from melodysim.search.match import Match, Span
+from melodysim.search.likeness.listeners import Listeners
+from melodysim.search.likeness.pairs import passage_in_common
+from melodysim.search.likeness.recordings import Recorded, recorded_matches, with_recorded
 from melodysim.search.own_works import with_chance
-from melodysim.search.pipeline import find_matches, find_passage
-from melodysim.search.two_recordings import SMALLEST_P, p_value_of_likeness, p_value_of_notes
+from melodysim.search.pipeline import find_all
 from melodysim.util.plain_text import counted
 
 DEFAULT_TOP = 10
 SUSPECT = "suspect:"
 """Beginning of the ids of songs that are watched for, where they stand beside references."""
-CHECK_VERSION = 16
+CHECK_VERSION = 17
 """Raised whenever a check may have another result than before, wording included: stored results are
 then stale. What is heard in a recording has a version of its own in `melodysim.transcribe`."""
 
 MEASURING = "measuring chance in this library"
 """Stage of the first check against a library, which takes a while."""
+RECORDINGS = "comparing with the library's recordings"
+"""Stage in which recordings are compared with recordings; longer the first time that one is."""
 
 TrackLike = Melody | Piece | str | Path
 """A track to check: a melody, a piece that was read before, or a file."""
@@ -115,10 +108,17 @@ def check(
 
     # Melodies added meanwhile do not count.
     shelf, holdings = with_chance(library, threads, lambda *_: tick(MEASURING)), library.holdings
-    matches = find_matches(
+    searched = find_all(
         piece, shelf, max(top, 1), threads, tick, lambda work: accepted_of(work) is not None
     )
-    named = _named_songs(piece, suspects, library, rates, threads, tick)
+    listeners = _listeners(library, threads)
+    matches = searched.matches
+    if searched.recordings:
+        promising = [_recorded(library, shelf, identity) for identity in searched.recordings]
+        tick(RECORDINGS)
+        asked = len(shelf.recordings), listeners(), threads, lambda: tick(RECORDINGS)
+        matches = with_recorded(matches, recorded_matches(piece, promising, *asked))
+    named = _named_songs(piece, suspects, listeners, rates, threads, tick)
     works = [*(match.reference.id for match in matches), *(song.id for song in named)]
     accepted = {work: found for work in works if (found := accepted_of(work)) is not None}
     open_ = [match for match in matches if match.reference.id not in accepted]
@@ -130,10 +130,10 @@ def check(
     verdict = judge(piece, open_, len(shelf), rates, shelf.comparisons[1], told)
     counting = [(song.title, song.verdict, song.match) for song in named if song.id not in accepted]
     verdict = with_named(verdict, counting, rates)
-    shown = matches[:top]
-    if len(matches) > top > 0:
-        shown[-1] = matches[-1]  # what the verdict rests on is shown, whatever its rank
     closest = next((match for match in open_ if match.reference.rights.protected), None)
+    shown = matches[:top]
+    if top and closest is not None and closest not in shown:
+        shown[-1] = closest  # what the verdict rests on is shown, whatever its rank
     return Report(
         piece.source,
         piece,
@@ -148,10 +148,48 @@ def check(
     )
 
 
+def _listeners(library: Library, threads: int) -> Callable[[], Listeners]:
+    """Return a function that makes listeners for a check when they are first needed."""
+
+    @cache
+    def made() -> Listeners:
+        kept = library.heard_chance, library.keep_heard_chance
+        return Listeners(library.unrelated(), threads, *kept)
+
+    return made
+
+
+def measure_recordings(
+    library: Library, threads: int = 1, progress: Callable[[int, int], None] = lambda *_: None
+) -> None:
+    """Measure what chance does in the recordings of a library, so that no check waits for it.
+
+    Parameters
+    ----------
+    library : Library
+    threads : int, optional
+        Threads to use.
+    progress : callable, optional
+        Called with how many were measured, and how many there are.
+    """
+    shelf = library.shelf
+    for done, reference in enumerate(shelf.recordings):
+        progress(done, len(shelf.recordings))
+        recording = _recorded(library, shelf, shelf.index.name(int(reference)))
+        _listeners(library, threads)().of(recording.piece, recording.digest)
+
+
+def _recorded(library: Library, shelf: Shelf, identity: str) -> Recorded:
+    """Load a recording of a library."""
+    kept = library.recording(identity)
+    entry = shelf.look_up([identity])[identity].entry
+    return Recorded(entry, unpack_piece(kept.packed), kept.digest)
+
+
 def _named_songs(
     piece: Piece,
     suspects: list[Suspect],
-    library: Library,
+    listeners: Callable[[], Listeners],
     rates: Rates,
     threads: int,
     tick: StageCallback,
@@ -159,12 +197,13 @@ def _named_songs(
     """Compare a track with each song that is watched for, by itself: one question, one chance."""
     if not suspects:
         return ()
-    background = library.background_melodies()
     named = []
     for suspect in suspects:
         tick("comparing with the songs you named")
         song = replace(suspect.piece, title=suspect.title, creator=suspect.creator)
-        pair = _compared(piece, song, background, rates, threads)
+        if song.heard is not None:
+            listeners().of(song, suspect.digest)
+        pair = _compared(piece, song, listeners(), rates, threads)
         match = pair.match
         if match is not None:
             match = replace(match, reference=replace(match.reference, id=f"{SUSPECT}{suspect.id}"))
@@ -281,82 +320,13 @@ def compare(
     new, earlier = piece_of(new, threads), piece_of(earlier, threads)
     require_melody(new)
     require_melody(earlier)
-    return _compared(new, earlier, library.background_melodies(), rates, threads)
+    return _compared(new, earlier, Listeners(library.unrelated(), threads), rates, threads)
 
 
 def _compared(
-    new: Piece, earlier: Piece, background: list[Melody], rates: Rates, threads: int
+    new: Piece, earlier: Piece, listeners: Listeners, rates: Rates, threads: int
 ) -> PairReport:
     """Compare two works that were read; parameters as in `compare`."""
-    match = _best_passage(new, earlier, background, threads)
+    match = passage_in_common(new, earlier, listeners, threads)
     score = match.standardised if match else 0.0
-    if new.heard is not None and earlier.heard is not None:
-        # Each is listened to for the other's line: which of the two is transcribed better is luck.
-        turned = _best_passage(earlier, new, background, threads)
-        there, back = (m.standardised if m else -np.inf for m in (match, turned))
-        passages = [m for m in (match, turned) if m]
-        if passages:  # without a passage in common there is no likeness
-            # The passage says where; all ways of listening together say how surely.
-            p_value = p_value_of_likeness(new, earlier, (there, back), background, threads)
-            p_value = max(p_value, min(p_value_of_notes(m, background) for m in passages))
-            score = standardised_of(p_value)
-            best = _turned(turned, new, earlier) if turned and back > there else passages[0]
-            match = replace(best, e_value=p_value, standardised=score)
-    elif earlier.heard is not None:
-        # Its lines are a guess: it is listened to for the new work's notes too.
-        turned = _best_passage(earlier, new, background, threads)
-        if turned is not None:
-            ways = [m.e_value if m else 1.0 for m in (match, turned)]
-            p_value = harmonic_mean(np.clip(ways, SMALLEST_P, 1))
-            score = standardised_of(p_value)
-            best = match if match and ways[0] <= ways[1] else _turned(turned, new, earlier)
-            match = replace(best, e_value=p_value, standardised=score)
     return PairReport(new, earlier, score, judge_pair(new, earlier, match, rates), match, rates)
-
-
-def _turned(match: Match, new: Piece, earlier: Piece) -> Match:
-    """Swap the works in a match of the earlier recording with the new one.
-
-    The earlier recording was listened to, so its notes are those that were heard: its transcribed lines
-    may have none in that place.
-    """
-    heard = match.listening
-    assert heard is not None
-    sung, line = heard.heard, match.reference_melody
-    notes = heard.note[sung]
-    theirs = Melody.from_notes(
-        heard.begin[sung],
-        (heard.end - heard.begin)[sung],
-        line.pitch[notes] + match.transposition,
-        voice=match.voice,
-    )
-    return replace(
-        match,
-        reference=replace(_entry(earlier, 0), voice=match.voice),
-        reference_melody=theirs,
-        query=match.reference_span,
-        reference_span=Span((0, len(theirs)), (float(heard.begin[0]), float(heard.end[-1]))),
-        transposition=-match.transposition,
-        tempo_ratio=1 / match.tempo_ratio,
-        path=np.stack([notes, np.arange(len(theirs))], axis=1),
-        melody=int(match.reference.id),
-        voice=match.reference.voice,
-        turn=None,
-        places=(),  # turn and places are the earlier work's
-        listening=None,
-    )
-
-
-def _entry(work: Piece, melody: int) -> Entry:
-    """Make a library entry for a melody of a work that is in no library."""
-    title = work.title or Path(work.source).name
-    voice = work.melodies[melody].voice
-    return Entry(f"{melody}", title, work.creator, work.source, Rights("unknown"), voice)
-
-
-def _best_passage(query: Piece, work: Piece, background: list[Melody], threads: int) -> Match | None:
-    """Find the passage of a query that follows a work best."""
-    melodies = work.melodies if work.heard is None else work.melodies[:1]
-    references = [Reference(_entry(work, k), melody) for k, melody in enumerate(melodies)]
-    shelf = shelf_of_work(references, background)
-    return find_passage(query, shelf, np.arange(len(references)), threads)

@@ -22,8 +22,8 @@ def scores(rng):
 
 
 def levelled(score, lengths):
-    levels = by_salience._levels(score, lengths, np.arange(REFERENCES))
-    return by_salience._levelled(score, score > 0, lengths, levels)
+    levels = by_salience.levels_of(score, lengths, np.arange(REFERENCES))
+    return by_salience.levelled(score, score > 0, lengths, levels)
 
 
 def test_all_parts_have_one_mode_and_scale_then():
@@ -95,6 +95,6 @@ def test_a_tune_in_a_calm_part_of_a_dense_track_is_found_there(library, fixtures
     begin, end = levelled.query.seconds
     assert begin > 70
     assert end < 80 + song.end
-    monkeypatch.setattr(by_salience, "_levelled", lambda score, *_: score)
+    monkeypatch.setattr(by_salience, "levelled", lambda score, *_: score)
     raw = found()
     assert raw is None or raw.e_value > 10 * levelled.e_value

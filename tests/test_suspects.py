@@ -190,6 +190,7 @@ def test_a_library_of_before_is_brought_up_to_date(tmp_path):
     with sqlite3.connect(path) as db:
         db.execute("DROP TABLE suspect")
         db.execute("DROP TABLE accepted")
+        db.execute("DROP TABLE recording")
         db.execute("PRAGMA user_version = 3")
     db.close()
     assert Library(path).suspects() == []

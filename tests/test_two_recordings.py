@@ -23,7 +23,7 @@ from melodysim.report.html.track_page import pair_html
 from melodysim.report.plot import pair_picture
 from melodysim.report.text import print_pair
 from melodysim.search.e_values import Background, harmonic_mean, standardised_of
-from melodysim.search.two_recordings import p_value_of_notes
+from melodysim.search.likeness.two_recordings import p_value_of_notes
 
 
 def recording(melody, rng, shift=0, lines=3, wrong=0.3):

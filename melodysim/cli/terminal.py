@@ -106,6 +106,15 @@ def measure_chance(library: Library, quiet: bool) -> None:
         with_chance(library, threads(), lambda done, total: update(done, total, ""))
 
 
+def measure_recordings(library: Library, quiet: bool) -> None:
+    """Measure what chance does in a library's recordings, with a bar on standard error."""
+    from melodysim.checking import measure_recordings
+
+    if len(library.shelf.recordings):
+        with progress("measuring chance in the recordings", quiet) as update:
+            measure_recordings(library, threads(), lambda done, total: update(done, total, ""))
+
+
 def deliver(text: str, output: Path | None) -> None:
     """Write a result to standard output, or whole to a file."""
     if output is None:

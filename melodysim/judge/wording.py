@@ -134,9 +134,10 @@ def describe(match: Match, unrelated: str = "tracks", explained: bool = False) -
     """
     begin, end = match.query.seconds
     by = f" by {match.reference.creator}" if match.reference.creator else ""
+    work = f"{'the recording ' if match.recorded else ''}“{match.reference.title}”"
     verb = "follow" if match.evidence == "notes" else "are heard as in"
     return (
-        f"{match.notes} notes from {clock(begin)} to {clock(end)} {verb} “{match.reference.title}”{by}"
+        f"{match.notes} notes from {clock(begin)} to {clock(end)} {verb} {work}{by}"
         f", {transposed(match.transposition)}{'' if match.in_time else ', in another rhythm'}"
         f"; {chance(match.e_value, unrelated)}."
         f"{'' if explained else likeness_words(match)}{repetition_words(match)}"

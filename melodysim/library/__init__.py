@@ -9,10 +9,10 @@ a `shelf` is what a check sees, with what `chance` does among its works. `librar
 from melodysim.library.entries import Entry, Reference
 from melodysim.library.library import Holdings, Library, default_library_path
 from melodysim.library.packed.index import Index
-from melodysim.library.shelf import Shelf, shelf_of_work
+from melodysim.library.shelf import Shelf, Unrelated, shelf_of_work
 from melodysim.library.store import Store
 from melodysim.library.watch_list import Accepted, Suspect, WatchList, finding_id
 
 __all__ = ["Accepted", "Entry", "Holdings", "Index", "Library", "Reference", "Shelf", "Store"]
-__all__ += ["Suspect", "WatchList", "finding_id"]
+__all__ += ["Suspect", "Unrelated", "WatchList", "finding_id"]
 __all__ += ["default_library_path", "shelf_of_work"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,27 @@ class Reference:
 
     entry: Entry
     melody: Melody
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """What was heard of a recording that a melody was read from.
+
+    Attributes
+    ----------
+    version : int
+        Of the transcription.
+    packed : bytes
+        The piece (`melodysim.packed_piece`).
+    """
+
+    version: int
+    packed: bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what was heard."""
+        return hashlib.sha256(self.packed).hexdigest()
 
 
 def file_of(source: str) -> Path:

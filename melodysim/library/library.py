@@ -16,17 +16,19 @@ from numpy.typing import NDArray
 
 from melodysim.errors import InvalidNotesError, LibraryError
 from melodysim.library.chance import Chance, typical_chance
-from melodysim.library.entries import Entry, Reference
+from melodysim.library.entries import Entry, Recording, Reference
 from melodysim.library.packed.index import Index
 from melodysim.library.packed.index_files import (
     load_chance,
+    load_heard,
     load_index,
     part_files,
     protection,
     save_chance,
+    save_heard,
 )
 from melodysim.library.rights import Rights, Status, Territory, check_rights, effective
-from melodysim.library.shelf import Shelf
+from melodysim.library.shelf import Shelf, Unrelated
 from melodysim.library.store import Store
 from melodysim.library.watch_list import Accepted, Suspect, WatchList
 from melodysim.melody import Melody
@@ -59,21 +61,28 @@ class Holdings:
         Number of all melodies; of those in copyright or of unknown status.
     territory : str
         Territory whose terms of protection apply.
+    recordings : int
+        Protected melodies that are of recordings, of which it keeps what was heard.
     """
 
     name: str
     melodies: int
     protected: int
     territory: str = "anywhere"
+    recordings: int = 0
 
     def sentences(self) -> list[str]:
         """Return the holdings in words, for a report."""
         free = self.melodies - self.protected
         where = "anywhere" if self.territory == "anywhere" else f"in “{self.territory}”"
-        return [
+        held = (
             f"The library “{self.name}” holds {self.melodies:,} melodies: {self.protected:,} protected "
             f"or of unknown status, {free:,} free to use (for a release {where})."
-        ]
+        )
+        if not self.recordings:
+            return [held]
+        whole = f"{self.recordings:,} of the protected ones {'is' if self.recordings == 1 else 'are'}"
+        return [held, f"{whole} kept as a recording, to be compared with a track as a whole."]
 
 
 class Library:
@@ -116,6 +125,7 @@ class Library:
         self._exhaustive = exhaustive
         self._changing = threading.Lock()
         self._suspects: dict[str, Suspect] = {}
+        self._unrelated: tuple[Shelf, Unrelated] | None = None
         self._load()
 
     @classmethod
@@ -147,6 +157,7 @@ class Library:
             self.version = store.version()
             protected, backgrounds = protection(store, index, self.territory)
             chance = load_chance(store, int(protected.sum()))
+            heard = store.recordings()
         if self._exhaustive:
             index.exhaustive, index.everything = len(index), True
         bound = int(protected.sum())
@@ -156,7 +167,8 @@ class Library:
             typical_chance(counts[0]),
             typical_chance(bound) if chance is None else chance.among(bound),
         )
-        self.shelf = Shelf(index, protected, backgrounds, counts, look_up, chances)
+        recordings = np.flatnonzero(protected & np.isin(index.serials, heard))
+        self.shelf = Shelf(index, protected, backgrounds, counts, look_up, chances, recordings)
 
     def __repr__(self) -> str:
         """Say what it holds, in a line."""
@@ -218,7 +230,9 @@ class Library:
     @property
     def holdings(self) -> Holdings:
         """Number of the library's melodies, for reports."""
-        return Holdings(self.path.name, len(self), self.shelf.comparisons[1], self.territory)
+        shelf = self.shelf
+        protected, recordings = shelf.comparisons[1], len(shelf.recordings)
+        return Holdings(self.path.name, len(self), protected, self.territory, recordings)
 
     def watched(self) -> tuple[list[Suspect], dict[str, Accepted]]:
         """Return the songs that are watched for, and the accepted findings by id, as they are now."""
@@ -249,6 +263,34 @@ class Library:
         shelf = self.shelf
         with Store(self.path) as store:
             return [store.melody(shelf.index.name(k)) for some in shelf.backgrounds for k in some]
+
+    def unrelated(self) -> Unrelated:
+        """Return the melodies of the background, packed, to measure chance on between two works."""
+        shelf, there = self.shelf, self._unrelated
+        if there is None or there[0] is not shelf:
+            there = self._unrelated = shelf, Unrelated.of(self.background_melodies())
+        return there[1]
+
+    def recording(self, identity: str) -> Recording:
+        """Load what was heard of a recording, by the id of its melody.
+
+        Raises
+        ------
+        LibraryError
+            If there is none.
+        """
+        with Store(self.path) as store:
+            return store.recording(identity)
+
+    def heard_chance(self, digest: str) -> dict[str, Any] | None:
+        """Return what was kept of chance in a recording, by the digest of what was heard."""
+        with Store(self.path) as store:
+            return load_heard(store, digest)
+
+    def keep_heard_chance(self, digest: str, said: dict[str, Any]) -> None:
+        """Keep what was measured of chance in a recording, if the folder can be written to."""
+        with Store(self.path) as store:
+            save_heard(store, digest, said)
 
     def keep_chance(self, chance: Chance) -> None:
         """Use what was measured of chance among the protected works, and keep it on disk."""

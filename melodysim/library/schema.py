@@ -57,6 +57,12 @@ MIGRATIONS = (
         id TEXT PRIMARY KEY, note TEXT NOT NULL, day TEXT NOT NULL, about TEXT NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE recording (
+        source INTEGER PRIMARY KEY REFERENCES source (id) ON DELETE CASCADE,
+        version INTEGER NOT NULL, piece BLOB NOT NULL
+    );
+    """,
 )
 """Statements that lead from each schema version to the next; only ever appended to."""
 SCHEMA = len(MIGRATIONS)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from melodysim.align.corpus import Corpus, corpus_of, lay_melodies
+from melodysim.intervals import normalise
 from melodysim.library.chance import Chance, typical_chance
 from melodysim.library.entries import Reference
 from melodysim.library.packed.index import Index, packed_index
@@ -38,6 +42,8 @@ class Shelf:
         Loads references by their ids, with rights as they stand today.
     chances : (Chance, Chance)
         What chance does among the free and among the protected works.
+    recordings : ndarray of int64
+        Protected references that are recordings, of which the library keeps what was heard.
     """
 
     index: Index
@@ -46,10 +52,43 @@ class Shelf:
     comparisons: tuple[int, int]
     look_up: Callable[[list[str]], dict[str, Reference]]
     chances: tuple[Chance, Chance]
+    recordings: NDArray[np.int64] = field(default_factory=lambda: NOTHING)
 
     def __len__(self) -> int:
         """Return the number of references."""
         return len(self.index)
+
+
+@dataclass(frozen=True, eq=False)
+class Unrelated:
+    """Melodies that are unrelated to what is compared, to measure chance on.
+
+    Attributes
+    ----------
+    melodies : list of Melody
+    shelf : Shelf
+        The same, packed.
+    """
+
+    melodies: list[Melody]
+    shelf: Shelf
+
+    @classmethod
+    def of(cls, melodies: list[Melody]) -> Unrelated:
+        """Pack melodies."""
+        return cls(melodies, shelf_of_work([], melodies))
+
+    @cached_property
+    def marks(self) -> frozenset[str]:
+        """A mark of each melody: the beginning of the SHA-256 of its notes."""
+        return frozenset(
+            hashlib.sha256(m.onset.tobytes() + m.duration.tobytes() + m.pitch.tobytes()).hexdigest()[:8]
+            for m in self.melodies
+        )
+
+    def corpus(self, melodies: list[Melody]) -> Corpus:
+        """Lay other melodies out, to be aligned; what is rare is what is rare among the unrelated."""
+        return corpus_of(lay_melodies([normalise(m) for m in melodies]), self.shelf.index.rarity)
 
 
 def shelf_of_work(work: list[Reference], background: list[Melody]) -> Shelf:

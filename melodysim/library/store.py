@@ -23,10 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.errors import LibraryError
-from melodysim.library.entries import Entry, Reference, file_of
+from melodysim.library.entries import Entry, Recording, Reference, file_of
 from melodysim.library.rights import Rights, Territory, effective
 from melodysim.library.schema import connect, explained
 from melodysim.melody import Melody
+from melodysim.readers.audio import SUFFIXES as AUDIO
 from melodysim.util.plain_text import printable, printable_or_none
 
 _COLUMNS = (
@@ -145,6 +146,7 @@ class Store:
         path: str,
         sha256: str,
         remembered: Mapping[str, tuple[Any, ...]] | None = None,
+        heard: Recording | None = None,
     ) -> int:
         """Store the melodies of one source, in place of what it held before; return how many.
 
@@ -160,6 +162,8 @@ class Store:
             Of the source.
         remembered : mapping of str to tuple, optional
             Rights by id, from `rights_of_set`, of melodies that an earlier part no longer has.
+        heard : Recording, optional
+            What was heard of it, if it is a recording.
         """
         db, references = self._connection, list(references)
         moved: set[str] = set()
@@ -200,6 +204,8 @@ class Store:
             db.execute(
                 "INSERT OR REPLACE INTO rights VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (entry.id, *rights)
             )
+        if heard is not None:
+            db.execute("INSERT INTO recording VALUES (?, ?, ?)", (source, heard.version, heard.packed))
         for left in moved:
             db.execute(
                 "DELETE FROM source WHERE path = ? AND id NOT IN (SELECT source FROM melody)", (left,)
@@ -265,6 +271,42 @@ class Store:
         """Return the checksum of every source, by path."""
         with explained(self.path):
             return dict(self._connection.execute("SELECT path, sha256 FROM source"))
+
+    def recordings(self) -> NDArray[np.int64]:
+        """Return the serial numbers of melodies of which what was heard is kept too."""
+        with explained(self.path):
+            rows = self._connection.execute(
+                "SELECT serial FROM melody WHERE source IN (SELECT source FROM recording)"
+            )
+            return np.fromiter((row[0] for row in rows), np.int64)
+
+    def recording(self, identity: str) -> Recording:
+        """Load what was heard of the recording that a melody was read from.
+
+        Raises
+        ------
+        LibraryError
+            If the melody was read from no recording, or only its line was kept.
+        """
+        with explained(self.path):
+            row = self._connection.execute(
+                "SELECT recording.version, recording.piece "
+                "FROM recording JOIN melody ON melody.source = recording.source WHERE melody.id = ?",
+                (identity,),
+            ).fetchone()
+        if row is None:
+            raise LibraryError(f"holds no recording with id {identity!r}", path=self.path)
+        return Recording(*row)
+
+    def heard_by(self, version: int) -> set[str]:
+        """Return the sources of recordings of which a version of the transcription was kept."""
+        with explained(self.path):
+            rows = self._connection.execute(
+                "SELECT path FROM source JOIN recording ON recording.source = source.id "
+                "WHERE version = ?",
+                (version,),
+            )
+            return {row[0] for row in rows}
 
     def entries(self, pattern: str | None = None, limit: int = -1, offset: int = 0) -> list[Entry]:
         """List entries whose id, title or creator contains a text, by id."""
@@ -358,8 +400,7 @@ class Store:
             raise LibraryError(f"no melody with id {identity!r}", path=self.path)
 
     def remove(self, identity: str) -> None:
-        """Remove one reference, within a transaction."""
-        # Without a checksum, the next import of its source reads it again.
+        """Remove one reference, within a transaction; the next import of its source reads it again."""
         self._connection.execute(
             "UPDATE source SET sha256 = '' WHERE id = (SELECT source FROM melody WHERE id = ?)",
             (identity,),
@@ -415,19 +456,22 @@ class Store:
             )
 
     def statistics(self) -> dict[str, dict[str, int]]:
-        """Count melodies and notes, by rights as they stand today and by folder of the source."""
+        """Count melodies and notes, by rights today and by folder; and recordings, by what is kept."""
         with explained(self.path):
             groups = self._connection.execute(
                 "SELECT status, published, died, expires, count(*) FROM rights GROUP BY 1, 2, 3, 4"
             ).fetchall()
-            totals = self._connection.execute(
-                "SELECT count(*), coalesce(sum(notes), 0) FROM melody"
-            ).fetchone()
+            summed = "SELECT count(*), coalesce(sum(notes), 0) FROM melody"
+            totals = self._connection.execute(summed).fetchone()
             collections = self._connection.execute(
                 "SELECT CASE WHEN instr(id, '/') THEN substr(id, 1, instr(id, '/') - 1) "
                 "ELSE '(no folder)' END AS folder, count(*) "
                 "FROM melody GROUP BY folder ORDER BY 2 DESC LIMIT 20"
             ).fetchall()
+            unheard = "SELECT path FROM source WHERE id NOT IN (SELECT source FROM recording)"
+            paths = (file_of(path) for (path,) in self._connection.execute(unheard))
+            lines_only = sum(path.suffix.lower() in AUDIO for path in paths)
+            (heard,) = self._connection.execute("SELECT count(*) FROM recording").fetchone()
         rights: Counter[str] = Counter()
         for status, published, died, expires, count in groups:
             known = Rights(status, published=published, died=died, expires=expires)
@@ -436,6 +480,7 @@ class Store:
             "totals": {"melodies": totals[0], "notes": totals[1]},
             "rights": dict(rights.most_common()),
             "collections": dict(collections),
+            "recordings": {"heard": heard, "line only": lines_only},
         }
 
 

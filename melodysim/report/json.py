@@ -69,6 +69,7 @@ def match_dict(match: Match, piece: Piece) -> dict[str, Any]:
         "melody": match.melody,
         "voice": match.voice,
         "evidence": match.evidence,
+        "recorded": match.recorded,
         "query": _span_dict(match.query),
         "reference_span": _span_dict(match.reference_span),
         "path": match.path.tolist(),

@@ -7,26 +7,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from melodysim.align.corpus import Corpus
 from melodysim.align.first_look import glimpses_of
 from melodysim.align.salience_dtw import (
-    SalienceAlignment,
     in_blocks,
     scan_blocks,
     scan_octaves,
-    trace_heard,
     with_returns,
 )
 from melodysim.align.salience_evidence import (
-    BLOCK_SECONDS,
     COARSE,
     PITCHES,
     QUANTUM,
     PitchEvidence,
     prepare_evidence,
 )
-from melodysim.library import Reference, Shelf
+from melodysim.library import Shelf
 from melodysim.library.packed.index import sample_references
-from melodysim.melody import Melody, Piece, SemitoneSalience
+from melodysim.melody import SemitoneSalience
 from melodysim.search.by_notes import CANDIDATES
 from melodysim.search.e_values import (
     FITTED_ALL,
@@ -38,8 +36,6 @@ from melodysim.search.e_values import (
     suspects,
 )
 from melodysim.search.hypothesis import Hypothesis, best_of_each_kind, e_values
-from melodysim.search.match import Match, Span
-from melodysim.search.match_details import span
 
 LINE_WEIGHT, LINE_CHANCE = 1.0, 3.0
 """Share of a transcribed line's standardised score that is added to the score by listening, and the
@@ -162,7 +158,7 @@ class _Look:
         return np.where(self.total > 0, support * self.background.scale, 0)
 
 
-def _levels(
+def levels_of(
     score: NDArray[np.float64], lengths: NDArray[np.int32], some: NDArray[np.int64]
 ) -> list[Background]:
     """Return what most of some references score in each of several blocks, [blocks, n]."""
@@ -171,7 +167,7 @@ def _levels(
     return [fit_background(block[some], lengths[some], TYPICAL_HEARD, FITTED_BULK) for block in score]
 
 
-def _levelled(
+def levelled(
     score: NDArray[np.float64],
     heard: NDArray[np.bool_],
     lengths: NDArray[np.int32],
@@ -189,7 +185,7 @@ def _levelled(
         False where nothing of a reference was heard: these scores stay.
     lengths : ndarray of int32, shape (n,)
     levels : list of Background
-        As of `_levels`.
+        As of `levels_of`.
     """
     if not levels or not all(level.measured for level in levels):
         return score
@@ -255,8 +251,8 @@ def _look_at(
     fitted = np.arange(len(references)) if all_of_them else np.searchsorted(references, sample)
     fitting = FITTED_ALL if all_of_them else FITTED_LISTENED
     raw, tempo = _scanned(references, evidence, library, threads)
-    levels = _levels(raw, lengths, fitted)
-    score = _levelled(raw, raw > 0, lengths, levels)
+    levels = levels_of(raw, lengths, fitted)
+    score = levelled(raw, raw > 0, lengths, levels)
     total = with_returns(score)
     some = total[fitted], lengths[fitted]
     known = suspects(*some, TYPICAL_HEARD, fitting)
@@ -264,9 +260,9 @@ def _look_at(
     if known.any():
         places = fitted[known]
         turned, _ = _scanned(references[places], evidence, library, threads, backwards=True)
-        turned = _levelled(turned, turned > 0, lengths[places], levels)
+        turned = levelled(turned, turned > 0, lengths[places], levels)
         expected = background.expected(lengths[places])
-        known[known] = _are_tunes(total[places], with_returns(turned), expected)
+        known[known] = are_tunes(total[places], with_returns(turned), expected)
         background = fit_background(*some, TYPICAL_HEARD, fitting, known)
     return _Look(references, lengths, score, tempo, background)
 
@@ -311,39 +307,88 @@ def _looked_twice(
 ) -> Hypothesis:
     """Score the chosen references by pitch too, and add up all evidence for them."""
     corpus, lengths = library.index.corpus(look.references), look.lengths
-    every = np.arange(len(look.references))
-    fine = prepare_evidence(heard, PITCHES)
-    found = in_blocks(look.score.astype(np.int32), look.tempo, look.score.argmax(axis=0))
-    in_each = [score / QUANTUM for score in scan_octaves(corpus, coarse, fine, every, threads, found)]
-    mine = np.isin(look.references, sample)
-    by_block = in_each[0] - BACKWARDS * in_each[1]
-    levels = _levels(by_block, lengths, np.flatnonzero(mine))
-    by_block = _levelled(by_block, in_each[0] > 0, lengths, levels)
+    in_each = scores_by_pitch(
+        corpus, coarse, prepare_evidence(heard, PITCHES), look.score, look.tempo, threads
+    )
+    mine = np.flatnonzero(np.isin(look.references, sample))
+    by_block = less_backwards(in_each)
+    levels = levels_of(by_block, lengths, mine)
+    by_block = levelled(by_block, in_each[0] > 0, lengths, levels)
     forwards, backwards = map(with_returns, in_each)
-    tunes = _are_tunes(forwards, backwards, float(np.median(forwards[mine])))
-
-    def fitted(values: NDArray[np.float64]) -> tuple[Background, NDArray[np.bool_]]:
-        """Fit a background to the sample, not to references chosen for their scores.
-
-        The second value says which of the sample are related, and left out.
-        """
-        some = values[mine], lengths[mine]
-        known = suspects(*some, TYPICAL_HEARD, FITTED_LISTENED) & tunes[mine]
-        return fit_background(*some, TYPICAL_HEARD, FITTED_LISTENED, known), known
-
+    # Chance is fitted to the sample, not to references chosen for their scores.
+    tunes = are_tunes(forwards, backwards, float(np.median(forwards[mine])))[mine]
     score = with_returns(by_block)
-    by_pitch, _ = fitted(score)
+    by_pitch, _ = fit_listened(score[mine], lengths[mine], tunes)
     more = support + CLASS_WEIGHT * look.background.standardised(look.total, lengths)
-    # What scores above 0 is ranked, however it stands to chance.
-    score = np.where(forwards > 0, np.maximum(score + by_pitch.scale * more, LEAST_SCORE), 0)
-    background, related = fitted(score)
-    unrelated = np.flatnonzero(mine)[~related]
+    score = all_evidence(score, forwards, by_pitch, more)
+    background, related = fit_listened(score[mine], lengths[mine], tunes)
+    unrelated = mine[~related]
     protected = library.protected[look.references[unrelated]]
     free, owned = (
         fitted_to_kind(background, score[some], lengths[some])
         for some in (unrelated[~protected], unrelated[protected])
     )
     return _reading(look, score, by_block.argmax(axis=0), (free, owned), library, tries)
+
+
+def scores_by_pitch(
+    corpus: Corpus,
+    coarse: PitchEvidence,
+    fine: PitchEvidence,
+    score: NDArray[np.float64],
+    tempo: NDArray[np.int32],
+    threads: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Score references by pitch where they were heard by pitch class, in nats, [blocks, n].
+
+    Parameters
+    ----------
+    corpus : Corpus
+    coarse, fine : PitchEvidence
+        Of the recording, by pitch class and by pitch.
+    score, tempo : ndarray, shape (blocks, n)
+        By pitch class: nats, and tempi as from `scan_blocks`.
+    threads : int
+
+    Returns
+    -------
+    forwards, backwards : ndarray of float64, shape (blocks, n)
+    """
+    found = in_blocks(score.astype(np.int32), tempo, score.argmax(axis=0))
+    every = np.arange(len(corpus))
+    forwards, backwards = scan_octaves(corpus, coarse, fine, every, threads, found)
+    return forwards / QUANTUM, backwards / QUANTUM
+
+
+def less_backwards(
+    scores: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Subtract `BACKWARDS` of what references score backwards."""
+    return scores[0] - BACKWARDS * scores[1]
+
+
+def all_evidence(
+    score: NDArray[np.float64],
+    forwards: NDArray[np.float64],
+    by_pitch: Background,
+    more: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Add other evidence, in units of chance, to scores by pitch.
+
+    What scores above 0 is ranked, however it stands to chance.
+    """
+    return np.where(forwards > 0, np.maximum(score + by_pitch.scale * more, LEAST_SCORE), 0)
+
+
+def fit_listened(
+    score: NDArray[np.float64], lengths: NDArray[np.int32], tunes: NDArray[np.bool_]
+) -> tuple[Background, NDArray[np.bool_]]:
+    """Fit a background to a sample of references, less those that are related to the recording.
+
+    The second value says which these are. `tunes` says which are no mere repetition (`are_tunes`).
+    """
+    related = suspects(score, lengths, TYPICAL_HEARD, FITTED_LISTENED) & tunes
+    return fit_background(score, lengths, TYPICAL_HEARD, FITTED_LISTENED, related), related
 
 
 def _reading(
@@ -371,7 +416,7 @@ def _worth_another_look(
     return np.unique(np.concatenate([best, np.flatnonzero(np.isin(references, sample))]))
 
 
-def _are_tunes(
+def are_tunes(
     score: NDArray[np.float64], backwards: NDArray[np.float64], expected: ArrayLike
 ) -> NDArray[np.bool_]:
     """Say which references score much lower backwards, as takes of a work in the recording do.
@@ -387,77 +432,3 @@ def _are_tunes(
         Score that chance is expected to have.
     """
     return backwards < score - TURNED * (score - np.asarray(expected))
-
-
-def match_heard(
-    piece: Piece,
-    library: Shelf,
-    evidence: PitchEvidence,
-    reading: Hypothesis,
-    place: int,
-    whole: Reference,
-) -> Match | None:
-    """Trace a reference that was heard, and pair its notes with those of the transcribed line.
-
-    Parameters
-    ----------
-    piece : Piece
-    library : Shelf
-    evidence : PitchEvidence
-        Of the piece, by pitch class.
-    reading : Hypothesis
-    place : int
-        Of the reference in the reading.
-    whole : Reference
-    """
-    assert piece.heard is not None
-    reference = int(reading.references[place])
-    theirs, melody = whole.melody, piece.melodies[0]
-    corpus = library.index.corpus(np.array([reference]))
-    scanned = scan_blocks(corpus, evidence, np.zeros(1, np.int64))
-    loudest = in_blocks(*scanned)[0]
-    if loudest[0] <= 0:
-        return None
-    assert reading.block is not None
-    best = in_blocks(*scanned, reading.block[place : place + 1])[0]
-    found = best if best[0] > 0 else loudest  # by pitch it may be heard where it is not by class
-    heard = trace_heard(corpus, evidence, piece.heard, 0, found)
-    path = _pair_notes(melody, heard)
-    seconds = (float(heard.begin[0]), float(heard.end[-1]))
-    first, last = np.searchsorted(melody.onset, seconds)
-    at_once = max(min(piece.duration, BLOCK_SECONDS), seconds[1] - seconds[0])
-    return Match(
-        reference=whole.entry,
-        reference_melody=theirs,
-        query=Span((int(first), max(int(last), int(first))), seconds),
-        reference_span=span(theirs, heard.note),
-        transposition=round(heard.first_pitch - library.index.first_pitch(reference)),
-        tempo_ratio=heard.tempo_ratio,
-        identity=float(heard.heard.mean()),
-        notes=int(heard.heard.sum()),
-        distinct=int(heard.heard.sum()),
-        share=max(int(heard.heard.sum()) / len(theirs), (seconds[1] - seconds[0]) / at_once),
-        rhythm=None,
-        score=heard.score / float(np.log(2)),
-        e_value=float(reading.e_value[place]),
-        standardised=float(reading.standardised[place]),
-        path=path,
-        melody=0,
-        voice=melody.voice,
-        evidence="salience",
-        background=reading.backgrounds[int(library.protected[reference])],
-        listening=heard,
-    )
-
-
-def _pair_notes(melody: Melody, heard: SalienceAlignment) -> NDArray[np.int64]:
-    """Pair each note that was heard with the transcribed note that overlaps it most, in order."""
-    pairs: list[tuple[int, int]] = []
-    ends = melody.onset + melody.duration
-    for note, begin, end, sung in zip(heard.note, heard.begin, heard.end, heard.heard, strict=True):
-        common = np.minimum(ends, end) - np.maximum(melody.onset, begin)
-        if sung and len(common) and common.max() > 0:
-            k = int(np.argmax(common))
-            if not pairs or k > pairs[-1][0]:
-                pairs.append((k, int(note)))
-    return np.array(pairs, np.int64).reshape(-1, 2)

@@ -119,6 +119,8 @@ class Match:
     places : tuple of (float, float)
         Seconds of every place in the track that follows the passage, this one among them, for matches
         that chance hardly explains; a refrain has several.
+    recorded : bool
+        Whether the reference is a recording, compared with the track as a whole and not by its line.
     """
 
     reference: Entry
@@ -143,6 +145,7 @@ class Match:
     turn: Turn | None = None
     places: tuple[tuple[float, float], ...] = ()
     listening: SalienceAlignment | None = None
+    recorded: bool = False
 
     def __repr__(self) -> str:
         """Return one line: the reference, the notes, the seconds and the E-value."""

@@ -1,4 +1,4 @@
-"""Describe a match: its rarest turn, the other places of its passage in the piece, its span."""
+"""Describe a match: when it was heard, its rarest turn, the other places of its passage, its span."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from melodysim.align.salience_dtw import SalienceAlignment, in_blocks, scan_blocks, trace_heard
+from melodysim.align.salience_evidence import BLOCK_SECONDS, PitchEvidence
 from melodysim.align.seeds import SEED
-from melodysim.library import Shelf
-from melodysim.melody import Melody
+from melodysim.library import Reference, Shelf
+from melodysim.melody import Melody, Piece
+from melodysim.search.hypothesis import Hypothesis
 from melodysim.search.match import Match, Span, Turn
 
 TURN_NOTES = SEED + 1
@@ -102,3 +105,77 @@ def span(melody: Melody, notes: NDArray[np.int64]) -> Span:
     if melody.beat is not None:
         beats = float(melody.beat[first]), float(melody.beat[last])
     return Span((first, last + 1), seconds, beats)
+
+
+def match_heard(
+    piece: Piece,
+    library: Shelf,
+    evidence: PitchEvidence,
+    reading: Hypothesis,
+    place: int,
+    whole: Reference,
+) -> Match | None:
+    """Trace a reference that was heard, and pair its notes with those of the transcribed line.
+
+    Parameters
+    ----------
+    piece : Piece
+    library : Shelf
+    evidence : PitchEvidence
+        Of the piece, by pitch class.
+    reading : Hypothesis
+    place : int
+        Of the reference in the reading.
+    whole : Reference
+    """
+    assert piece.heard is not None
+    reference = int(reading.references[place])
+    theirs, melody = whole.melody, piece.melodies[0]
+    corpus = library.index.corpus(np.array([reference]))
+    scanned = scan_blocks(corpus, evidence, np.zeros(1, np.int64))
+    loudest = in_blocks(*scanned)[0]
+    if loudest[0] <= 0:
+        return None
+    assert reading.block is not None
+    best = in_blocks(*scanned, reading.block[place : place + 1])[0]
+    found = best if best[0] > 0 else loudest  # by pitch it may be heard where it is not by class
+    heard = trace_heard(corpus, evidence, piece.heard, 0, found)
+    path = _pair_notes(melody, heard)
+    seconds = (float(heard.begin[0]), float(heard.end[-1]))
+    first, last = np.searchsorted(melody.onset, seconds)
+    at_once = max(min(piece.duration, BLOCK_SECONDS), seconds[1] - seconds[0])
+    return Match(
+        reference=whole.entry,
+        reference_melody=theirs,
+        query=Span((int(first), max(int(last), int(first))), seconds),
+        reference_span=span(theirs, heard.note),
+        transposition=round(heard.first_pitch - library.index.first_pitch(reference)),
+        tempo_ratio=heard.tempo_ratio,
+        identity=float(heard.heard.mean()),
+        notes=int(heard.heard.sum()),
+        distinct=int(heard.heard.sum()),
+        share=max(int(heard.heard.sum()) / len(theirs), (seconds[1] - seconds[0]) / at_once),
+        rhythm=None,
+        score=heard.score / float(np.log(2)),
+        e_value=float(reading.e_value[place]),
+        standardised=float(reading.standardised[place]),
+        path=path,
+        melody=0,
+        voice=melody.voice,
+        evidence="salience",
+        background=reading.backgrounds[int(library.protected[reference])],
+        listening=heard,
+    )
+
+
+def _pair_notes(melody: Melody, heard: SalienceAlignment) -> NDArray[np.int64]:
+    """Pair each note that was heard with the transcribed note that overlaps it most, in order."""
+    pairs: list[tuple[int, int]] = []
+    ends = melody.onset + melody.duration
+    for note, begin, end, sung in zip(heard.note, heard.begin, heard.end, heard.heard, strict=True):
+        common = np.minimum(ends, end) - np.maximum(melody.onset, begin)
+        if sung and len(common) and common.max() > 0:
+            k = int(np.argmax(common))
+            if not pairs or k > pairs[-1][0]:
+                pairs.append((k, int(note)))
+    return np.array(pairs, np.int64).reshape(-1, 2)

@@ -31,13 +31,16 @@ from melodysim.search.by_notes import (
     readings_by_pitch,
     readings_in_time,
 )
-from melodysim.search.by_salience import match_heard, read_recording
+from melodysim.search.by_salience import read_recording
 from melodysim.search.hypothesis import Hypothesis, best_reading, ranking, restricted
 from melodysim.search.match import Match
-from melodysim.search.match_details import rarest_turn, span, with_others
+from melodysim.search.match_details import match_heard, rarest_turn, span, with_others
 from melodysim.search.refrains import places_in_melody, places_in_recording
 from melodysim.search.standing import weighed
 
+RECORDINGS = 16
+"""Recordings of a library that are compared with a track by themselves, the best by their lines. Of 95
+that come first among 72 by all that is heard, 93 are among the best 8 by their line, all among 16."""
 _LOOKED_AT = 12
 """References that may be of the same work as a query, before one is not."""
 
@@ -169,6 +172,23 @@ class _Ranked:
         return match_notes(piece, library, sequence, reading, place, whole)
 
 
+@dataclass(frozen=True, eq=False)
+class FoundWorks:
+    """What a piece follows in a library.
+
+    Attributes
+    ----------
+    matches : list of Match
+        The smallest E-value first.
+    recordings : list of str
+        Ids of the library's protected recordings that are worth comparing by themselves, the most
+        promising first.
+    """
+
+    matches: list[Match]
+    recordings: list[str]
+
+
 def find_matches(
     piece: Piece,
     library: Shelf,
@@ -177,6 +197,18 @@ def find_matches(
     tick: Callable[[str], None] | None = None,
     settled: Callable[[str], bool] = lambda _: False,
 ) -> list[Match]:
+    """Match a piece against a library; see `find_all`, whose matches it returns."""
+    return find_all(piece, library, top, threads, tick, settled).matches
+
+
+def find_all(
+    piece: Piece,
+    library: Shelf,
+    top: int,
+    threads: int = 1,
+    tick: Callable[[str], None] | None = None,
+    settled: Callable[[str], bool] = lambda _: False,
+) -> FoundWorks:
     """Match a piece against a library.
 
     Parameters
@@ -193,12 +225,12 @@ def find_matches(
 
     Returns
     -------
-    list of Match
-        At most `top`, one a reference, the smallest E-value first; and one more if the best reference
-        that is neither known to be free nor settled is not among them, so that a verdict can be drawn.
+    FoundWorks
+        At most `top` matches, one a reference; and one more if the best reference that is neither known
+        to be free nor settled is not among them, so that a verdict can be drawn.
     """
     if not len(library):
-        return []
+        return FoundWorks([], [])
     search = _Search(piece, library, threads, tick=tick or _silent)
     ranked = _ranked_in_time(search)
     search.tick("describing matches")
@@ -208,7 +240,16 @@ def find_matches(
     first = next(open_, None)
     if first is not None and first not in wanted:
         wanted = np.append(wanted, first)
-    return [ranked.described(*found) for found in ranked.traced(wanted).items()]
+    matches = [ranked.described(*found) for found in ranked.traced(wanted).items()]
+    return FoundWorks(matches, _promising_recordings(ranked.order, library))
+
+
+def _promising_recordings(order: NDArray[np.int64], library: Shelf) -> list[str]:
+    """Choose the library's recordings that are compared by themselves: the best by their lines."""
+    recordings = library.recordings
+    ranked = order[np.isin(order, recordings)]
+    best = np.concatenate([ranked, np.setdiff1d(recordings, ranked)])[:RECORDINGS]
+    return [library.index.name(int(k)) for k in best]
 
 
 def best_of_others(piece: Piece, library: Shelf, another: Callable[[Entry], bool]) -> float | None:
@@ -262,26 +303,20 @@ def find_passage(
     return next((ranked.described(*found) for found in ranked.traced(best).items()), None)
 
 
-def standings(
-    piece: Piece, library: Shelf, works: NDArray[np.int64], threads: int = 1
-) -> NDArray[np.float64]:
-    """Return the standings (standardised scores) of some works in a piece, by pitch alone.
+def trace_passage(piece: Piece, library: Shelf, reading: Hypothesis) -> Match | None:
+    """Trace the best reference of a reading that was made elsewhere; None if it scores nothing.
 
     Parameters
     ----------
-    piece, library, works, threads
-        As for `find_passage`.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        The highest standardised score of any reading, for each work.
+    piece : Piece
+        With at least one melody.
+    library : Shelf
+    reading : Hypothesis
+        Of some of its references.
     """
-    ranked = _ranked_by_pitch(_Search(piece, library, threads, works))
-    highest = np.full(len(library), -np.inf)
-    for reading in ranked.readings:
-        highest[reading.references] = np.maximum(highest[reading.references], reading.standardised)
-    return highest[works]
+    ranked = _Search(piece, library, 1).ranked([reading])
+    found = ranked.traced(ranked.order[:1])
+    return next((ranked.described(*one) for one in found.items()), None)
 
 
 def matches_below(

@@ -77,7 +77,9 @@ def _finish(
     from melodysim.library import Library
 
     if result.imported:
-        terminal.measure_chance(Library(path), quiet)
+        library = Library(path)
+        terminal.measure_chance(library, quiet)
+        terminal.measure_recordings(library, quiet)
     for public in result.sets:
         click.echo(f"{public.name} ({public.home}): {public.licence}", err=True)
     terminal.deliver(_report(result, path, form, output), output)

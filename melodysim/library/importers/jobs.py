@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from melodysim.errors import MelodysimError, ReadError
-from melodysim.library.entries import Entry, Reference
+from melodysim.library.entries import Entry, Recording, Reference
 from melodysim.library.importers.rights_table import is_index
 from melodysim.library.rights import Rights
 from melodysim.melody import FEWEST_NOTES, Melody
+from melodysim.packed_piece import pack_piece
 from melodysim.readers.abc import read_abc
 from melodysim.readers.parts.melody_parts import candidate_melodies
 from melodysim.readers.read import ABC_SUFFIXES, SUFFIXES, file_bytes, read
 from melodysim.readers.text_encoding import decode_text
+from melodysim.transcribe import TRANSCRIPTION_VERSION
 from melodysim.util.passed_over import hidden, suffix_of
 
 _SNIFFED = 65_536
@@ -77,6 +79,8 @@ class JobResult:
         Melodies of too few notes.
     odd : list of (str, str)
         Sources that were odd, and how they were read.
+    heard : Recording or None
+        What was heard, if the file is a recording.
     """
 
     digest: str
@@ -84,6 +88,7 @@ class JobResult:
     failed: list[tuple[str, MelodysimError]] = field(default_factory=list)
     skipped: int = 0
     odd: list[tuple[str, str]] = field(default_factory=list)
+    heard: Recording | None = None
 
 
 @dataclass(frozen=True)
@@ -160,18 +165,20 @@ def read_job(job: Job, known: frozenset[str]) -> JobResult:
             digest = hashlib.sha256(file_bytes(job.path)).hexdigest()
         if digest in known:
             return JobResult(digest, None)
-        references, failed, skipped, odd = [], [], 0, []
+        references, failed, skipped, odd, heard = [], [], 0, [], None
         for made in _reader(job.reader)(job):
             if isinstance(made, Reference):
                 references.append(made)
             elif made is None:
                 skipped += 1
+            elif isinstance(made, Recording):
+                heard = made
             elif isinstance(made, Oddity):
                 odd.append((made.source, made.remark))
             else:
                 failed.append(made)
         # Without a digest, the next import reads the file again and reports the same failures.
-        return JobResult("" if failed else digest, references, failed, skipped, odd)
+        return JobResult("" if failed else digest, references, failed, skipped, odd, heard)
     except MelodysimError as error:
         return JobResult("", [], [(job.source, error)])
     except Exception as error:  # whatever a hostile file makes a reader do
@@ -191,8 +198,9 @@ def shown(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", errors="backslashreplace")
 
 
-Made = Reference | tuple[str, MelodysimError] | Oddity | None
-"""A melody; the source of one that could not be read, and why; what was odd; None for too few notes."""
+Made = Reference | Recording | tuple[str, MelodysimError] | Oddity | None
+"""A melody; what was heard of the recording that it is of; the source of one that could not be read,
+and why; what was odd; None for too few notes."""
 
 
 def reference(
@@ -226,6 +234,8 @@ def read_file(job: Job) -> Iterator[Made]:
     title = piece.title or job.path.stem
     if piece.bar is None:
         yield reference(job, piece.melodies[0], job.identity, title, piece.creator)
+        if piece.heard is not None:
+            yield Recording(TRANSCRIPTION_VERSION, pack_piece(piece))
         return
     for line in piece.melodies:  # every track of a project is a melody
         name = f"{job.identity}#{line.voice}"

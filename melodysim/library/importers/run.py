@@ -21,6 +21,8 @@ from melodysim.errors import MelodysimError, ReadError
 from melodysim.library.entries import file_of
 from melodysim.library.importers.jobs import Job, JobResult, read_job
 from melodysim.library.store import Store
+from melodysim.readers.audio import SUFFIXES as AUDIO
+from melodysim.transcribe import TRANSCRIPTION_VERSION
 from melodysim.util.worker_processes import LocalPool
 
 if TYPE_CHECKING:
@@ -100,6 +102,13 @@ def run_jobs(
     total = len(jobs) if isinstance(jobs, list) else 0
     known = store.source_digests()
     writer = _Writer(store, known, remembered or {}, merge)
+    heard = store.heard_by(TRANSCRIPTION_VERSION)
+    # A recording whose line alone is kept, or what an older version heard, is heard anew.
+    known = {
+        source: digest
+        for source, digest in known.items()
+        if source in heard or file_of(source).suffix.lower() not in AUDIO
+    }
     began = time.monotonic()
     try:
         for done, (job, outcome) in enumerate(_outcomes(jobs, known), 1):
@@ -155,7 +164,11 @@ class _Writer:
                         added.unchanged += self._once("unchanged", job)
                         continue
                     added.imported += self.store.put(
-                        outcome.references, job.source, outcome.digest, self.remembered
+                        outcome.references,
+                        job.source,
+                        outcome.digest,
+                        self.remembered,
+                        outcome.heard,
                     )
                     if outcome.digest:
                         places[outcome.digest] = job.source

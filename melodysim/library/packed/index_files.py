@@ -50,6 +50,9 @@ FORMAT = 9
 CHANCE_METHOD = 3
 """Raised whenever the same library's chance would be measured to another result."""
 CHANCE_FILE = "chance.json"
+HEARD_FOLDER = "heard"
+"""Folder of a file for each recording: what chance does in it. Whoever reads one must see whether it
+was measured in the same way, on the same melodies."""
 FEWER, MORE = 0.8, 1.25
 """Shares of the works that chance was measured with between which it serves."""
 KEPT = ("manifest.json", CHANCE_FILE)
@@ -317,6 +320,30 @@ def save_chance(store: Store, chance: Chance) -> bool:
         try:
             write_whole(folder / CHANCE_FILE, content)
         except MelodysimError:
+            continue
+        return True
+    return False
+
+
+def load_heard(store: Store, digest: str) -> dict[str, Any] | None:
+    """Return what chance does in a recording, by the digest of what was heard; None if unknown."""
+    for folder in _folders(store.path):
+        try:
+            said = json.loads((folder / HEARD_FOLDER / f"{digest}.json").read_bytes())
+        except (OSError, ValueError):
+            continue
+        return said if isinstance(said, dict) else None
+    return None
+
+
+def save_heard(store: Store, digest: str, said: dict[str, Any]) -> bool:
+    """Write what chance does in a recording beside the parts; return whether any folder took it."""
+    content = json.dumps(said).encode()
+    for folder in _folders(store.path):
+        try:
+            (folder / HEARD_FOLDER).mkdir(parents=True, exist_ok=True)
+            write_whole(folder / HEARD_FOLDER / f"{digest}.json", content)
+        except (MelodysimError, OSError):
             continue
         return True
     return False

@@ -343,6 +343,8 @@ def _facts(match: Match) -> list[tuple[str, str]]:
         ("Pitch", transposed(match.transposition)),
         ("Tempo", tempo),
     ]
+    if match.recorded:
+        facts.append(("Compared", "with the whole recording, not its line alone"))
     if match.evidence == "salience":
         facts += [
             ("Heard in the recording", f"{match.notes} notes of the reference"),

@@ -18,19 +18,15 @@ is no tune.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from melodysim.align.corpus import counts_of, lay_melodies
 from melodysim.align.surprisal import rarity_of, surprisal
 from melodysim.intervals import normalise
-from melodysim.library import Entry, Reference, shelf_of_work
-from melodysim.library.rights import Rights
 from melodysim.melody import Melody, Piece, without_overlap
 from melodysim.search.e_values import Background, harmonic_mean
+from melodysim.search.likeness.listener import Standings
 from melodysim.search.match import Match
-from melodysim.search.pipeline import standings
 
 BACKWARDS = 0.5
 """Share of the score of the reversed lines that is subtracted."""
@@ -44,28 +40,38 @@ subtracted in full, from the average and from the best single comparison."""
 SMALLEST_P = 1e-300
 
 
-def p_value_of_likeness(
-    one: Piece, other: Piece, best: tuple[float, float], background: list[Melody], threads: int = 1
-) -> float:
-    """Return the probability that unrelated recordings, in either order, are so much alike.
+def lines_both_ways(work: Piece) -> list[Melody]:
+    """Return the lines of a recording, and then each as it is backwards."""
+    return [*work.melodies, *(_retrograde(melody) for melody in work.melodies)]
+
+
+def p_value_of_likeness(there: Standings, back: Standings) -> float:
+    """Return the probability that unrelated recordings are so much alike.
 
     Parameters
     ----------
-    one, other : Piece
-        With `heard` and at least one melody.
-    best : (float, float)
-        Standardised scores of the other's likeliest line in the one, and of the one's in the other.
-    background : list of Melody
-        Unrelated melodies to measure chance on.
+    there, back : Standings
+        Of the lines of the one in the other (`lines_both_ways`), and the other way round. Which of them
+        comes first makes no difference.
     """
-    average, highest = 0.0, -np.inf
-    for query, work, found in ((one, other, best[0]), (other, one, best[1])):
-        said, more = _one_way(query, work, background, threads)
-        average += said / 2
-        highest = max(highest, min(found, more))
+    ways = [_one_way(standings) for standings in (there, back)]
+    average = float(np.mean([said for said, _ in ways]))
+    highest = max(most for _, most in ways)
     together = float(CHANCE.p_value(average, 1))
     alone = float(ALONE.p_value(highest, 1))
     return harmonic_mean(np.clip([together, alone], SMALLEST_P, 1))
+
+
+def promise_of(standings: Standings) -> float:
+    """Return how promising a recording is by one way of listening alone: the higher, the more alike.
+
+    Parameters
+    ----------
+    standings : Standings
+        Of its lines in the other recording (`lines_both_ways`).
+    """
+    average, most = _one_way(standings)
+    return max(float(CHANCE.standardised(average, 1)), float(ALONE.standardised(most, 1)))
 
 
 def p_value_of_notes(match: Match, background: list[Melody]) -> float:
@@ -89,26 +95,16 @@ def p_value_of_notes(match: Match, background: list[Melody]) -> float:
     return max(2.0**-said, SMALLEST_P)
 
 
-def _one_way(query: Piece, work: Piece, background: list[Melody], threads: int) -> tuple[float, float]:
-    """Score a query against the lines of a work, less part of the score of the reversed lines.
+def _one_way(standings: Standings) -> tuple[float, float]:
+    """Return what lines score in a recording, less part of what they score backwards.
 
-    The second value bounds the score of the likeliest line by itself: infinite unless that line is
-    followed backwards.
+    First on average; then what the likeliest line scores by itself, less what it is followed backwards.
     """
-    lines = [*work.melodies, *(_retrograde(melody) for melody in work.melodies)]
-    nobody = Entry("", "", None, work.source, Rights("unknown"))
-    # An index is in the order of its ids.
-    references = [Reference(replace(nobody, id=f"{k:03}"), line) for k, line in enumerate(lines)]
-    shelf = shelf_of_work(references, background)
-    mine = np.arange(len(lines))
-    alone = [replace(query, heard=None, melodies=(melody,)) for melody in query.melodies]
-    listened = standings(query, shelf, mine, threads)
-    aligned = np.mean([standings(line, shelf, mine, threads) for line in alone], axis=0)
-    forwards, backwards = np.split((listened + aligned) / 2, 2)
+    forwards, backwards = np.split((standings.listened + standings.aligned.mean(axis=0)) / 2, 2)
     turned = float(backwards.mean())
     by_chance = BACKWARDS * min(turned, FOLLOWED) + max(turned - FOLLOWED, 0)
-    first, first_turned = listened[0], listened[len(work.melodies)]
-    most = first - (first_turned - FOLLOWED) if first_turned > FOLLOWED else np.inf
+    first, first_turned = standings.listened[0], standings.listened[len(forwards)]
+    most = first - max(first_turned - FOLLOWED, 0)
     return float(forwards.mean()) - by_chance, float(most)
 
 
