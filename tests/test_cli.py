@@ -438,6 +438,19 @@ def test_importing_is_silent_and_light():
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_a_check_for_a_program_loads_what_it_needs_alone(library_path):
+    code = (
+        "import sys; from melodysim.cli import _run; sys.stdout = open(__import__('os').devnull, 'w');"
+        f"sys.argv = ['melodysim', 'check', {str(FIXTURES / 'twinkle.mid')!r}, '--format', 'json',"
+        f" '--library', {str(library_path)!r}]; _run();"
+        "others = {'rich', 'numba', 'onnxruntime', 'melodysim.readers.abc', 'melodysim.readers.projects',"
+        " 'melodysim.readers.scores.kern_score'} & set(sys.modules);"
+        "assert 'melodysim.readers.midi' in sys.modules; sys.exit(str(others) if others else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_public_names_are_there():
     import melodysim
 

@@ -12,20 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 from melodysim.util.atomic_files import file_stem, make_folder, write_whole
 from melodysim.util.plain_text import printable
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from melodysim.library import Library
     from melodysim.report.reports import Report
 
@@ -42,6 +35,8 @@ def threads() -> int:
 
 def stderr_console() -> Console:
     """Console for progress and remarks: standard output holds results only."""
+    from rich.console import Console
+
     return Console(stderr=True, file=sys.stderr)
 
 
@@ -51,11 +46,19 @@ def progress(description: str, quiet: bool) -> Iterator[Callable[[int, int, str]
 
     Where standard error is no terminal, plain lines say the same, if it takes a while.
     """
-    from rich.markup import escape
-
-    if not quiet and not sys.stderr.isatty():
-        yield _plain_lines(description)
+    if quiet or not sys.stderr.isatty():
+        yield _silent if quiet else _plain_lines(description)
         return
+    from rich.markup import escape
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -65,7 +68,6 @@ def progress(description: str, quiet: bool) -> Iterator[Callable[[int, int, str]
         TextColumn("[dim]{task.fields[item]}", markup=True),
         console=stderr_console(),
         transient=True,
-        disable=quiet,
     )
     with bar:
         task = bar.add_task(description, total=None, item="")
@@ -82,6 +84,10 @@ def say_stage(
 ) -> None:
     """Show by `progress` the track at hand, and the stage of its check."""
     update(number, tracks, f"{name}: {stage}" if stage else name)
+
+
+def _silent(*_: object) -> None:
+    """Show no progress."""
 
 
 def _plain_lines(description: str) -> Callable[[int, int, str], None]:
@@ -125,6 +131,8 @@ def deliver(text: str, output: Path | None) -> None:
 
 def rendered(show: Callable[[Console], None], output: Path | None, width: int = 80) -> str:
     """Render text as rich prints it: with colour on a terminal only, elsewhere so wide."""
+    from rich.console import Console
+
     if output is None and sys.stdout.isatty():
         show(Console())
         return ""

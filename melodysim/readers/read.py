@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,34 +17,28 @@ from numpy.typing import NDArray
 from melodysim.errors import ReadError
 from melodysim.melody import FEWEST_NOTES, Kind, Piece
 from melodysim.readers import audio
-from melodysim.readers.abc import read_abc
 from melodysim.readers.bounds import MAX_SECONDS, damage, gunzipped
-from melodysim.readers.midi import read_midi
 from melodysim.readers.parts.melody_parts import candidate_melodies, left_out, track_melodies
 from melodysim.readers.parts.score import Score, joined
-from melodysim.readers.projects.ableton_live import read_live_set
-from melodysim.readers.projects.ardour_session import read_ardour_session
-from melodysim.readers.projects.dawproject import read_dawproject
-from melodysim.readers.projects.reaper_project import read_reaper_project
-from melodysim.readers.scores.kern_score import read_kern
-from melodysim.readers.scores.musicxml_score import read_musicxml
 from melodysim.readers.signatures import suffix_by_content
 from melodysim.util.plain_text import counted
 
 MIDI_SUFFIXES = {".mid", ".midi", ".kar", ".rmi", ".smf"}
-PROJECT_READERS = {
-    ".dawproject": read_dawproject,
-    ".als": read_live_set,
-    ".rpp": read_reaper_project,
-    ".ardour": read_ardour_session,
-}
 ABC_SUFFIXES = {".abc"}
-SCORE_READERS = {
-    ".musicxml": read_musicxml,
-    ".xml": read_musicxml,
-    ".mxl": read_musicxml,
-    ".krn": read_kern,
+PROJECT_READERS = {
+    ".dawproject": "projects.dawproject:read_dawproject",
+    ".als": "projects.ableton_live:read_live_set",
+    ".rpp": "projects.reaper_project:read_reaper_project",
+    ".ardour": "projects.ardour_session:read_ardour_session",
 }
+SCORE_READERS = {
+    ".musicxml": "scores.musicxml_score:read_musicxml",
+    ".xml": "scores.musicxml_score:read_musicxml",
+    ".mxl": "scores.musicxml_score:read_musicxml",
+    ".krn": "scores.kern_score:read_kern",
+}
+"""Readers by suffix, as module of this package and function: each is loaded with the first file of its
+kind, so that a check of one file does not wait for the readers of all."""
 SUFFIXES = MIDI_SUFFIXES | set(PROJECT_READERS) | ABC_SUFFIXES | set(SCORE_READERS) | audio.SUFFIXES
 """File name suffixes that `read` knows."""
 
@@ -155,13 +150,24 @@ def file_bytes(path: Path) -> bytes:
     return content
 
 
+def _read_by(name: str, path: Path, content: bytes) -> Score:
+    """Read a file by the reader of a name, as `PROJECT_READERS` has them."""
+    module, function = name.split(":")
+    read_score: Callable[[Path, bytes], Score] = getattr(
+        import_module(f"melodysim.readers.{module}"), function
+    )
+    return read_score(path, content)
+
+
 def _read_symbolic(path: Path, suffix: str, content: bytes) -> tuple[Kind, Score]:
     """Read a MIDI file, a project or a score."""
     if suffix in MIDI_SUFFIXES:
-        return "midi", read_midi(path, content)
+        return "midi", _read_by("midi:read_midi", path, content)
     if suffix in PROJECT_READERS:
-        return "midi", PROJECT_READERS[suffix](path, content)
+        return "midi", _read_by(PROJECT_READERS[suffix], path, content)
     if suffix in ABC_SUFFIXES:
+        from melodysim.readers.abc import read_abc
+
         found = [score for _, score in read_abc(path, content) if score.parts]
         if len(found) > 1:
             raise ReadError(
@@ -172,7 +178,7 @@ def _read_symbolic(path: Path, suffix: str, content: bytes) -> tuple[Kind, Score
             )
         return "score", found[0] if found else Score(())
     if suffix in SCORE_READERS:
-        return "score", SCORE_READERS[suffix](path, content)
+        return "score", _read_by(SCORE_READERS[suffix], path, content)
     if suffix in _PACKED:
         raise ReadError(f"is packed ({suffix}), or a damaged set of melodies", "unpack it first", path)
     known = " ".join(sorted(SUFFIXES))
