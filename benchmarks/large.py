@@ -6,9 +6,11 @@
 Passages of songs are rendered as finished tracks (`render.py`) of half a minute and of three. Libraries
 hold the melodies of all songs and melodies made by an order-3 model of them (`invented.py`), all
 protected. For each size it is counted how many recordings find their own song first; those that do not
-are listened to for every melody (`--exhaustive`), and lost are those that find it then. Times are from
-what was heard to ranked matches, on all cores, medians. Rendered tracks, what was heard in them and
-libraries are kept in the work folder and used again.
+are listened to for every melody (`--exhaustive`), and lost are those that find it then. What was heard
+in tracks of three minutes is put together to tracks of up to an hour, and checked against one of the
+libraries. Times are from what was heard to ranked matches, on all cores, medians; memory is the highest
+of a process that does that alone. Rendered tracks, what was heard in them and libraries are kept in the
+work folder and used again.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 from invented import Model
+from kept import joined
 from render import RATE, mp3_bytes, render
 
 from melodysim import Piece, read
@@ -40,6 +43,8 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 SECONDS = (30, 180)
 LONG = 3
 """Three-minute tracks."""
+LENGTHS, AGAINST = (30, 180, 600, 1800, 3600), 10_000
+"""Seconds of tracks that are checked against a library of so many melodies."""
 BATCH = 10_000
 
 
@@ -136,20 +141,46 @@ def measured(path: Path, tracks: dict[int, dict[str, Piece]], work: Path) -> dic
     }
 
 
-def draw(rows: list[dict[str, float]], output: Path) -> None:
-    """Draw seconds against the number of melodies."""
+def by_length(path: Path, tracks: dict[int, dict[str, Piece]], work: Path) -> list[dict[str, float]]:
+    """Check tracks of several lengths against one library."""
+    library = Library(path)
+    shelf = with_chance(library, len(os.sched_getaffinity(0)), lambda *_: None)
+    shortest, longest = (list(tracks[seconds].values()) for seconds in (min(tracks), max(tracks)))
+    rows = []
+    for seconds in LENGTHS:
+        times = max(1, seconds // max(tracks))
+        piece = shortest[0] if seconds == min(tracks) else joined((longest * times)[:times])
+        kept = work / f"joined-{seconds}.pickle"
+        kept.write_bytes(pickle.dumps((piece, 0.0)))
+        taken = [first(piece, shelf, "")[1] for _ in range(3 if seconds < 1000 else 1)]
+        row = {"length": piece.duration, "seconds": float(np.median(taken))}
+        rows.append({**row, "memory": memory_of(path, kept)})
+        print(", ".join(f"{key} {value:.4g}" for key, value in rows[-1].items()), flush=True)
+    return rows
+
+
+def draw(rows: list[dict[str, float]], lengths: list[dict[str, float]], output: Path) -> None:
+    """Draw seconds and memory against the number of melodies, and against the length of a track."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.4, 3.8), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(7.6, 5.4), layout="constrained")
+    (above_left, above_right), (below_left, below_right) = figure.subplots(2, 2, sharex="col")
     sizes = [row["melodies"] for row in rows]
     for seconds in SECONDS:
-        axes.plot(
-            sizes, [row[f"{seconds} s"] for row in rows], "o-", label=f"a recording of {seconds} s"
-        )
-    axes.set(xscale="log", yscale="log", xlabel="melodies", ylabel="seconds to find them, 2 cores")
-    axes.grid(True, which="both", alpha=0.25)
-    axes.legend(frameon=False)
+        taken = [row[f"{seconds} s"] for row in rows]
+        above_left.plot(sizes, taken, "o-", label=f"a recording of {seconds} s")
+    above_left.legend(frameon=False)
+    below_left.plot(sizes, [row["memory"] for row in rows], "o-", color="C1")
+    minutes = [row["length"] / 60 for row in lengths]
+    above_right.plot(minutes, [row["seconds"] for row in lengths], "o-", color="C2")
+    above_right.set_title(f"{AGAINST:,} melodies", fontsize="medium")
+    below_right.plot(minutes, [row["memory"] for row in lengths], "o-", color="C2")
+    above_left.set(ylabel="seconds to find them, 2 cores")
+    below_left.set(ylabel="highest memory, MB", xlabel="melodies")
+    below_right.set(xlabel="minutes of the recording")
+    for axes in (above_left, above_right, below_left, below_right):
+        axes.set(xscale="log", yscale="log")
+        axes.grid(True, which="both", alpha=0.25)
     figure.savefig(output)
 
 
@@ -187,10 +218,11 @@ def main() -> None:
         row = measured(path, tracks, args.work)
         rows.append(row)
         print(", ".join(f"{key} {value:.4g}" for key, value in row.items()), flush=True)
+    lengths = by_length(args.work / f"library-{AGAINST}.db", tracks, args.work)
     if args.plot:
-        draw(rows, args.plot)
+        draw(rows, lengths, args.plot)
     if args.json:
-        args.json.write_text(json.dumps(rows, indent=1))
+        args.json.write_text(json.dumps({"sizes": rows, "lengths": lengths}, indent=1))
 
 
 if __name__ == "__main__":

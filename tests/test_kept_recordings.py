@@ -203,7 +203,6 @@ def test_a_melody_stands_where_it_does_whatever_is_asked_beside_it(kept):
     for k, melody in enumerate(melodies):
         alone = listener.standings([melody])
         assert alone.listened[0] == together.listened[k]
-        assert np.array_equal(alone.aligned[:, 0], together.aligned[:, k])
         assert alone.p_value[0] == together.p_value[k]
     assert together.listened[0] > together.listened[1:].max() + 4
 

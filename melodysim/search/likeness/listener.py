@@ -104,9 +104,7 @@ class Standings:
     Attributes
     ----------
     listened : ndarray of float64, shape (n,)
-        By listening.
-    aligned : ndarray of float64, shape (lines, n)
-        In alignments with its lines.
+        How far; the transcribed lines support what was heard.
     p_value : ndarray of float64, shape (n,)
         Probability that an unrelated melody stands so high by listening.
     scores : ndarray of float64, shape (n,)
@@ -116,7 +114,6 @@ class Standings:
     """
 
     listened: NDArray[np.float64]
-    aligned: NDArray[np.float64]
     p_value: NDArray[np.float64]
     scores: NDArray[np.float64]
     block: NDArray[np.int64]
@@ -209,7 +206,7 @@ class Listener:
             score = total + np.where(total > 0, support * chance.by_class.scale, 0)
         p_value = np.where(score > 0, chance.together.p_value(score, lengths), 1.0)
         standing = chance.together.standardised(score, lengths)
-        return Standings(standing, aligned, p_value, score, block)
+        return Standings(standing, p_value, score, block)
 
 
 def _measured(

@@ -18,7 +18,7 @@ from melodysim.library import Entry
 from melodysim.melody import Piece
 from melodysim.search.likeness.listeners import Listeners
 from melodysim.search.likeness.pairs import passage_in_common
-from melodysim.search.likeness.two_recordings import SMALLEST_P, lines_both_ways, promise_of
+from melodysim.search.likeness.two_recordings import SMALLEST_P, likeness_one_way, lines_both_ways
 from melodysim.search.match import Match
 
 COMPARED = 4
@@ -124,7 +124,7 @@ def _most_alike(
         tick()
         every = listeners.of(piece).standings([line for some in lines for line in some], threads)
         bounds = np.cumsum([0, *map(len, lines)])
-        promise = [promise_of(every.taken(slice(lo, hi))) for lo, hi in pairwise(bounds)]
+        promise = [likeness_one_way(every.taken(slice(lo, hi))) for lo, hi in pairwise(bounds)]
     else:
         for recording in promising:
             tick()

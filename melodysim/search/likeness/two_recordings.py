@@ -1,19 +1,16 @@
 """How alike two recordings are, when neither's melody is known.
 
 A transcribed line of a recording is wrong in many notes, and which of its lines is the tune is a guess,
-so no single comparison says much. Therefore all comparisons are made: each recording is listened to for
-each line of the other, and each line of one is aligned with each line of the other. Averaging their
-standardised scores reduces the noise. Part of the score of the *reversed* lines is subtracted: these
-have the same notes and rhythms but another tune, so they score what key, range and repetition alone
-bring (the reverse null model of Karplus et al. 2005).
+so no single comparison says much. Therefore each recording is listened to for each line of the other.
+The lines' standardised scores are averaged so that the best of them count the most, and both directions
+alike: that reduces the noise, and one line that is the tune is enough. Part of the score of the
+*reversed* lines is subtracted: these have the same notes and rhythms but another tune, so they score
+what key, range and repetition alone bring (the reverse null model of Karplus et al. 2005).
+docs/research/hearing.md has the results of other ways.
 
-This is one test. Where one line of one recording is clean, the best single comparison is the better
-test, so both are made and their p-values combined by the harmonic mean. docs/research/hearing.md has
-the results of other ways.
-
-Neither test was tried on recordings of a few notes, or of one repeated note. So no two recordings are
-called more alike than the heard notes of a line are rare, and a line that is followed backwards as well
-is no tune.
+No recordings of a few notes, or of one repeated note, were among those that chance was measured on. So
+no two recordings are called more alike than the heard notes of a line are rare, and a line that is
+followed backwards as well is no tune.
 """
 
 from __future__ import annotations
@@ -24,19 +21,17 @@ from melodysim.align.corpus import counts_of, lay_melodies
 from melodysim.align.surprisal import rarity_of, surprisal
 from melodysim.intervals import normalise
 from melodysim.melody import Melody, Piece, without_overlap
-from melodysim.search.e_values import Background, harmonic_mean
+from melodysim.search.e_values import Background
 from melodysim.search.likeness.listener import Standings
 from melodysim.search.match import Match
 
-BACKWARDS = 0.5
-"""Share of the score of the reversed lines that is subtracted."""
-CHANCE = Background(mode=0.41, per_log_length=0.0, scale=0.53)
-ALONE = Background(mode=1.22, per_log_length=0.0, scale=1.46)
-"""Of the average, and of the better of the likeliest lines, among unrelated recordings: 60 pairs of
-real ones and 60 of rendered songs."""
-FOLLOWED = 3.0
-"""Standardised score from which a reversed line is followed better than chance: what is above it is
-subtracted in full, from the average and from the best single comparison."""
+BACKWARDS, FOLLOWED = 0.5, 3.0
+"""Share of the score of a reversed line that is subtracted; and the score from which it is followed
+better than chance: what is above is subtracted in full."""
+EVENNESS = 2.0
+"""Difference in score at which one line counts a factor e more than another."""
+CHANCE = Background(mode=0.26, per_log_length=0.0, scale=1.0)
+"""Of the average among unrelated recordings: 3,464 pairs of real ones, rendered songs and hums."""
 SMALLEST_P = 1e-300
 
 
@@ -54,24 +49,25 @@ def p_value_of_likeness(there: Standings, back: Standings) -> float:
         Of the lines of the one in the other (`lines_both_ways`), and the other way round. Which of them
         comes first makes no difference.
     """
-    ways = [_one_way(standings) for standings in (there, back)]
-    average = float(np.mean([said for said, _ in ways]))
-    highest = max(most for _, most in ways)
-    together = float(CHANCE.p_value(average, 1))
-    alone = float(ALONE.p_value(highest, 1))
-    return harmonic_mean(np.clip([together, alone], SMALLEST_P, 1))
+    average = (likeness_one_way(there) + likeness_one_way(back)) / 2
+    return float(np.clip(CHANCE.p_value(average, 1), SMALLEST_P, 1))
 
 
-def promise_of(standings: Standings) -> float:
-    """Return how promising a recording is by one way of listening alone: the higher, the more alike.
+def likeness_one_way(standings: Standings) -> float:
+    """Return what the lines of a recording score in another, less part of what they score backwards.
+
+    The average of a soft maximum: ``EVENNESS * log(mean(exp(score / EVENNESS)))``.
 
     Parameters
     ----------
     standings : Standings
         Of its lines in the other recording (`lines_both_ways`).
     """
-    average, most = _one_way(standings)
-    return max(float(CHANCE.standardised(average, 1)), float(ALONE.standardised(most, 1)))
+    forwards, backwards = np.split(standings.listened, 2)
+    by_chance = BACKWARDS * np.minimum(backwards, FOLLOWED) + np.maximum(backwards - FOLLOWED, 0)
+    scores = (forwards - by_chance) / EVENNESS
+    highest = scores.max()
+    return float(EVENNESS * (highest + np.log(np.mean(np.exp(scores - highest)))))
 
 
 def p_value_of_notes(match: Match, background: list[Melody]) -> float:
@@ -93,19 +89,6 @@ def p_value_of_notes(match: Match, background: list[Melody]) -> float:
     heard[match.listening.note[match.listening.heard]] = True
     said = float(bits[1:][heard[1:] & heard[:-1]].sum())
     return max(2.0**-said, SMALLEST_P)
-
-
-def _one_way(standings: Standings) -> tuple[float, float]:
-    """Return what lines score in a recording, less part of what they score backwards.
-
-    First on average; then what the likeliest line scores by itself, less what it is followed backwards.
-    """
-    forwards, backwards = np.split((standings.listened + standings.aligned.mean(axis=0)) / 2, 2)
-    turned = float(backwards.mean())
-    by_chance = BACKWARDS * min(turned, FOLLOWED) + max(turned - FOLLOWED, 0)
-    first, first_turned = standings.listened[0], standings.listened[len(forwards)]
-    most = first - max(first_turned - FOLLOWED, 0)
-    return float(forwards.mean()) - by_chance, float(most)
 
 
 def _retrograde(melody: Melody) -> Melody:
