@@ -22,7 +22,7 @@ from melodysim.report.reports import NamedSong, PairReport, Report
 from melodysim.search.by_salience import listened_in_full
 from melodysim.search.likeness.listeners import Listeners
 from melodysim.search.likeness.pairs import passage_in_common
-from melodysim.search.likeness.recordings import Recorded, recorded_matches, with_recorded
+from melodysim.search.likeness.recordings import Recorded, compare_recorded, with_recorded
 from melodysim.search.own_works import with_chance
 from melodysim.search.pipeline import find_all
 from melodysim.util.plain_text import counted
@@ -117,7 +117,7 @@ def check(
         promising = [_recorded(library, shelf, identity) for identity in searched.recordings]
         tick(RECORDINGS)
         asked = len(shelf.recordings), listeners(), threads, lambda: tick(RECORDINGS)
-        matches = with_recorded(matches, recorded_matches(piece, promising, *asked))
+        matches = with_recorded(matches, compare_recorded(piece, promising, *asked))
     named = _named_songs(piece, suspects, listeners, rates, threads, tick)
     works = [*(match.reference.id for match in matches), *(song.id for song in named)]
     accepted = {work: found for work in works if (found := accepted_of(work)) is not None}

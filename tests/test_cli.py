@@ -443,8 +443,8 @@ def test_a_check_for_a_program_loads_what_it_needs_alone(library_path):
         "import sys; from melodysim.cli import _run; sys.stdout = open(__import__('os').devnull, 'w');"
         f"sys.argv = ['melodysim', 'check', {str(FIXTURES / 'twinkle.mid')!r}, '--format', 'json',"
         f" '--library', {str(library_path)!r}]; _run();"
-        "others = {'rich', 'numba', 'onnxruntime', 'melodysim.readers.abc', 'melodysim.readers.projects',"
-        " 'melodysim.readers.scores.kern_score'} & set(sys.modules);"
+        "others = {'rich', 'numba', 'onnxruntime', 'melodysim.readers.abc',"
+        " 'melodysim.readers.projects', 'melodysim.readers.scores.kern_score'} & set(sys.modules);"
         "assert 'melodysim.readers.midi' in sys.modules; sys.exit(str(others) if others else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -24,7 +24,7 @@ from melodysim.packed_piece import pack_piece
 from melodysim.search.likeness import recordings as comparing
 from melodysim.search.likeness.listener import HeardChance, Listener
 from melodysim.search.likeness.listeners import Listeners
-from melodysim.search.likeness.pairs import likeness_of
+from melodysim.search.likeness.pairs import passage_of_recordings
 from melodysim.search.pipeline import RECORDINGS as PROMISING
 from melodysim.transcribe import TRANSCRIPTION_VERSION
 
@@ -119,14 +119,13 @@ def test_e_values_are_among_the_recordings(kept, tmp_path):
             store.set_rights(f"song {k}", Rights("own"))
     library, again = Library(few), song(OWNED - 1, 1, shift=1)
     assert library.holdings.recordings == 1
-    found = comparing.recorded_matches(
-        again, [_recorded(library, f"song {OWNED - 1}")], 1, Listeners(library.unrelated())
+    promising = [_recorded(library, f"song {OWNED - 1}")]
+    (alone,), (among,) = (
+        comparing.compare_recorded(again, promising, count, Listeners(library.unrelated())).values()
+        for count in (1, OWNED)
     )
-    (alone,) = found.values()
-    among = comparing.recorded_matches(
-        again, [_recorded(library, f"song {OWNED - 1}")], OWNED, Listeners(library.unrelated())
-    )
-    assert next(iter(among.values())).e_value == pytest.approx(OWNED * alone.e_value)
+    assert alone.match.recorded
+    assert among.e_value == pytest.approx(OWNED * alone.e_value) == among.match.e_value
 
 
 def _recorded(library, identity):
@@ -139,12 +138,18 @@ def test_a_line_and_a_whole_are_two_chances():
     melody = tune_of(1)
     match = check(Piece("a", "notes", (melody,), melody.end), _tiny(melody)).matches[0]
     line, whole = replace(match, e_value=0.02), replace(match, e_value=0.004, recorded=True)
-    (both,) = comparing.with_recorded([line], {line.reference.id: whole})
+    by_id = {line.reference.id: comparing.Compared(0.004, whole)}
+    (both,) = comparing.with_recorded([line], by_id)
     assert both.recorded
     assert both.e_value == pytest.approx(2 / (1 / 0.02 + 1 / 0.004))
-    (kept,) = comparing.with_recorded([replace(line, e_value=1e-9)], {line.reference.id: whole})
+    (kept,) = comparing.with_recorded([replace(line, e_value=1e-9)], by_id)
     assert not kept.recorded
     assert kept.e_value == pytest.approx(2e-9)
+    # What chance explains is not traced, and is a chance that was given all the same.
+    (kept,) = comparing.with_recorded([line], {line.reference.id: comparing.Compared(0.9, None)})
+    assert kept.e_value == pytest.approx(2 / (1 / 0.02 + 1 / 0.9))
+    assert comparing.with_recorded([], {"another": comparing.Compared(0.9, None)}) == []
+    assert comparing.with_recorded([], by_id) == [whole]
 
 
 def _tiny(melody):
@@ -214,11 +219,10 @@ def test_the_most_alike_are_compared_in_full(kept):
     for number in (0, 6):
         again = song(number, 2, shift=5)
         every = [_recorded(library, f"song {k}") for k in range(OWNED)]
-        full = [
-            likeness_of(listeners.of(again), listeners.of(r.piece, r.digest))[2] for r in every
-        ]
+        mine = listeners.of(again)
+        full = [passage_of_recordings(mine, listeners.of(r.piece, r.digest))[0] for r in every]
         best = every[int(np.argmin(full))].entry.id
-        found = comparing.recorded_matches(again, every, OWNED, listeners)
+        found = comparing.compare_recorded(again, every, OWNED, listeners)
         assert len(found) <= comparing.COMPARED < OWNED < PROMISING
         assert best == f"song {number}" == min(found, key=lambda name: found[name].e_value)
 

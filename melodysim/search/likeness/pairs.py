@@ -48,20 +48,86 @@ def passage_in_common(
         higher for more alike, and comparable between pairs.
     """
     if new.heard is not None and earlier.heard is not None:
-        return _of_recordings(listeners.of(new), listeners.of(earlier), threads)
+        return passage_of_recordings(listeners.of(new), listeners.of(earlier), threads)[1]
     if new.heard is not None:
         return heard_passage(listeners.of(new), earlier, threads)
     match = _aligned_passage(new, earlier, listeners.unrelated.melodies, threads)
     if earlier.heard is None:
         return match
     # Its lines are a guess: it is listened to for the new work's notes too.
-    turned = heard_passage(listeners.of(earlier), new, threads)
+    turned = passage_of_notes(new, listeners.of(earlier), threads)[1]
     if turned is None:
         return match
     ways = [each.e_value if each else 1.0 for each in (match, turned)]
     p_value = harmonic_mean(np.clip(ways, SMALLEST_P, 1))
-    best = match if match and ways[0] <= ways[1] else _turned(turned, new, earlier)
+    best = match if match and ways[0] <= ways[1] else turned
     return replace(best, e_value=p_value, standardised=standardised_of(p_value))
+
+
+def passage_of_recordings(
+    new: Listener, earlier: Listener, threads: int = 1, worth: float = 2.0
+) -> tuple[float, Match | None]:
+    """Listen to two recordings for each other's lines: which of them is transcribed better is luck.
+
+    Parameters
+    ----------
+    new, earlier : Listener
+    threads : int, optional
+    worth : float, optional
+        P-value from which a passage is not worth tracing.
+
+    Returns
+    -------
+    p_value : float
+        Probability that unrelated recordings are so much alike.
+    passage : Match or None
+        The passage that they have in common, if there is one.
+    """
+    there = new.standings(lines_both_ways(earlier.piece), threads)
+    back = earlier.standings(lines_both_ways(new.piece), threads)
+    p_value = p_value_of_likeness(there, back)
+    if p_value >= worth:
+        return p_value, None
+    match = heard_passage(new, earlier.piece, threads, there)
+    turned = heard_passage(earlier, new.piece, threads, back)
+    passages = [found for found in (match, turned) if found]
+    if not passages:  # without a passage in common there is no likeness
+        return 1.0, None
+    # The passage says where; all ways of listening together say how surely.
+    background = new.unrelated.melodies
+    p_value = max(p_value, min(p_value_of_notes(found, background) for found in passages))
+    best = passages[0]
+    if turned and (match is None or turned.standardised > match.standardised):
+        best = _turned(turned, new.piece, earlier.piece)
+    return p_value, replace(best, e_value=p_value, standardised=standardised_of(p_value))
+
+
+def passage_of_notes(
+    new: Piece, earlier: Listener, threads: int = 1, worth: float = np.inf
+) -> tuple[float, Match | None]:
+    """Listen to a recording for the melodies of a work of notes.
+
+    Parameters
+    ----------
+    new : Piece
+    earlier : Listener
+    threads : int, optional
+    worth : float, optional
+        P-value from which a passage is not worth tracing.
+
+    Returns
+    -------
+    p_value : float
+        Probability that one of so many unrelated melodies is heard so well.
+    passage : Match or None
+        The passage that they have in common, if there is one.
+    """
+    standings = earlier.standings(list(new.melodies), threads)
+    p_value = float(standings.p_value.min()) * len(new.melodies)
+    if p_value >= worth:
+        return p_value, None
+    found = heard_passage(earlier, new, threads, standings)
+    return p_value, None if found is None else _turned(found, new, earlier.piece)
 
 
 def heard_passage(
@@ -95,38 +161,6 @@ def heard_passage(
     references = [Reference(_entry(work, k), melody) for k, melody in enumerate(melodies)]
     shelf = shelf_of_work(references, listener.unrelated.melodies)
     return trace_passage(listener.piece, shelf, reading)
-
-
-def likeness_of(one: Listener, other: Listener, threads: int = 1) -> tuple[Standings, Standings, float]:
-    """Listen to two recordings for each other's lines.
-
-    Returns
-    -------
-    there, back : Standings
-        Of the other's lines in the one, and of the one's in the other.
-    p_value : float
-        Probability that unrelated recordings are so much alike.
-    """
-    there = one.standings(lines_both_ways(other.piece), threads)
-    back = other.standings(lines_both_ways(one.piece), threads)
-    return there, back, p_value_of_likeness(there, back)
-
-
-def _of_recordings(new: Listener, earlier: Listener, threads: int) -> Match | None:
-    """Listen to each recording for the other's lines: which is transcribed better is luck."""
-    there, back, p_value = likeness_of(new, earlier, threads)
-    match = heard_passage(new, earlier.piece, threads, there)
-    turned = heard_passage(earlier, new.piece, threads, back)
-    passages = [found for found in (match, turned) if found]
-    if not passages:  # without a passage in common there is no likeness
-        return None
-    # The passage says where; all ways of listening together say how surely.
-    background = new.unrelated.melodies
-    p_value = max(p_value, min(p_value_of_notes(found, background) for found in passages))
-    best = passages[0]
-    if turned and (match is None or turned.standardised > match.standardised):
-        best = _turned(turned, new.piece, earlier.piece)
-    return replace(best, e_value=p_value, standardised=standardised_of(p_value))
 
 
 def _turned(match: Match, new: Piece, earlier: Piece) -> Match:

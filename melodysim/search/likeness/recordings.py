@@ -17,9 +17,9 @@ import numpy as np
 from melodysim.library import Entry
 from melodysim.melody import Piece
 from melodysim.search.likeness.listeners import Listeners
-from melodysim.search.likeness.pairs import passage_in_common
+from melodysim.search.likeness.pairs import passage_of_notes, passage_of_recordings
 from melodysim.search.likeness.two_recordings import SMALLEST_P, likeness_one_way, lines_both_ways
-from melodysim.search.match import Match
+from melodysim.search.match import DESCRIBED, Match
 
 COMPARED = 4
 """Recordings that are listened to for the track's lines, of those that it was listened to for. Of 95
@@ -45,20 +45,37 @@ class Recorded:
     digest: str
 
 
-def recorded_matches(
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What came of comparing a track with a recording of the library.
+
+    Attributes
+    ----------
+    e_value : float
+        Recordings of the library that an unrelated track would be so much like.
+    match : Match or None
+        The passage in common; None where chance explains it, or there is none.
+    """
+
+    e_value: float
+    match: Match | None
+
+
+def compare_recorded(
     piece: Piece,
     promising: list[Recorded],
     among: int,
     listeners: Listeners,
     threads: int = 1,
     tick: Callable[[], None] = lambda: None,
-) -> dict[str, Match]:
+) -> dict[str, Compared]:
     """Compare a track with the promising recordings of a library.
 
     Parameters
     ----------
     piece : Piece
-        With at least one melody.
+        With at least one melody. Of notes, a recording is listened to for them alone: with its line
+        they are aligned as with every melody of the library.
     promising : list of Recorded
     among : int
         Recordings of the library.
@@ -69,39 +86,41 @@ def recorded_matches(
 
     Returns
     -------
-    dict of str to Match
-        By id. E-values are among the recordings.
+    dict of str to Compared
+        By id.
     """
-    found = {}
+    compared, worth = {}, DESCRIBED / max(among, 1)
     for recording in _most_alike(piece, promising, listeners, threads, tick):
         tick()
-        listeners.of(recording.piece, recording.digest)
-        match = passage_in_common(piece, recording.piece, listeners, threads)
+        theirs, entry = listeners.of(recording.piece, recording.digest), recording.entry
+        if piece.heard is not None:
+            found = passage_of_recordings(listeners.of(piece), theirs, threads, worth)
+        else:
+            found = passage_of_notes(piece, theirs, threads, worth)
+        e_value, match = found[0] * among, found[1]
         if match is not None:
-            found[recording.entry.id] = replace(
-                match,
-                reference=replace(recording.entry, voice=match.reference.voice),
-                e_value=match.e_value * among,
-                recorded=True,
-            )
-    return found
+            entry = replace(entry, voice=match.reference.voice)
+            match = replace(match, reference=entry, e_value=e_value, recorded=True)
+        compared[entry.id] = Compared(e_value, match)
+    return compared
 
 
-def with_recorded(matches: list[Match], recorded: dict[str, Match]) -> list[Match]:
+def with_recorded(matches: list[Match], compared: dict[str, Compared]) -> list[Match]:
     """Put the matches of recordings as wholes beside those of their lines, the smallest E-value first.
 
-    Where a recording has both, the harmonic mean of its E-values counts, as it was given two chances,
-    and the better match is shown.
+    Where a recording has both E-values, their harmonic mean counts, as it was given two chances, and
+    the better match is shown.
     """
-    both = dict(recorded)
+    both = {name: each.match for name, each in compared.items() if each.match is not None}
     for match in matches:
-        other = recorded.get(match.reference.id)
-        if other is None:
-            both[match.reference.id] = match
+        name = match.reference.id
+        whole = compared.get(name)
+        if whole is None:
+            both[name] = match
             continue
-        better = min(match, other, key=lambda each: (each.e_value, -each.standardised))
-        e_value = 2 / sum(1 / max(each.e_value, SMALLEST_P) for each in (match, other))
-        both[match.reference.id] = replace(better, e_value=e_value)
+        e_value = 2 / sum(1 / max(each, SMALLEST_P) for each in (match.e_value, whole.e_value))
+        better = match if whole.match is None or match.e_value < whole.e_value else whole.match
+        both[name] = replace(better, e_value=e_value)
     return sorted(both.values(), key=lambda each: (each.e_value, -each.standardised))
 
 
