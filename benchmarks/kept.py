@@ -17,16 +17,20 @@ import json
 import pickle
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import lru_cache, partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from covers import read_tracks, two_takes, window
-from rich.progress import track
+from rich.progress import track as progress
 from suspects import heard, hum
 
 from melodysim import Library, Piece, check
+from melodysim.checking import measure_recordings
 from melodysim.library import Entry, Reference, Store
 from melodysim.library.entries import Recording
 from melodysim.library.rights import Rights
@@ -87,19 +91,30 @@ def library_of(path: Path, base: Path, takes: dict[str, Takes], whole: bool) -> 
     return Library(path)
 
 
-def told(tracks: Iterable[tuple[str | None, Piece]], library: Library) -> dict[str, object]:
+def smallest(track: tuple[str | None, Piece], path: Path) -> tuple[float, float]:
+    """Check a track; give the E-values of its own song, if it is named, and of the best other."""
+    name, piece = track
+    found = {
+        match.reference.id: match.e_value
+        for match in check(piece, opened(path), top=SHOWN).matches
+        if match.reference.rights.protected
+    }
+    own = found.pop(name, np.inf) if name else np.nan
+    return own, min(found.values(), default=np.inf)
+
+
+@lru_cache(maxsize=1)
+def opened(path: Path) -> Library:
+    """Open a library once in each process."""
+    return Library(path)
+
+
+def told(tracks: Sequence[tuple[str | None, Piece]], path: Path, what: str) -> dict[str, object]:
     """Check tracks, each with the name of its song, if that is in the library."""
-    own, others = [], []
-    for name, piece in tracks:
-        report = check(piece, library, top=SHOWN, threads=2)
-        found = {
-            match.reference.id: match.e_value
-            for match in report.matches
-            if match.reference.rights.protected
-        }
-        own.append(found.pop(name, np.inf) if name else np.nan)
-        others.append(min(found.values(), default=np.inf))
-    mine, theirs = np.array(own), np.array(others)
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        found = pool.map(partial(smallest, path=path), tracks)
+        both = list(progress(found, what, total=len(tracks), transient=True))
+    mine, theirs = np.array(both).T
     answer: dict[str, object] = {
         "tracks": len(mine),
         "others below": {str(x): round(float((theirs < x).mean()), 3) for x in (1, 0.3, *LEVELS)},
@@ -129,7 +144,7 @@ def main() -> None:
         songs = [songs[k] for k in np.linspace(1, len(songs) - 2, args.count).astype(int)]
         takes = {
             song.stem: takes_of(k, song, args.font)
-            for k, song in enumerate(track(songs, "rendering", transient=True))
+            for k, song in enumerate(progress(songs, "rendering", transient=True))
         }
         takes = {name: some for name, some in takes.items() if all(p.melodies for p in some if p)}
         if args.keep:
@@ -159,9 +174,10 @@ def main() -> None:
             answer[what] = {}
             for whole in (False, True):
                 path = Path(folder, f"{len(held)}-{whole}.db")
-                library = library_of(path, args.library, held, whole)
+                if not path.exists():
+                    measure_recordings(library_of(path, args.library, held, whole), 2)
                 named = "recordings" if whole else "lines alone"
-                answer[what][named] = told(track(tracks, f"{what}, {named}", transient=True), library)
+                answer[what][named] = told(tracks, path, f"{what}, {named}")
     print(json.dumps(answer, indent=1))
 
 

@@ -170,6 +170,7 @@ def judge(
     nothing = protected_works == 0
     if level == "clear" and (nothing or notes_heard(piece) < FEWEST_JUDGED):
         level = "unchecked"
+    held = counted(references, "melody", "melodies")
     reasons = []
     if level in {"review", "likely"}:
         named = [m for m in protected if m.e_value < rates.review]
@@ -184,7 +185,7 @@ def judge(
         ]
     elif nothing:
         reasons.append(
-            f"Of the {references:,} melodies in the library none is protected, so this track was "
+            f"Of the {held} in the library none is protected, so this track was "
             "compared with nothing that somebody owns. Import the works that you are worried about "
             "(`melodysim library import`), or name one (`melodysim suspect add`)."
         )
@@ -192,7 +193,7 @@ def judge(
         reasons += [_few_words(piece)] if few else []
         other = "no other" if accepted else "none"
         reasons.append(
-            f"Of the {references:,} melodies in the library, {other} that is protected is followed "
+            f"Of the {held} in the library, {other} that is protected is followed "
             "more closely than chance explains."
         )
     near = best is not None and best.e_value < max(NEAR_RATE, rates.review)
