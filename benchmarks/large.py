@@ -178,8 +178,11 @@ def draw(rows: list[dict[str, float]], lengths: list[dict[str, float]], output: 
     above_left.set(ylabel="seconds to find them, 2 cores")
     below_left.set(ylabel="highest memory, MB", xlabel="melodies")
     below_right.set(xlabel="minutes of the recording")
-    for axes in (above_left, above_right, below_left, below_right):
+    for axes in (above_left, above_right):
         axes.set(xscale="log", yscale="log")
+    for axes in (below_left, below_right):
+        axes.set_ylim(bottom=0)
+    for axes in (above_left, above_right, below_left, below_right):
         axes.grid(True, which="both", alpha=0.25)
     figure.savefig(output)
 

@@ -65,7 +65,11 @@ def passage_in_common(
 
 
 def passage_of_recordings(
-    new: Listener, earlier: Listener, threads: int = 1, worth: float = 2.0
+    new: Listener,
+    earlier: Listener,
+    threads: int = 1,
+    worth: float = np.inf,
+    there: Standings | None = None,
 ) -> tuple[float, Match | None]:
     """Listen to two recordings for each other's lines: which of them is transcribed better is luck.
 
@@ -75,6 +79,8 @@ def passage_of_recordings(
     threads : int, optional
     worth : float, optional
         P-value from which a passage is not worth tracing.
+    there : Standings, optional
+        Of the earlier recording's `lines_both_ways` in the new one, if they are known.
 
     Returns
     -------
@@ -83,7 +89,7 @@ def passage_of_recordings(
     passage : Match or None
         The passage that they have in common, if there is one.
     """
-    there = new.standings(lines_both_ways(earlier.piece), threads)
+    there = there or new.standings(lines_both_ways(earlier.piece), threads)
     back = earlier.standings(lines_both_ways(new.piece), threads)
     p_value = p_value_of_likeness(there, back)
     if p_value >= worth:

@@ -16,6 +16,7 @@ import numpy as np
 
 from melodysim.library import Entry
 from melodysim.melody import Piece
+from melodysim.search.likeness.listener import Standings
 from melodysim.search.likeness.listeners import Listeners
 from melodysim.search.likeness.pairs import passage_of_notes, passage_of_recordings
 from melodysim.search.likeness.two_recordings import SMALLEST_P, likeness_one_way, lines_both_ways
@@ -90,11 +91,11 @@ def compare_recorded(
         By id.
     """
     compared, worth = {}, DESCRIBED / max(among, 1)
-    for recording in _most_alike(piece, promising, listeners, threads, tick):
+    for recording, there in _most_alike(piece, promising, listeners, threads, tick):
         tick()
         theirs, entry = listeners.of(recording.piece, recording.digest), recording.entry
         if piece.heard is not None:
-            found = passage_of_recordings(listeners.of(piece), theirs, threads, worth)
+            found = passage_of_recordings(listeners.of(piece), theirs, threads, worth, there)
         else:
             found = passage_of_notes(piece, theirs, threads, worth)
         e_value, match = found[0] * among, found[1]
@@ -130,20 +131,23 @@ def _most_alike(
     listeners: Listeners,
     threads: int,
     tick: Callable[[], None],
-) -> list[Recorded]:
+) -> list[tuple[Recorded, Standings | None]]:
     """Choose the recordings to compare with a track in full: `COMPARED` of them.
 
-    A recording is listened to for the lines of each; for notes, each of them is listened to.
+    A recording is listened to for the lines of each, and how they stand in it is returned as well; for
+    notes, each of them is listened to.
     """
+    known: list[Standings | None] = [None] * len(promising)
     if len(promising) <= COMPARED:
-        return promising
+        return list(zip(promising, known, strict=True))
     promise = []
     if piece.heard is not None:
         lines = [lines_both_ways(recording.piece) for recording in promising]
         tick()
         every = listeners.of(piece).standings([line for some in lines for line in some], threads)
         bounds = np.cumsum([0, *map(len, lines)])
-        promise = [likeness_one_way(every.taken(slice(lo, hi))) for lo, hi in pairwise(bounds)]
+        known = [every.taken(slice(lo, hi)) for lo, hi in pairwise(bounds)]
+        promise = [likeness_one_way(there) for there in known if there is not None]
     else:
         for recording in promising:
             tick()
@@ -151,4 +155,4 @@ def _most_alike(
             standings = listener.standings(list(piece.melodies), threads)
             promise.append(float(standings.listened.max()))
     best = np.argsort(-np.array(promise), kind="stable")[:COMPARED]
-    return [promising[k] for k in best]
+    return [(promising[k], known[k]) for k in best]
