@@ -173,9 +173,11 @@ def test_what_is_done_is_not_done_again(environment, folder, undisturbed, tmp_pa
     shutil.copytree(undisturbed[0], output)
     done = scan(environment, folder, output, "--time-limit", "0.1", "--workers", "1")
     assert written(output) == written(undisturbed[0])
-    assert done.stdout.replace(str(output), "") == undisturbed[1].stdout.replace(
-        str(undisturbed[0]), ""
+    said, before = (
+        result.stdout.replace(str(place), "").split()  # a long path breaks its line
+        for result, place in ((done, output), (undisturbed[1], undisturbed[0]))
     )
+    assert said == before
 
 
 def test_moving_a_track_costs_nothing(environment, undisturbed, folder, tmp_path):
