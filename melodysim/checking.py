@@ -8,6 +8,7 @@ numpy and the standard library alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -37,7 +38,7 @@ then stale. What is heard in a recording has a version of its own in `melodysim.
 MEASURING = "measuring chance in this library"
 """Stage of the first check against a library, which takes a while."""
 RECORDINGS = "comparing with the library's recordings"
-"""Stage in which recordings are compared with recordings; longer the first time that one is."""
+"""Stage in which a track is compared with recordings as wholes; longer the first time that one is."""
 
 TrackLike = Melody | Piece | str | Path
 """A track to check: a melody, a piece that was read before, or a file."""
@@ -114,10 +115,11 @@ def check(
     listeners = _listeners(library, threads)
     matches = searched.matches
     if searched.recordings:
-        promising = [_recorded(library, shelf, identity) for identity in searched.recordings]
+        promising = _recorded(library, shelf, list(searched.recordings))
         tick(RECORDINGS)
         asked = len(shelf.recordings), listeners(), threads, lambda: tick(RECORDINGS)
-        matches = with_recorded(matches, compare_recorded(piece, promising, *asked))
+        compared = compare_recorded(piece, promising, *asked)
+        matches = with_recorded(matches, searched.recordings, compared)
     named = _named_songs(piece, suspects, listeners, rates, threads, tick)
     works = [*(match.reference.id for match in matches), *(song.id for song in named)]
     accepted = {work: found for work in works if (found := accepted_of(work)) is not None}
@@ -175,15 +177,22 @@ def measure_recordings(
     shelf = library.shelf
     for done, reference in enumerate(shelf.recordings):
         progress(done, len(shelf.recordings))
-        recording = _recorded(library, shelf, shelf.index.name(int(reference)))
-        _listeners(library, threads)().of(recording.piece, recording.digest)
+        listeners, name = _listeners(library, threads)(), shelf.index.name(int(reference))
+        if not listeners.knows(library.recording(name).digest):
+            for recording in _recorded(library, shelf, [name]):
+                listeners.of(recording.piece, recording.digest)
 
 
-def _recorded(library: Library, shelf: Shelf, identity: str) -> Recorded:
-    """Load a recording of a library."""
-    kept = library.recording(identity)
-    entry = shelf.look_up([identity])[identity].entry
-    return Recorded(entry, unpack_piece(kept.packed), kept.digest)
+def _recorded(library: Library, shelf: Shelf, names: list[str]) -> list[Recorded]:
+    """Load recordings of a library by their ids, those that it still has."""
+    found = []
+    entries = shelf.look_up(names)
+    for name in names:
+        with suppress(LibraryError):  # removed since the library was opened
+            kept = library.recording(name)
+            if name in entries:
+                found.append(Recorded(entries[name].entry, unpack_piece(kept.packed), kept.digest))
+    return found
 
 
 def _named_songs(
@@ -302,10 +311,9 @@ def compare(
     -------
     PairReport
         Judged by pitch alone, whatever the rhythm: other words force other rhythms, and the published
-        comparisons of court cases (percent melodic identity; Savage et al. 2018) go by pitch too. Two
-        recordings are compared in every way there is, in both directions
-        (`melodysim.search.two_recordings`). `score` is higher for more alike, and comparable between
-        pairs.
+        comparisons of court cases (percent melodic identity; Savage et al. 2018) go by pitch too. Each
+        of two recordings is listened to for all lines of the other (`melodysim.search.likeness`).
+        `score` is higher for more alike, and comparable between pairs.
 
     Raises
     ------

@@ -24,7 +24,7 @@ from melodysim.packed_piece import pack_piece
 from melodysim.search.likeness import recordings as comparing
 from melodysim.search.likeness.listener import HeardChance, Listener
 from melodysim.search.likeness.listeners import Listeners
-from melodysim.search.likeness.pairs import passage_of_recordings
+from melodysim.search.likeness.pairs import passage_of_notes, passage_of_recordings
 from melodysim.search.pipeline import RECORDINGS as PROMISING
 from melodysim.transcribe import TRANSCRIPTION_VERSION
 
@@ -131,25 +131,63 @@ def test_e_values_are_among_the_recordings(kept, tmp_path):
 def _recorded(library, identity):
     from melodysim.checking import _recorded
 
-    return _recorded(library, library.shelf, identity)
+    (found,) = _recorded(library, library.shelf, [identity])
+    return found
+
+
+def test_the_verdict_does_not_depend_on_how_much_is_shown(kept):
+    library = Library(kept)
+    for number in (*range(OWNED), 60, 61):
+        track = song(number, 1, shift=2)
+        few, many = (check(track, library, top=top) for top in (1, FREE))
+        assert len(few.matches) == 1
+        assert few.verdict.level == many.verdict.level
+        if many.closest.e_value < 0.5:  # not by chance
+            assert few.closest.reference.id == many.closest.reference.id
+            assert few.closest.e_value == many.closest.e_value
+            assert few.verdict == many.verdict
+
+
+def test_the_melody_of_many_that_is_heard_is_the_one_that_is_shown(kept):
+    """A file of notes may have more than ten melodies."""
+    melodies = [tune_of(300 + k) for k in range(12)]
+    melodies[11] = replace(tune_of(1003), voice="the tune")
+    written = Piece("score.mid", "notes", tuple(melodies), melodies[0].end)
+    library = Library(kept)
+    found = passage_of_notes(written, Listeners(library.unrelated()).of(song(3, 0)))[1]
+    assert (found.melody, found.voice) == (11, "the tune")
+
+
+def test_a_recording_that_was_removed_meanwhile_costs_no_check(kept, tmp_path):
+    copy = tmp_path / "copy.db"
+    shutil.copy(kept, copy)
+    library, again = Library(copy), song(3, 1)
+    with Store(copy, writable=True) as store, store.transaction():
+        store.remove("song 3")
+    assert check(again, library, top=0).verdict.level in {"clear", "unchecked"}
 
 
 def test_a_line_and_a_whole_are_two_chances():
     melody = tune_of(1)
     match = check(Piece("a", "notes", (melody,), melody.end), _tiny(melody)).matches[0]
     line, whole = replace(match, e_value=0.02), replace(match, e_value=0.004, recorded=True)
-    by_id = {line.reference.id: comparing.Compared(0.004, whole)}
-    (both,) = comparing.with_recorded([line], by_id)
+    name = line.reference.id
+    by_id = {name: comparing.Compared(0.004, whole)}
+    (both,) = comparing.with_recorded([line], {name: 0.02}, by_id)
     assert both.recorded
     assert both.e_value == pytest.approx(2 / (1 / 0.02 + 1 / 0.004))
-    (kept,) = comparing.with_recorded([replace(line, e_value=1e-9)], by_id)
+    (kept,) = comparing.with_recorded([replace(line, e_value=1e-9)], {name: 1e-9}, by_id)
     assert not kept.recorded
     assert kept.e_value == pytest.approx(2e-9)
     # What chance explains is not traced, and is a chance that was given all the same.
-    (kept,) = comparing.with_recorded([line], {line.reference.id: comparing.Compared(0.9, None)})
+    (kept,) = comparing.with_recorded([line], {name: 0.02}, {name: comparing.Compared(0.9, None)})
     assert kept.e_value == pytest.approx(2 / (1 / 0.02 + 1 / 0.9))
-    assert comparing.with_recorded([], {"another": comparing.Compared(0.9, None)}) == []
-    assert comparing.with_recorded([], by_id) == [whole]
+    # Whether the line's match was traced, for want of room, makes no difference.
+    (kept,) = comparing.with_recorded([], {name: 0.02}, by_id)
+    assert kept.recorded
+    assert kept.e_value == both.e_value
+    chance = {"another": comparing.Compared(0.9, None)}
+    assert comparing.with_recorded([], {"another": np.inf}, chance) == []
 
 
 def _tiny(melody):
@@ -270,6 +308,32 @@ def test_importing_again_keeps_what_an_older_version_left_out(run, tmp_path):
             (entry,) = store.entries()
             assert entry.rights.note == "licence 7"  # what a person has set stays
             assert import_paths(store, [sound], Rights("unknown")).unchanged == 1
+
+
+def test_notes_with_the_name_of_a_recording_are_read_once(tmp_path):
+    sound = tmp_path / "song.mp3"
+    shutil.copy(FIXTURES / "twinkle.mid", sound)
+    with Store(tmp_path / "library.db", create=True) as store:
+        assert import_paths(store, [sound], Rights("unknown")).imported == 1
+        version = store.version()
+        assert import_paths(store, [sound], Rights("unknown")).unchanged == 1
+        assert store.version() == version
+
+
+def test_what_is_kept_of_chance_is_found_wherever_it_serves(tmp_path, monkeypatch):
+    """Beside a library that cannot be written to, what is out of date must not hide what is not."""
+    from melodysim.library.packed import index_files
+
+    beside, own = tmp_path / "beside", tmp_path / "own"
+    monkeypatch.setattr(index_files, "_folders", lambda _: iter([beside, own]))
+    name = "a" * 64
+    for folder, method in ((beside, 0), (own, 1)):
+        (folder / "heard").mkdir(parents=True)
+        (folder / "heard" / f"{name}.json").write_text(json.dumps({"method": method}))
+    said = list(index_files.load_heard(tmp_path / "library.db", name))
+    assert [each["method"] for each in said] == [0, 1]
+    assert not list(index_files.load_heard(tmp_path / "library.db", "../own/heard/" + name))
+    assert not index_files.save_heard(tmp_path / "library.db", "../out", {})
 
 
 def test_what_was_heard_goes_with_its_melody(tmp_path):

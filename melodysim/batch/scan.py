@@ -43,7 +43,7 @@ from melodysim.batch.task_loop import (
 from melodysim.batch.tracks import Found, find_tracks
 from melodysim.batch.transcription_cache import Cache, default_cache_folder
 from melodysim.batch.worker import failed
-from melodysim.checking import require_references
+from melodysim.checking import measure_recordings, require_references
 from melodysim.errors import ReadError
 from melodysim.judge.verdict import GRADES
 from melodysim.library import Library
@@ -133,6 +133,7 @@ class Scan:
             if not suspects:
                 require_references(self._library)
             with_chance(self._library, s.threads)  # once, and not in every worker
+            measure_recordings(self._library, s.threads)
             version, protected = self._library.version, self._library.protected.tobytes()
         library = None if s.library is None else s.library.absolute()
         own = replace(s, places=(), listed=(), output=s.output.absolute(), library=library)

@@ -6,6 +6,8 @@ import copy
 import hashlib
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +30,7 @@ from melodysim.library.packed.index_files import (
     save_heard,
 )
 from melodysim.library.rights import Rights, Status, Territory, check_rights, effective
-from melodysim.library.shelf import Shelf, Unrelated
+from melodysim.library.shelf import NOTHING, Shelf, Unrelated
 from melodysim.library.store import Store
 from melodysim.library.watch_list import Accepted, Suspect, WatchList
 from melodysim.melody import Melody
@@ -81,8 +83,9 @@ class Holdings:
         )
         if not self.recordings:
             return [held]
-        whole = f"{self.recordings:,} of the protected ones {'is' if self.recordings == 1 else 'are'}"
-        return [held, f"{whole} kept as a recording, to be compared with a track as a whole."]
+        kept = "is kept as a recording" if self.recordings == 1 else "are kept as recordings"
+        whole = f"{self.recordings:,} of the protected ones {kept}"
+        return [held, f"{whole}, to be compared with a track as a whole."]
 
 
 class Library:
@@ -125,7 +128,7 @@ class Library:
         self._exhaustive = exhaustive
         self._changing = threading.Lock()
         self._suspects: dict[str, Suspect] = {}
-        self._unrelated: tuple[Shelf, Unrelated] | None = None
+        self._unrelated: tuple[object, Unrelated] | None = None
         self._load()
 
     @classmethod
@@ -167,7 +170,9 @@ class Library:
             typical_chance(counts[0]),
             typical_chance(bound) if chance is None else chance.among(bound),
         )
-        recordings = np.flatnonzero(protected & np.isin(index.serials, heard))
+        recordings = NOTHING
+        if len(heard):
+            recordings = np.flatnonzero(protected & np.isin(index.serials, heard))
         self.shelf = Shelf(index, protected, backgrounds, counts, look_up, chances, recordings)
 
     def __repr__(self) -> str:
@@ -259,16 +264,22 @@ class Library:
             return store.melody(identity)
 
     def background_melodies(self) -> list[Melody]:
-        """Load the melodies of the background, against which two works are compared."""
-        shelf = self.shelf
+        """Load the melodies of the background, against which two works are compared.
+
+        Those that were removed since the library was opened are left out.
+        """
+        shelf, found = self.shelf, []
         with Store(self.path) as store:
-            return [store.melody(shelf.index.name(k)) for some in shelf.backgrounds for k in some]
+            for reference in np.concatenate(shelf.backgrounds):
+                with suppress(LibraryError):
+                    found.append(store.melody(shelf.index.name(int(reference))))
+        return found
 
     def unrelated(self) -> Unrelated:
         """Return the melodies of the background, packed, to measure chance on between two works."""
-        shelf, there = self.shelf, self._unrelated
-        if there is None or there[0] is not shelf:
-            there = self._unrelated = shelf, Unrelated.of(self.background_melodies())
+        backgrounds, there = self.shelf.backgrounds, self._unrelated
+        if there is None or there[0] is not backgrounds:
+            there = self._unrelated = backgrounds, Unrelated.of(self.background_melodies())
         return there[1]
 
     def recording(self, identity: str) -> Recording:
@@ -282,15 +293,13 @@ class Library:
         with Store(self.path) as store:
             return store.recording(identity)
 
-    def heard_chance(self, digest: str) -> dict[str, Any] | None:
-        """Return what was kept of chance in a recording, by the digest of what was heard."""
-        with Store(self.path) as store:
-            return load_heard(store, digest)
+    def heard_chance(self, digest: str) -> Iterator[dict[str, Any]]:
+        """Yield what was kept of chance in a recording, by the digest of what was heard."""
+        return load_heard(self.path, digest)
 
     def keep_heard_chance(self, digest: str, said: dict[str, Any]) -> None:
         """Keep what was measured of chance in a recording, if the folder can be written to."""
-        with Store(self.path) as store:
-            save_heard(store, digest, said)
+        save_heard(self.path, digest, said)
 
     def keep_chance(self, chance: Chance) -> None:
         """Use what was measured of chance among the protected works, and keep it on disk."""
@@ -327,6 +336,8 @@ class Library:
         ]
         index = Index(parts, self.index.order, self.index.exhaustive, at_once=len(parts))
         index.everything = self.index.everything
+        if len(self.shelf.recordings):
+            self.unrelated()  # packed here, once, and not from parts that lie elsewhere
         other = copy.copy(self)
         other.shelf = replace(self.shelf, index=index)
         return other

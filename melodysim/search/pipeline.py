@@ -33,7 +33,7 @@ from melodysim.search.by_notes import (
 )
 from melodysim.search.by_salience import read_recording
 from melodysim.search.hypothesis import Hypothesis, best_reading, ranking, restricted
-from melodysim.search.match import Match
+from melodysim.search.match import DESCRIBED, Match
 from melodysim.search.match_details import match_heard, rarest_turn, span, with_others
 from melodysim.search.refrains import places_in_melody, places_in_recording
 from melodysim.search.standing import weighed
@@ -180,25 +180,18 @@ class FoundWorks:
     ----------
     matches : list of Match
         The smallest E-value first.
-    recordings : list of str
-        Ids of the library's protected recordings that are worth comparing by themselves, the most
-        promising first.
+    recordings : dict of str to float
+        Protected recordings of the library that are worth comparing by themselves, the most promising
+        first: the E-value of the line of each, by id; infinite if it is not followed.
     """
 
     matches: list[Match]
-    recordings: list[str]
+    recordings: dict[str, float]
 
 
-def find_matches(
-    piece: Piece,
-    library: Shelf,
-    top: int,
-    threads: int = 1,
-    tick: Callable[[str], None] | None = None,
-    settled: Callable[[str], bool] = lambda _: False,
-) -> list[Match]:
+def find_matches(piece: Piece, library: Shelf, top: int, threads: int = 1) -> list[Match]:
     """Match a piece against a library; see `find_all`, whose matches it returns."""
-    return find_all(piece, library, top, threads, tick, settled).matches
+    return find_all(piece, library, top, threads).matches
 
 
 def find_all(
@@ -227,29 +220,38 @@ def find_all(
     -------
     FoundWorks
         At most `top` matches, one a reference; and one more if the best reference that is neither known
-        to be free nor settled is not among them, so that a verdict can be drawn.
+        to be free nor settled is not among them, so that a verdict can be drawn. Where recordings are
+        to be compared, which changes their E-values, the best other one is there too, and what chance
+        does not explain of their lines.
     """
     if not len(library):
-        return FoundWorks([], [])
+        return FoundWorks([], {})
     search = _Search(piece, library, threads, tick=tick or _silent)
     ranked = _ranked_in_time(search)
     search.tick("describing matches")
-    wanted = ranked.order[:top]
-    protected = ranked.order[library.protected[ranked.order]]
-    open_ = (k for k in protected if not settled(library.index.name(int(k))))
-    first = next(open_, None)
-    if first is not None and first not in wanted:
-        wanted = np.append(wanted, first)
-    matches = [ranked.described(*found) for found in ranked.traced(wanted).items()]
-    return FoundWorks(matches, _promising_recordings(ranked.order, library))
+    recordings = _promising_recordings(ranked.order, library)
+    wanted = ranked.order[:top].tolist()
+    protected = ranked.order[library.protected[ranked.order]].tolist()
+    for left_out in ((), recordings):
+        open_ = (k for k in protected if k not in left_out and not settled(library.index.name(k)))
+        first = next(open_, None)
+        if first is not None and first not in wanted:
+            wanted.append(first)
+    followed = set(ranked.order.tolist())
+    e_values = {k: ranked.e_value(k) if k in followed else np.inf for k in recordings}
+    wanted += [k for k, e_value in e_values.items() if e_value < DESCRIBED and k not in wanted]
+    traced = ranked.traced(np.array(wanted, np.int64))
+    matches = [ranked.described(*found) for found in traced.items()]
+    lines = {library.index.name(k): e_value for k, e_value in e_values.items()}
+    return FoundWorks(matches, lines)
 
 
-def _promising_recordings(order: NDArray[np.int64], library: Shelf) -> list[str]:
+def _promising_recordings(order: NDArray[np.int64], library: Shelf) -> list[int]:
     """Choose the library's recordings that are compared by themselves: the best by their lines."""
     recordings = library.recordings
     ranked = order[np.isin(order, recordings)]
     best = np.concatenate([ranked, np.setdiff1d(recordings, ranked)])[:RECORDINGS]
-    return [library.index.name(int(k)) for k in best]
+    return [int(k) for k in best]
 
 
 def best_of_others(piece: Piece, library: Shelf, another: Callable[[Entry], bool]) -> float | None:
@@ -357,8 +359,7 @@ def _ranked_in_time(search: _Search) -> _Ranked:
 
 def _ranked_by_pitch(search: _Search) -> _Ranked:
     """Rank works that were asked for by name, and their background."""
-    readings = search.read(search.first_pass(), readings_by_pitch)
-    return search.ranked(readings) if search.piece.heard is None else search.listened(readings)
+    return search.ranked(search.read(search.first_pass(), readings_by_pitch))
 
 
 def best_works(

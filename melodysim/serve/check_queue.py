@@ -398,6 +398,7 @@ def _import(
     library: str, path: str, rights: Rights, title: str | None, creator: str | None
 ) -> ImportResult:
     """Import a file, in the worker."""
+    from melodysim.checking import measure_recordings
     from melodysim.library import Library
     from melodysim.library.importers import import_paths
     from melodysim.library.store import Store
@@ -406,7 +407,9 @@ def _import(
     with Store(Path(library), create=True) as store:
         result = import_paths(store, [Path(path)], rights, title, creator)
     if result.imported:
-        with_chance(Library(Path(library)))  # builds what checks need
+        made = Library(Path(library))  # builds what checks need
+        with_chance(made)
+        measure_recordings(made)
     return result
 
 

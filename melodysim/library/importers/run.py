@@ -137,6 +137,7 @@ class _Writer:
         self.store, self.remembered, self._merge = store, remembered, merge
         self.result = ImportResult()
         self.chunk: list[tuple[Job, JobResult]] = []
+        self._before = known
         self._places = {digest: source for source, digest in known.items() if digest}
         self._counted: set[tuple[str, Path]] = set()
 
@@ -152,7 +153,9 @@ class _Writer:
                 added.failed += outcome.failed
                 added.skipped += outcome.skipped
                 added.odd += outcome.odd
-                if outcome.references is None:
+                # A file of notes may have the suffix of a recording: nothing more of it is heard.
+                same = outcome.digest and outcome.digest == self._before.get(job.source)
+                if outcome.references is None or (same and outcome.heard is None):
                     added.unchanged += self._once("unchanged", job)
                 elif outcome.references:
                     other = places.get(outcome.digest) if self._merge else None

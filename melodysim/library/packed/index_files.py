@@ -15,6 +15,7 @@ their number (`Chance.among`).
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 import zlib
@@ -53,6 +54,7 @@ CHANCE_FILE = "chance.json"
 HEARD_FOLDER = "heard"
 """Folder of a file for each recording: what chance does in it. Whoever reads one must see whether it
 was measured in the same way, on the same melodies."""
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 FEWER, MORE = 0.8, 1.25
 """Shares of the works that chance was measured with between which it serves."""
 KEPT = ("manifest.json", CHANCE_FILE)
@@ -227,7 +229,7 @@ def _sweep(folder: Path, before: _Manifest | None, used: set[str]) -> None:
     replaced = set() if before is None else {*before.parts, before.order}
     now = time.time()
     for path in folder.iterdir():
-        if path.name in {*used, *KEPT} or path.name.startswith("rights-"):
+        if path.name in {*used, *KEPT, HEARD_FOLDER} or path.name.startswith("rights-"):
             continue
         try:
             if path.name in replaced or now - path.stat().st_mtime > _STALE_SECONDS:
@@ -325,21 +327,29 @@ def save_chance(store: Store, chance: Chance) -> bool:
     return False
 
 
-def load_heard(store: Store, digest: str) -> dict[str, Any] | None:
-    """Return what chance does in a recording, by the digest of what was heard; None if unknown."""
-    for folder in _folders(store.path):
+def load_heard(path: Path, digest: str) -> Iterator[dict[str, Any]]:
+    """Yield what was kept of chance in a recording, from each folder that has something.
+
+    Parameters
+    ----------
+    path : Path
+        Of the library.
+    digest : str
+        Of what was heard: 64 hexadecimal digits, or nothing is there.
+    """
+    for folder in _folders(path) if _DIGEST.fullmatch(digest) else ():
         try:
             said = json.loads((folder / HEARD_FOLDER / f"{digest}.json").read_bytes())
         except (OSError, ValueError):
             continue
-        return said if isinstance(said, dict) else None
-    return None
+        if isinstance(said, dict):
+            yield said
 
 
-def save_heard(store: Store, digest: str, said: dict[str, Any]) -> bool:
+def save_heard(path: Path, digest: str, said: dict[str, Any]) -> bool:
     """Write what chance does in a recording beside the parts; return whether any folder took it."""
     content = json.dumps(said).encode()
-    for folder in _folders(store.path):
+    for folder in _folders(path) if _DIGEST.fullmatch(digest) else ():
         try:
             (folder / HEARD_FOLDER).mkdir(parents=True, exist_ok=True)
             write_whole(folder / HEARD_FOLDER / f"{digest}.json", content)

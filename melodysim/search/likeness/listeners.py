@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from melodysim.library import Unrelated
@@ -15,8 +15,8 @@ IN_COMMON = 0.8
 """Share of the unrelated melodies that must be the same for what was measured on them to serve: what
 chance does changes little when melodies are added to a library."""
 
-Kept = Callable[[str], dict[str, Any] | None]
-"""Returns what was kept of a recording, by its name; None if nothing was."""
+Kept = Callable[[str], Iterable[dict[str, Any]]]
+"""Returns what was kept of a recording by its name, the likeliest to serve first."""
 Keep = Callable[[str, dict[str, Any]], None]
 """Keeps what was measured of a recording under its name."""
 
@@ -37,7 +37,7 @@ class Listeners:
         self,
         unrelated: Unrelated,
         threads: int = 1,
-        kept: Kept = lambda _: None,
+        kept: Kept = lambda _: (),
         keep: Keep = lambda *_: None,
     ) -> None:
         self.unrelated = unrelated
@@ -59,21 +59,25 @@ class Listeners:
             there = self._prepared[id(piece)] = self._made(piece, name)
         return there
 
+    def knows(self, name: str) -> bool:
+        """Say whether what chance does in a recording was kept under a name."""
+        return self._known(name) is not None
+
     def _made(self, piece: Piece, name: str | None) -> Listener:
-        said = None if name is None else self._kept(name)
-        chance = None if said is None else self._still_good(said)
+        chance = None if name is None else self._known(name)
         made = Listener.of(piece, self.unrelated, self._threads, chance)
         if name is not None and chance is None:
             marks = sorted(self.unrelated.marks)
             self._keep(name, {"method": METHOD, "unrelated": marks, "chance": made.chance.plain()})
         return made
 
-    def _still_good(self, said: dict[str, Any]) -> HeardChance | None:
+    def _known(self, name: str) -> HeardChance | None:
         """Return what was kept if it was measured so, on mostly these melodies."""
-        try:
-            before, now = set(said["unrelated"]), self.unrelated.marks
-            if said["method"] == METHOD and len(before & now) >= IN_COMMON * len(before | now):
-                return HeardChance.from_plain(said["chance"])
-        except (KeyError, TypeError, ValueError):
-            pass  # damaged, or written otherwise: it is measured anew
+        for said in self._kept(name):
+            try:
+                before, now = set(said["unrelated"]), self.unrelated.marks
+                if said["method"] == METHOD and len(before & now) >= IN_COMMON * len(before | now):
+                    return HeardChance.from_plain(said["chance"])
+            except (KeyError, TypeError, ValueError):
+                continue  # damaged, or written otherwise: it is measured anew
         return None

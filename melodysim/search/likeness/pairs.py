@@ -109,7 +109,11 @@ def passage_of_recordings(
 
 
 def passage_of_notes(
-    new: Piece, earlier: Listener, threads: int = 1, worth: float = np.inf
+    new: Piece,
+    earlier: Listener,
+    threads: int = 1,
+    worth: float = np.inf,
+    standings: Standings | None = None,
 ) -> tuple[float, Match | None]:
     """Listen to a recording for the melodies of a work of notes.
 
@@ -120,6 +124,8 @@ def passage_of_notes(
     threads : int, optional
     worth : float, optional
         P-value from which a passage is not worth tracing.
+    standings : Standings, optional
+        Of the melodies in the recording, if they are known.
 
     Returns
     -------
@@ -128,7 +134,7 @@ def passage_of_notes(
     passage : Match or None
         The passage that they have in common, if there is one.
     """
-    standings = earlier.standings(list(new.melodies), threads)
+    standings = standings or earlier.standings(list(new.melodies), threads)
     p_value = float(standings.p_value.min()) * len(new.melodies)
     if p_value >= worth:
         return p_value, None
@@ -203,10 +209,13 @@ def _turned(match: Match, new: Piece, earlier: Piece) -> Match:
 
 
 def _entry(work: Piece, melody: int) -> Entry:
-    """Make a library entry for a melody of a work that is in no library."""
+    """Make a library entry for a melody of a work that is in no library.
+
+    An index is in the order of its ids: they sort as the melodies do.
+    """
     title = work.title or Path(work.source).name
     voice = work.melodies[melody].voice
-    return Entry(f"{melody}", title, work.creator, work.source, Rights("unknown"), voice)
+    return Entry(f"{melody:03}", title, work.creator, work.source, Rights("unknown"), voice)
 
 
 def _aligned_passage(new: Piece, work: Piece, background: list[Melody], threads: int) -> Match | None:

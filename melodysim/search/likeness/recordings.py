@@ -16,6 +16,7 @@ import numpy as np
 
 from melodysim.library import Entry
 from melodysim.melody import Piece
+from melodysim.search.e_values import harmonic_mean
 from melodysim.search.likeness.listener import Standings
 from melodysim.search.likeness.listeners import Listeners
 from melodysim.search.likeness.pairs import passage_of_notes, passage_of_recordings
@@ -97,31 +98,40 @@ def compare_recorded(
         if piece.heard is not None:
             found = passage_of_recordings(listeners.of(piece), theirs, threads, worth, there)
         else:
-            found = passage_of_notes(piece, theirs, threads, worth)
+            found = passage_of_notes(piece, theirs, threads, worth, there)
         e_value, match = found[0] * among, found[1]
         if match is not None:
             entry = replace(entry, voice=match.reference.voice)
-            match = replace(match, reference=entry, e_value=e_value, recorded=True)
+            # How common a turn is was counted among the unrelated melodies, not in the library.
+            match = replace(match, reference=entry, e_value=e_value, recorded=True, turn=None)
         compared[entry.id] = Compared(e_value, match)
     return compared
 
 
-def with_recorded(matches: list[Match], compared: dict[str, Compared]) -> list[Match]:
+def with_recorded(
+    matches: list[Match], lines: dict[str, float], compared: dict[str, Compared]
+) -> list[Match]:
     """Put the matches of recordings as wholes beside those of their lines, the smallest E-value first.
 
-    Where a recording has both E-values, their harmonic mean counts, as it was given two chances, and
-    the better match is shown.
+    The harmonic mean of both E-values counts, as a recording is given two chances, and the better match
+    is shown.
+
+    Parameters
+    ----------
+    matches : list of Match
+        Of lines.
+    lines : dict of str to float
+        E-value of the line of each recording, by id.
+    compared : dict of str to Compared
+        What came of comparing with recordings, by id.
     """
-    both = {name: each.match for name, each in compared.items() if each.match is not None}
-    for match in matches:
-        name = match.reference.id
-        whole = compared.get(name)
-        if whole is None:
-            both[name] = match
-            continue
-        e_value = 2 / sum(1 / max(each, SMALLEST_P) for each in (match.e_value, whole.e_value))
-        better = match if whole.match is None or match.e_value < whole.e_value else whole.match
-        both[name] = replace(better, e_value=e_value)
+    by_line = {match.reference.id: match for match in matches}
+    both = {name: match for name, match in by_line.items() if name not in compared}
+    for name, whole in compared.items():
+        found = [each for each in (by_line.get(name), whole.match) if each is not None]
+        if found:
+            e_value = harmonic_mean(np.maximum([lines[name], whole.e_value], SMALLEST_P))
+            both[name] = replace(min(found, key=lambda each: each.e_value), e_value=e_value)
     return sorted(both.values(), key=lambda each: (each.e_value, -each.standardised))
 
 
@@ -134,25 +144,24 @@ def _most_alike(
 ) -> list[tuple[Recorded, Standings | None]]:
     """Choose the recordings to compare with a track in full: `COMPARED` of them.
 
-    A recording is listened to for the lines of each, and how they stand in it is returned as well; for
-    notes, each of them is listened to.
+    A recording is listened to for the lines of each; for notes, each of them is listened to. How all of
+    that stands is returned as well.
     """
-    known: list[Standings | None] = [None] * len(promising)
     if len(promising) <= COMPARED:
-        return list(zip(promising, known, strict=True))
-    promise = []
+        return [(recording, None) for recording in promising]
     if piece.heard is not None:
         lines = [lines_both_ways(recording.piece) for recording in promising]
         tick()
         every = listeners.of(piece).standings([line for some in lines for line in some], threads)
         bounds = np.cumsum([0, *map(len, lines)])
         known = [every.taken(slice(lo, hi)) for lo, hi in pairwise(bounds)]
-        promise = [likeness_one_way(there) for there in known if there is not None]
+        promise = [likeness_one_way(there) for there in known]
     else:
+        known = []
         for recording in promising:
             tick()
             listener = listeners.of(recording.piece, recording.digest)
-            standings = listener.standings(list(piece.melodies), threads)
-            promise.append(float(standings.listened.max()))
+            known.append(listener.standings(list(piece.melodies), threads))
+        promise = [float(there.listened.max()) for there in known]
     best = np.argsort(-np.array(promise), kind="stable")[:COMPARED]
     return [(promising[k], known[k]) for k in best]
