@@ -128,12 +128,14 @@ class Scan:
         version, protected = "", b""
         suspects: tuple[str, ...] = ()
         if s.library is not None:
+            before = self._library
             self._library = Library(s.library, s.territory, exhaustive=s.exhaustive)
             suspects = tuple(suspect.digest for suspect in self._library.suspects())
             if not suspects:
                 require_references(self._library)
             with_chance(self._library, s.threads)  # once, and not in every worker
-            measure_recordings(self._library, s.threads)
+            if before is None or before.version != self._library.version:
+                measure_recordings(self._library, s.threads)
             version, protected = self._library.version, self._library.protected.tobytes()
         library = None if s.library is None else s.library.absolute()
         own = replace(s, places=(), listed=(), output=s.output.absolute(), library=library)
