@@ -32,7 +32,6 @@ from render import RATE, Notes, mp3_bytes, render
 
 import melodysim
 from melodysim.library import Library
-from melodysim.transcribe.onnx_networks import network_path
 
 
 def heard_notes(piece: melodysim.Piece, truth: Notes) -> list[tuple[str, float, bool]]:
@@ -173,10 +172,11 @@ def speed(track: Path, rounds: int) -> dict:
     seconds = soundfile.info(track).duration
     ours, theirs = [], []
     try:
-        from basic_pitch import ICASSP_2022_MODEL_PATH  # noqa: F401
+        import basic_pitch
         from basic_pitch.inference import Model, predict
 
-        network = Model(network_path("basic_pitch"))
+        published = Path(basic_pitch.__file__).parent / "saved_models" / "icassp_2022" / "nmp.onnx"
+        network = Model(published)
     except ImportError as error:
         predict, network = None, None
         print(f"basic-pitch cannot be run: {error}", file=sys.stderr)

@@ -3,6 +3,7 @@
 Needs the originals, which nothing else needs, so each part is run in an environment of its own (the
 README beside it has the commands) and adds its answers to the file that the test reads::
 
+    python make_reference.py basic_pitch ../tests/networks_reference.npz
     python make_reference.py fcpe ../tests/networks_reference.npz
     python make_reference.py spleeter ../tests/networks_reference.npz
 """
@@ -19,6 +20,23 @@ from numpy.typing import NDArray
 
 FRAMES_APART, BINS_APART = 8, 8
 """Steps in which an answer is kept."""
+
+
+def played() -> NDArray[np.float32]:
+    """Return two windows of sound, [2, 43844]: struck notes under a voice that glides, and a scale."""
+    time = np.arange(43844) / 22050
+    turn = 2 * np.pi
+    voice = turn * (300 * time + 8 * np.sin(turn * 0.7 * time))
+    glide = sum(np.sin(k * voice) / k for k in range(1, 8)) * np.sin(turn * time / 4)
+    struck = sum(
+        np.sin(turn * hertz * k * time) / k**2 * np.exp(-3 * (time % 0.5))
+        for hertz in (110.0, 164.8, 220.0)
+        for k in range(1, 6)
+    )
+    step = np.floor(time * 4)
+    scale = sum(np.sin(turn * 196 * k * 2 ** (step / 12) * time) / k for k in range(1, 5))
+    loud = np.stack([0.1 * glide + 0.1 * struck, 0.2 * scale * np.exp(-2 * (time % 0.25))])
+    return loud.astype(np.float32)
 
 
 def voice_mel() -> NDArray[np.float32]:
@@ -45,6 +63,24 @@ def mix_magnitudes() -> NDArray[np.float32]:
             struck = np.exp(-(time % 32) / 8)
             mix += 30 * struck * np.exp(-(((place - number * tone) / 0.8) ** 2)) / number
     return np.stack([mix, 0.8 * mix])[None].astype(np.float32)
+
+
+def basic_pitch() -> dict[str, NDArray]:
+    """Ask basic-pitch's own network, as it was published for ONNX Runtime."""
+    from importlib.util import find_spec
+
+    import onnxruntime
+
+    spec = find_spec("basic_pitch")
+    if spec is None or spec.origin is None:
+        raise SystemExit("basic-pitch is not installed")
+    path = Path(spec.origin).parent / "saved_models" / "icassp_2022" / "nmp.onnx"
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [f"StatefulPartitionedCall:{k}" for k in (1, 2, 0)]
+    answers = session.run(names, {"serving_default_input_2:0": played()[:, :, None]})
+    # The network puts 15 frames at either end of a window to no use.
+    kept = [answer[:, 15:-15][:, ::FRAMES_APART] for answer in answers]
+    return dict(zip(("note", "onset", "contour"), kept, strict=True))
 
 
 def fcpe() -> dict[str, NDArray]:
@@ -86,5 +122,6 @@ def spleeter() -> dict[str, NDArray]:
 
 if __name__ == "__main__":
     part, path = sys.argv[1], Path(sys.argv[2])
+    parts = {"basic_pitch": basic_pitch, "fcpe": fcpe, "spleeter": spleeter}
     kept: dict[str, Any] = dict(np.load(path)) if path.exists() else {}
-    np.savez_compressed(path, **kept | {"fcpe": fcpe, "spleeter": spleeter}[part]())
+    np.savez_compressed(path, **kept | parts[part]())

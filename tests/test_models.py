@@ -16,7 +16,7 @@ from make_networks.graph import HALVED_FROM, Graph
 from make_networks.networks import are_made, make
 from make_networks.tensor_bundle import read_tensors
 from make_networks.torch_checkpoint import read_weights
-from make_reference import BINS_APART, FRAMES_APART, mix_magnitudes, voice_mel
+from make_reference import BINS_APART, FRAMES_APART, mix_magnitudes, played, voice_mel
 from melodysim_models import SHA256, network_path
 
 REFERENCE = Path(__file__).parent / "networks_reference.npz"
@@ -103,6 +103,30 @@ def answers(name, given):
     session = onnxruntime.InferenceSession(network_path(name), providers=["CPUExecutionProvider"])
     outputs = session.run(None, {session.get_inputs()[0].name: given})
     return dict(zip((output.name for output in session.get_outputs()), outputs, strict=True))
+
+
+def test_basic_pitch_answers_as_it_was_published():
+    ours = answers("basic_pitch", played())
+    reference = np.load(REFERENCE)
+    for part in ("note", "onset", "contour"):
+        theirs = reference[part]
+        assert theirs.max() > 0.5  # it heard something
+        np.testing.assert_allclose(ours[part][:, ::FRAMES_APART], theirs, atol=1e-5)
+
+
+def test_basic_pitch_hears_nothing_in_silence():
+    for answer in answers("basic_pitch", np.zeros((1, 43844), np.float32)).values():
+        assert np.isfinite(answer).all() and answer.max() < 0.5
+
+
+def test_another_network_is_not_taken_for_basic_pitch(tmp_path):
+    from make_networks.basic_pitch import basic_pitch_network
+
+    g = Graph()
+    y = g.add("Conv", "x", np.ones((1, 1, 3, 3), np.float32))
+    (tmp_path / "other.onnx").write_bytes(g.model("o", ("x", (1, 1, 9, 9)), {"y": (y, (1, 1, 7, 7))}))
+    with pytest.raises(ValueError, match=r"other\.onnx is not basic-pitch's network"):
+        basic_pitch_network(tmp_path / "other.onnx")
 
 
 def test_fcpe_answers_as_in_pytorch():

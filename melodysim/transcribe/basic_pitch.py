@@ -32,21 +32,20 @@ BINS_PER_SEMITONE = 3
 
 WINDOW_SAMPLES = 43844
 """Length of the model's input."""
-EDGE_FRAMES = 15
-"""Frames at either end of a window whose receptive field leaves it; they are dropped."""
-FRAMES_KEPT = 172 - 2 * EDGE_FRAMES
+FRAMES_KEPT = 142
+"""Frames that the model answers for: 15 at either end of a window of 172 are left out, because
+their surroundings leave it."""
 WINDOW_HOP = 36164
-"""Samples from one window to the next, so that the frames kept are contiguous."""
+"""Samples from one window to the next, so that the frames are contiguous."""
 LEAD_SAMPLES = 3840
-"""Zeros before the first sample, so that the first frame kept is centred on sample 0."""
+"""Zeros before the first sample, so that the first frame is centred on sample 0."""
 FRAME_SECONDS = WINDOW_HOP / FRAMES_KEPT / SAMPLE_RATE
 """11.550 ms. Not the 256 samples of the constant-Q hop: windows overlap by a little more."""
 
 BATCH_WINDOWS, ACCELERATOR_BATCH = 4, 32
 """Windows per run of the model: more are no faster on a processor."""
 
-_INPUT = "serving_default_input_2:0"
-_OUTPUTS = ["StatefulPartitionedCall:1", "StatefulPartitionedCall:2", "StatefulPartitionedCall:0"]
+_OUTPUTS = ["note", "onset", "contour"]
 
 
 @lru_cache(maxsize=2)
@@ -56,13 +55,13 @@ def _session(threads: int) -> Any:
 
 
 def _windows(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut audio into the model's overlapping windows, shape (windows, samples, 1)."""
+    """Cut audio into the model's overlapping windows, shape (windows, samples)."""
     count = max(1, -(-len(audio) // WINDOW_HOP))
     padded = np.zeros((count - 1) * WINDOW_HOP + WINDOW_SAMPLES, np.float32)
     usable = audio[: len(padded) - LEAD_SAMPLES]
     padded[LEAD_SAMPLES : LEAD_SAMPLES + len(usable)] = usable
     view = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::WINDOW_HOP]
-    return view[:, :, None]
+    return view
 
 
 def polyphonic_salience(
@@ -113,8 +112,7 @@ def _in_windows(audio: NDArray[np.float32], threads: int) -> list[NDArray[np.flo
     parts: list[list[NDArray[np.float32]]] = [[], [], []]
     batch = accelerators.at_once(BATCH_WINDOWS, ACCELERATOR_BATCH)
     for i in range(0, len(windows), batch):
-        outputs = model.run(_OUTPUTS, {_INPUT: np.ascontiguousarray(windows[i : i + batch])})
+        outputs = model.run(_OUTPUTS, {"audio": np.ascontiguousarray(windows[i : i + batch])})
         for part, output in zip(parts, outputs, strict=True):
-            kept = output[:, EDGE_FRAMES:-EDGE_FRAMES]
-            part.append(kept.reshape(-1, kept.shape[-1]))
+            part.append(output.reshape(-1, output.shape[-1]))
     return [np.concatenate(part) for part in parts]

@@ -39,7 +39,8 @@ def fcpe_network(w: dict[str, NDArray[np.float32]]) -> bytes:
     x = g.add("Add", x, w["input_stack.1.bias"].reshape(1, -1, 1))
     x = g.add("LeakyRelu", x, alpha=0.01)
     x = g.add("Conv", x, w["input_stack.3.weight"], w["input_stack.3.bias"], pads=[1, 1])
-    x = g.add("Transpose", x, perm=[0, 2, 1])
+    # From here on [frames, WIDTH]: a product of two matrices takes its bias along.
+    x = g.add("Reshape", g.add("Transpose", x, perm=[0, 2, 1]), np.array([-1, WIDTH]))
     for layer in range(LAYERS):
         x = g.add("Add", x, _conformer(g, x, w, f"net.encoder_layers.{layer}.conformer.net."))
     x = g.add("LayerNormalization", x, w["norm.weight"], w["norm.bias"], axis=-1, epsilon=1e-5)
@@ -47,21 +48,28 @@ def fcpe_network(w: dict[str, NDArray[np.float32]]) -> bytes:
     # In double precision, so that the last bits do not hang on the processor.
     wide = direction.astype(np.float64)
     length = np.sqrt((wide**2).sum(axis=1, keepdims=True))
-    x = g.add("MatMul", x, (w["output_proj.weight_g"] * wide / length).T.astype(np.float32))
-    x = g.add("Sigmoid", g.add("Add", x, w["output_proj.bias"]))
+    out = (w["output_proj.weight_g"] * wide / length).astype(np.float32)
+    x = g.add("Sigmoid", _dense(g, x, out, w["output_proj.bias"]))
+    x = g.add("Reshape", x, np.array([1, -1, BINS]))
     return g.model("fcpe", ("mel", (1, MELS, None)), {"salience": (x, (1, None, BINS))})
+
+
+def _dense(g: Graph, x: str, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> str:
+    """Add a layer that sees one frame: [frames, inputs] to [frames, outputs]."""
+    return str(g.add("Gemm", x, weight.T, bias))
 
 
 def _conformer(g: Graph, x: str, w: dict[str, NDArray[np.float32]], at: str) -> str:
     """Add one block: norm, widen, gate, depthwise convolution over time, swish, narrow."""
     x = g.add("LayerNormalization", x, w[at + "0.weight"], w[at + "0.bias"], axis=-1, epsilon=1e-5)
-    x = g.add("Add", g.add("MatMul", x, w[at + "2.weight"][:, :, 0].T), w[at + "2.bias"])
-    value, gate = g.add("Split", x, outputs=2, axis=-1, num_outputs=2)
+    halves = zip(np.split(w[at + "2.weight"][:, :, 0], 2), np.split(w[at + "2.bias"], 2), strict=True)
+    value, gate = (_dense(g, x, weight, bias) for weight, bias in halves)
     x = g.add("Mul", value, g.add("Sigmoid", gate))
-    x = g.add("Transpose", x, perm=[0, 2, 1])
-    kernel = w[at + "4.conv.weight"]
-    half = kernel.shape[2] // 2
-    x = g.add("Conv", x, kernel, w[at + "4.conv.bias"], pads=[half, half], group=kernel.shape[0])
+    # ONNX Runtime has a fast depthwise convolution for pictures alone: this one is one pixel high.
+    kernel = w[at + "4.conv.weight"][:, :, None]
+    channels, half = kernel.shape[0], kernel.shape[3] // 2
+    x = g.add("Transpose", g.add("Reshape", x, np.array([1, 1, -1, channels])), perm=[0, 3, 1, 2])
+    x = g.add("Conv", x, kernel, w[at + "4.conv.bias"], pads=[0, half, 0, half], group=channels)
+    x = g.add("Reshape", g.add("Transpose", x, perm=[0, 2, 3, 1]), np.array([-1, channels]))
     x = g.add("Mul", x, g.add("Sigmoid", x))
-    x = g.add("Transpose", x, perm=[0, 2, 1])
-    return g.add("Add", g.add("MatMul", x, w[at + "6.weight"][:, :, 0].T), w[at + "6.bias"])
+    return _dense(g, x, w[at + "6.weight"][:, :, 0], w[at + "6.bias"])

@@ -20,16 +20,22 @@ class Graph:
 
     Large constants are kept as 16-bit floats and widened by a node of their own, which ONNX Runtime
     evaluates once, when it loads the network: half the bytes, and the same speed.
+
+    Parameters
+    ----------
+    halved : bool, optional
+        Keep them so; else all are kept as they are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, halved: bool = True) -> None:
+        self._halved = halved
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
 
     def constant(self, value: NDArray) -> str:
         """Add an array; return its name."""
         name = f"c{len(self._constants)}"
-        halved = value.dtype == np.float32 and value.size >= HALVED_FROM
+        halved = self._halved and value.dtype == np.float32 and value.size >= HALVED_FROM
         kept = value.astype(np.float16) if halved else value
         self._constants.append(numpy_helper.from_array(np.ascontiguousarray(kept), name))
         made: str = self.add("Cast", name, to=TensorProto.FLOAT) if halved else name

@@ -9,6 +9,7 @@ from pathlib import Path
 from melodysim_models import SHA256, network_path
 
 from make_networks import upstream
+from make_networks.basic_pitch import basic_pitch_network
 from make_networks.fcpe import fcpe_network
 from make_networks.spleeter import spleeter_networks
 from make_networks.tensor_bundle import read_tensors
@@ -22,7 +23,7 @@ def _networks(files: dict[str, list[Path]]) -> dict[str, bytes]:
     """Return the ONNX file of each network."""
     index = files["spleeter"][0]
     return {
-        "basic_pitch": files["basic_pitch"][0].read_bytes(),  # as its makers published it
+        "basic_pitch": basic_pitch_network(files["basic_pitch"][0]),
         "fcpe": fcpe_network(read_weights(files["fcpe"][0])),
         "spleeter": spleeter_networks(read_tensors(index.with_suffix(""))),
     }

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"
 
 SHA256 = {
-    "basic_pitch": "2c3c1d144bfa61ad236e92e169c13535c880469a12a047d4e73451f2c059a0ec",
-    "fcpe": "be708cc02465450999022aeb30e25047faf4f253aa530b0ff9f5ab928a91f400",
+    "basic_pitch": "2255f34d1a2026c25c55b109a078ca361ae492f074ace7cda172735123ac5d26",
+    "fcpe": "07d4c5df128efa31ba231956dc6f33d4a9ca5d95b980fd74f625dee34f730d80",
     "spleeter": "f098aef39be7104fbdf698bc799d00485bf3222b425b35a6234e38e643cb9557",
 }
 """Hash of each file, by the name of the network."""
