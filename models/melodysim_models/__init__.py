@@ -13,7 +13,7 @@ __version__ = "1.1.0"
 SHA256 = {
     "basic_pitch": "2255f34d1a2026c25c55b109a078ca361ae492f074ace7cda172735123ac5d26",
     "fcpe": "07d4c5df128efa31ba231956dc6f33d4a9ca5d95b980fd74f625dee34f730d80",
-    "spleeter": "f098aef39be7104fbdf698bc799d00485bf3222b425b35a6234e38e643cb9557",
+    "spleeter": "146325cef9d39779e2dbff95f04540b268e475941a5f18e6613191aecb0e21e1",
 }
 """Hash of each file, by the name of the network."""
 
