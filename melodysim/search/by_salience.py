@@ -74,7 +74,6 @@ def read_recording(
     heard: SemitoneSalience,
     lines: list[Hypothesis],
     library: Shelf,
-    tries: float,
     threads: int,
 ) -> Hypothesis:
     """Score every reference, or the most promising of a large library, against a recording.
@@ -89,8 +88,6 @@ def read_recording(
     lines : list of Hypothesis
         Readings of the transcribed lines.
     library : Shelf
-    tries : float
-        Works that were asked for by name; 1 if none were.
 
     Returns
     -------
@@ -115,12 +112,11 @@ def read_recording(
             evidence,
             library,
             sample,
-            tries,
             threads,
         )
     alike = look.background, look.background
     score = look.total + look.gain(support)
-    return _reading(look, score, look.score.argmax(axis=0), alike, library, tries)
+    return _reading(look, score, look.score.argmax(axis=0), alike, library)
 
 
 @dataclass(frozen=True, eq=False)
@@ -302,7 +298,6 @@ def _looked_twice(
     coarse: PitchEvidence,
     library: Shelf,
     sample: NDArray[np.int64],
-    tries: float,
     threads: int,
 ) -> Hypothesis:
     """Score the chosen references by pitch too, and add up all evidence for them."""
@@ -328,7 +323,7 @@ def _looked_twice(
         fitted_to_kind(background, score[some], lengths[some])
         for some in (unrelated[~protected], unrelated[protected])
     )
-    return _reading(look, score, by_block.argmax(axis=0), (free, owned), library, tries)
+    return _reading(look, score, by_block.argmax(axis=0), (free, owned), library)
 
 
 def scores_by_pitch(
@@ -397,10 +392,9 @@ def _reading(
     block: NDArray[np.int64],
     fits: tuple[Background, Background],
     library: Shelf,
-    tries: float,
 ) -> Hypothesis:
     """Return the hypothesis of some scores, with the backgrounds of free and of protected works."""
-    e_value, standardised = e_values(score, look.references, library, fits, tries)
+    e_value, standardised = e_values(score, look.references, library, fits, tries=1.0)
     return Hypothesis(look.references, score, e_value, standardised, fits, None, block=block)
 
 

@@ -94,8 +94,7 @@ class _Search:
         """Rank references by what is heard of them in a recording; the transcribed lines support it."""
         assert self.piece.heard is not None
         self.tick("listening for every reference")
-        tries = max(1, len(self.works))
-        reading = read_recording(self.piece.heard, lines, self.library, tries, self.threads)
+        reading = read_recording(self.piece.heard, lines, self.library, self.threads)
         return self.ranked([reading])
 
     @cached_property
