@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 FRAMES_APART, BINS_APART = 8, 8
 """Steps in which an answer is kept."""
+NOTE_FRAMES_APART = 7
+"""The same for basic-pitch, of which frames are computed in pairs: an odd step sees both."""
 
 
 def played() -> NDArray[np.float32]:
@@ -78,8 +80,8 @@ def basic_pitch() -> dict[str, NDArray]:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [f"StatefulPartitionedCall:{k}" for k in (1, 2, 0)]
     answers = session.run(names, {"serving_default_input_2:0": played()[:, :, None]})
-    # The network puts 15 frames at either end of a window to no use.
-    kept = [answer[:, 15:-15][:, ::FRAMES_APART] for answer in answers]
+    # melodysim's network leaves out the 15 frames at either end of a window.
+    kept = [answer[:, 15:-15][:, ::NOTE_FRAMES_APART] for answer in answers]
     return dict(zip(("note", "onset", "contour"), kept, strict=True))
 
 

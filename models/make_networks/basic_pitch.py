@@ -8,13 +8,17 @@ processors multiply 8 or 16 channels at a time, and the published layers have 8 
 * a layer with few channels answers for several adjacent bins and frames at once, each in channels of
   its own (`_tiled`), so that no part of a vector is idle;
 * real and imaginary parts of the constant-Q transform are one convolution for each octave;
-* frames near the ends of a window, which nobody asks for, are not computed.
+* of frames near the ends of a window, which nobody asks for, no more than the spectrum is computed.
+
+Near silence answers differ: a window without any sound is normalised to nothing here, not to the
+rounding errors of its logarithms, which hang on the processor.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -23,6 +27,10 @@ from onnx import numpy_helper
 
 from make_networks.graph import Graph, Shape
 
+ORIGIN = (
+    "basic-pitch, (c) 2022 Spotify AB, Apache-2.0 (github.com/spotify/basic-pitch), basic-pitch 0.4.0. "
+    "Changed by melodysim: laid out anew, and without the frames at the ends of a window."
+)
 SAMPLES, FRAMES = 43844, 172
 """Of a window."""
 EDGE = 15
@@ -32,11 +40,14 @@ BINS, SEMITONES = 264, 88
 HEARD_BINS = 309
 """Of the constant-Q transform: it goes on above the highest note, for its harmonics."""
 OCTAVES, BINS_PER_OCTAVE = 9, 36
-HOP = 256
-"""Samples from frame to frame."""
+HOP, TAPS = 256, 256
+"""Samples from frame to frame, and of each kernel of the transform."""
 HARMONICS = (-36, 0, 36, 57, 72, 84, 93, 101)
 """Bins from a pitch to its overtones, the first an octave below."""
 SMALLEST_POWER = 1e-10
+LEAST_SPAN = 1e-3
+"""Natural logarithm of the loudest over the quietest power of a window at least. In silence, logarithms
+of the same number differ by a bit from place to place, and must not be stretched to the whole range."""
 HALVED_AT_ONCE = 16
 """Samples of the next lower octave that one step of a convolution makes."""
 ROWS, COLUMNS = 2, 8
@@ -99,29 +110,36 @@ def _read(path: Path) -> _Weights:
     ValueError
         If it is not the network that is known here.
     """
+    unknown = f"{path} is not basic-pitch's network of 2022"
     graph = onnx.load(str(path)).graph
     constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
 
     def used(kind: str, output: str = "") -> list[list[NDArray]]:
         nodes = [node for node in graph.node if node.op_type == kind and output in node.output[0]]
-        return [[constants[name] for name in node.input if name in constants] for node in nodes]
+        given = [[constants[name] for name in node.input if name in constants] for node in nodes]
+        return [arrays for arrays in given if arrays]
 
     def convolutions(shape: tuple[int, ...]) -> list[list[NDArray]]:
         return [given for given in used("Conv") if given[0].shape == shape]
 
-    def layer(*shape: int) -> _Layer:
-        (given,) = convolutions(shape)
-        return _Layer(given[0], given[1])
+    def the(found: list[Any]) -> Any:
+        if len(found) != 1:
+            raise ValueError(unknown)
+        return found[0]
 
-    parts = [given[0] for given in convolutions((BINS_PER_OCTAVE, 1, 1, HOP))]
+    def layer(*shape: int) -> _Layer:
+        kernel, bias = the(convolutions(shape))
+        return _Layer(kernel, bias)
+
+    parts = [given[0] for given in convolutions((BINS_PER_OCTAVE, 1, 1, TAPS))]
+    halving = [given[0] for given in convolutions((1, 1, 1, TAPS))]
     # Which part is real does not matter: what is used is the power.
     different = [part for k, part in enumerate(parts) if not any((part == p).all() for p in parts[:k])]
-    halving = [given[0] for given in convolutions((1, 1, 1, HOP))]
-    if (len(parts), len(different), len(halving)) != (2 * OCTAVES, 2, OCTAVES - 1):
-        raise ValueError(f"{path} is not basic-pitch's network of 2022")
-    (lengths,) = [given[0] for given in used("Mul") if given and given[0].size == HEARD_BINS]
-    ((scale,),) = used("Mul", "FusedBatchNorm")
-    ((shift,),) = used("Add", "FusedBatchNorm")
+    lengths = the([given[0] for given in used("Mul") if given[0].size == HEARD_BINS])
+    ((scale,), (shift,)) = (the(used(kind, "FusedBatchNorm")) for kind in ("Mul", "Add"))
+    counts = len(parts), len(different), len(halving)
+    if counts != (2 * OCTAVES, 2, OCTAVES - 1) or any((x != halving[0]).any() for x in halving):
+        raise ValueError(unknown)
     return _Weights(
         np.concatenate(different),
         halving[0],
@@ -201,8 +219,8 @@ def _cut(g: Graph, x: str, axis: int, first: int, last: int) -> str:
 
 def _half_rate(g: Graph, w: _Weights, x: str, length: int) -> tuple[str, int]:
     """Add the filter that leaves every second sample; return how many are left."""
-    before = HOP // 2 - 1
-    left = (length + 2 * before - HOP) // 2 + 1
+    before = TAPS // 2 - 1
+    left = (length + 2 * before - TAPS) // 2 + 1
     steps = -(-left // HALVED_AT_ONCE)
     kernel = _tiled(w.halving, 1, HALVED_AT_ONCE, step=2)
     needed = 2 * HALVED_AT_ONCE * (steps - 1) + kernel.shape[3]
@@ -223,7 +241,7 @@ def _spectrum(g: Graph, w: _Weights) -> str:
     for octave in range(OCTAVES):
         if octave:
             x, length = _half_rate(g, w, x, length)
-        around = np.array([0, 0, 0, HOP // 2, 0, 0, 0, HOP // 2])
+        around = np.array([0, 0, 0, TAPS // 2, 0, 0, 0, TAPS // 2])
         padded = g.add("Pad", x, around, mode="reflect")
         octaves.append(g.add("Conv", padded, w.transform, strides=[1, HOP >> octave]))
     x = g.add("Concat", *octaves[::-1], axis=2)
@@ -238,8 +256,7 @@ def _spectrum(g: Graph, w: _Weights) -> str:
     x = g.add("Log", g.add("Add", x, np.array([SMALLEST_POWER], np.float32)))
     where = np.array([1, 2, 3])
     lowest, highest = (g.add(f"Reduce{end}", x, where, keepdims=1) for end in ("Min", "Max"))
-    # Silence has the same power everywhere: 0 over a hair is 0, as published.
-    span = g.add("Max", g.add("Sub", highest, lowest), np.array([1e-20], np.float32))
+    span = g.add("Max", g.add("Sub", highest, lowest), np.array([LEAST_SPAN], np.float32))
     span = g.add("Div", span, np.array([w.scale], np.float32))
     x = g.add("Div", g.add("Sub", x, lowest), span)
     return str(g.add("Add", x, np.array([w.shift], np.float32)))
@@ -256,6 +273,41 @@ def _harmonics(g: Graph, spectrum: str) -> str:
         silent = np.array([0, 0, 0, left, 0, 0, 0, right])
         stack.append(g.add("Pad", part, silent) if left or right else part)
     return str(g.add("Concat", *stack, axis=1))
+
+
+def _answered(g: Graph, x: str, kernel: Kernel, bias: NDArray[np.float32], group: int = 1) -> str:
+    """Add a layer of one channel, in tiles; its input has `group` bins side by side in channels."""
+    tiled, pads = _over_groups(_tiled(kernel, ROWS, COLUMNS), group, before=kernel.shape[3] // 2)
+    biases = np.tile(bias, ROWS * COLUMNS)
+    return str(g.add("Conv", x, tiled, biases, strides=[ROWS, COLUMNS // group], pads=pads))
+
+
+def _contour(g: Graph, w: _Weights, harmonics: str, frames: int) -> str:
+    """Add the layers that hear exact pitch: to [n, frames, BINS]."""
+    kernel, bias = _tiled(w.contour.kernel, 1, GROUP), np.tile(w.contour.bias, GROUP)
+    side = w.contour.kernel.shape[3] // 2
+    x = g.add("Conv", harmonics, kernel, bias, strides=[1, GROUP], pads=[0, side, 0, side])
+    x = _answered(g, g.add("Relu", x), w.contour_out.kernel, w.contour_out.bias, GROUP)
+    return _untiled(g, g.add("Sigmoid", x), frames, BINS)
+
+
+def _note(g: Graph, w: _Weights, contour: str, frames: int) -> str:
+    """Add the layers that hear which semitone sounds: to [n, frames, SEMITONES]."""
+    x = g.add("Unsqueeze", contour, np.array([1]))
+    x = g.add("Conv", x, w.note.kernel, w.note.bias, strides=[1, 3], pads=[0, 2, 0, 2])
+    x = _answered(g, g.add("Relu", x), w.note_out.kernel, w.note_out.bias)
+    return _untiled(g, g.add("Sigmoid", x), frames, SEMITONES)
+
+
+def _onset(g: Graph, w: _Weights, harmonics: str, note: str, frames: int) -> str:
+    """Add the layers that hear where a semitone begins: to [n, frames, SEMITONES]."""
+    x = g.add("Conv", harmonics, w.onset.kernel, w.onset.bias, strides=[1, 3], pads=[0, 1, 0, 1])
+    # The note is the first channel of the last layer's input: it has its share apart.
+    of_note, of_onset = w.onset_out.kernel[:, :1], w.onset_out.kernel[:, 1:]
+    x = _answered(g, g.add("Relu", x), of_onset, w.onset_out.bias)
+    y = g.add("Unsqueeze", note, np.array([1]))
+    y = _answered(g, y, of_note, np.zeros(1, np.float32))
+    return _untiled(g, g.add("Sigmoid", g.add("Add", x, y)), frames, SEMITONES)
 
 
 def basic_pitch_network(path: Path) -> bytes:
@@ -278,51 +330,28 @@ def basic_pitch_network(path: Path) -> bytes:
         If the file is not the network that is known here.
     """
     w = _read(path)
+
+    def half(layer: _Layer) -> int:
+        return layer.kernel.shape[2] // 2
+
+    # No layer pads its frames. So each needs some more of the one before, on either side of the kept
+    # frames: from the last layer back to the spectrum.
+    of_note = half(w.onset_out)
+    of_contour = of_note + half(w.note_out) + half(w.note)
+    of_harmonics = of_contour + half(w.contour_out) + half(w.contour)
+    for_onset = of_note + half(w.onset)
+
     g = Graph(halved=False)
-
-    def answered(x: str, layer: _Layer, group: int, kernel: Kernel, before: int) -> str:
-        """Add a layer of one channel."""
-        bias = np.tile(layer.bias, ROWS * COLUMNS)
-        kernel, pads = _over_groups(_tiled(kernel, ROWS, COLUMNS), group, before)
-        return str(g.add("Conv", x, kernel, bias, strides=[ROWS, COLUMNS // group], pads=pads))
-
-    # Every layer loses the frames that it would have to pad. So we go from the frames that are kept
-    # back to those that each layer needs of the one before.
-    margin = {"onset": 1}  # frames on either side of the kept ones
-    margin["note"] = margin["onset"] + 3
-    margin["contour"] = margin["note"] + 3
-    margin["hidden contour"] = margin["contour"] + 2
-    margin["harmonics"] = margin["hidden contour"] + 1
-    reach = margin["harmonics"]
-
-    spectrum = _cut(g, _spectrum(g, w), 2, EDGE - reach, FRAMES - EDGE + reach)
+    spectrum = _cut(g, _spectrum(g, w), 2, EDGE - of_harmonics, FRAMES - EDGE + of_harmonics)
     harmonics = _harmonics(g, spectrum)
-    kernel, bias = _tiled(w.contour.kernel, 1, GROUP), np.tile(w.contour.bias, GROUP)
-    x = g.add("Conv", harmonics, kernel, bias, strides=[1, GROUP], pads=[0, 19, 0, 19])
-    x = answered(g.add("Relu", x), w.contour_out, GROUP, w.contour_out.kernel, 2)
-    frames = KEPT + 2 * margin["contour"]
-    contour = _untiled(g, g.add("Sigmoid", x), frames, BINS)
+    contour = _contour(g, w, harmonics, KEPT + 2 * of_contour)
+    note = _note(g, w, contour, KEPT + 2 * of_note)
+    near = _cut(g, harmonics, 2, of_harmonics - for_onset, of_harmonics + KEPT + for_onset)
+    onset = _onset(g, w, near, note, KEPT)
 
-    x = g.add("Reshape", contour, np.array([-1, 1, frames, BINS]))
-    x = g.add("Conv", x, w.note.kernel, w.note.bias, strides=[1, 3], pads=[0, 2, 0, 2])
-    x = answered(g.add("Relu", x), w.note_out, 1, w.note_out.kernel, 1)
-    note = _untiled(g, g.add("Sigmoid", x), KEPT + 2 * margin["onset"], SEMITONES)
-
-    near = _cut(g, harmonics, 2, reach - 3, reach + KEPT + 3)
-    x = g.add("Conv", near, w.onset.kernel, w.onset.bias, strides=[1, 3], pads=[0, 1, 0, 1])
-    x = answered(g.add("Relu", x), w.onset_out, 1, w.onset_out.kernel[:, 1:], 1)
-    # The note is the first channel of the last layer's input: it has its share apart.
-    kernel = _tiled(w.onset_out.kernel[:, :1], ROWS, COLUMNS)
-    y = g.add("Reshape", note, np.array([-1, 1, KEPT + 2 * margin["onset"], SEMITONES]))
-    y = g.add("Conv", y, kernel, strides=[ROWS, COLUMNS], pads=[0, 1, 0, 1])
-    onset = _untiled(g, g.add("Sigmoid", g.add("Add", x, y)), KEPT, SEMITONES)
-
-    kept = {"note": (note, 1), "onset": (onset, 0), "contour": (contour, margin["contour"])}
     results: dict[str, tuple[str, Shape]] = {
-        name: (
-            _cut(g, x, 1, before, before + KEPT) if before else x,
-            (None, KEPT, BINS if name == "contour" else SEMITONES),
-        )
-        for name, (x, before) in kept.items()
+        "note": (_cut(g, note, 1, of_note, of_note + KEPT), (None, KEPT, SEMITONES)),
+        "onset": (onset, (None, KEPT, SEMITONES)),
+        "contour": (_cut(g, contour, 1, of_contour, of_contour + KEPT), (None, KEPT, BINS)),
     }
-    return g.model("basic_pitch", ("audio", (None, SAMPLES)), results)
+    return g.model("basic_pitch", ORIGIN, ("audio", (None, SAMPLES)), results)

@@ -61,7 +61,7 @@ class Graph:
         return made[0] if outputs == 1 else made
 
     def model(
-        self, name: str, given: tuple[str, Shape], results: dict[str, tuple[str, Shape]]
+        self, name: str, origin: str, given: tuple[str, Shape], results: dict[str, tuple[str, Shape]]
     ) -> bytes:
         """Return the network as the bytes of an ONNX file.
 
@@ -69,6 +69,8 @@ class Graph:
         ----------
         name : str
             Of the network.
+        origin : str
+            Whose it is, under which licence, and what was changed: the file says so itself.
         given : (str, shape)
             Name and shape of the input; None where a length is free.
         results : dict of str to (str, shape)
@@ -84,5 +86,5 @@ class Graph:
             self._constants,
         )
         opset = [helper.make_opsetid("", OPSET)]
-        made = helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)
+        made = helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION, doc_string=origin)
         return bytes(made.SerializeToString(deterministic=True))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__version__ = "1.1.0"
+__version__ = "2.0.0"
 
 SHA256 = {
-    "basic_pitch": "2255f34d1a2026c25c55b109a078ca361ae492f074ace7cda172735123ac5d26",
-    "fcpe": "07d4c5df128efa31ba231956dc6f33d4a9ca5d95b980fd74f625dee34f730d80",
-    "spleeter": "146325cef9d39779e2dbff95f04540b268e475941a5f18e6613191aecb0e21e1",
+    "basic_pitch": "1b77c27b0556bf16e43d8ab3b707424c0f2310072d5db4e8031706203d548f44",
+    "fcpe": "852d871c3525321ac3363a1ec6e4ccf9b2c9a89b51dfe526e2932ff5134b0908",
+    "spleeter": "3576a2bb577388c85901e33964772e933feaf36ccefa80374c989d27547bbb53",
 }
 """Hash of each file, by the name of the network."""
 
