@@ -172,11 +172,10 @@ def speed(track: Path, rounds: int) -> dict:
     seconds = soundfile.info(track).duration
     ours, theirs = [], []
     try:
-        import basic_pitch
+        from basic_pitch import FilenameSuffix, build_icassp_2022_model_path
         from basic_pitch.inference import Model, predict
 
-        published = Path(basic_pitch.__file__).parent / "saved_models" / "icassp_2022" / "nmp.onnx"
-        network = Model(published)
+        network = Model(build_icassp_2022_model_path(FilenameSuffix.onnx))
     except ImportError as error:
         predict, network = None, None
         print(f"basic-pitch cannot be run: {error}", file=sys.stderr)

@@ -69,14 +69,10 @@ def mix_magnitudes() -> NDArray[np.float32]:
 
 def basic_pitch() -> dict[str, NDArray]:
     """Ask basic-pitch's own network, as it was published for ONNX Runtime."""
-    from importlib.util import find_spec
-
     import onnxruntime
+    from basic_pitch import FilenameSuffix, build_icassp_2022_model_path
 
-    spec = find_spec("basic_pitch")
-    if spec is None or spec.origin is None:
-        raise SystemExit("basic-pitch is not installed")
-    path = Path(spec.origin).parent / "saved_models" / "icassp_2022" / "nmp.onnx"
+    path = build_icassp_2022_model_path(FilenameSuffix.onnx)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [f"StatefulPartitionedCall:{k}" for k in (1, 2, 0)]
     answers = session.run(names, {"serving_default_input_2:0": played()[:, :, None]})

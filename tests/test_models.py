@@ -107,8 +107,12 @@ def test_weights_that_would_run_code_are_refused(tmp_path):
         read_weights(path)
 
 
-def answers(name, given):
-    session = onnxruntime.InferenceSession(network_path(name), providers=["CPUExecutionProvider"])
+def answers(name, given, threads=0):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(
+        network_path(name), options, providers=["CPUExecutionProvider"]
+    )
     outputs = session.run(None, {session.get_inputs()[0].name: given})
     return dict(zip((output.name for output in session.get_outputs()), outputs, strict=True))
 
@@ -125,13 +129,8 @@ def test_basic_pitch_answers_as_it_was_published():
 @pytest.mark.parametrize("threads", [1, 3])
 def test_silence_is_the_same_everywhere(threads):
     """Rounding errors of logarithms are not taken for sound, however many share the work."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
-        network_path("basic_pitch"), options, providers=["CPUExecutionProvider"]
-    )
     silence = np.zeros((2, 43844), np.float32)
-    for answer in session.run(["note", "onset", "contour"], {"audio": silence}):
+    for answer in answers("basic_pitch", silence, threads).values():
         inner = answer[:, 20:-20]
         assert inner.max() < 0.2
         assert np.ptp(inner, axis=1).max() < 0.02  # in each bin, over time
@@ -228,6 +227,16 @@ def test_large_constants_are_halved_and_the_sum_is_the_same():
     (y,) = onnxruntime.InferenceSession(content).run(None, {"x": x})
     wanted = x @ weights.astype(np.float16).astype(np.float32) + 1
     np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-4)
+
+
+def test_equal_constants_are_kept_once_and_others_apart():
+    g = Graph()
+    kernel = np.arange(6, dtype=np.float32)
+    assert g.constant(kernel) == g.constant(kernel.copy())
+    names = [g.constant(kernel), g.constant(kernel.reshape(2, 3)), g.constant(kernel.astype(np.int64))]
+    large = np.ones(HALVED_FROM, np.float32)
+    names += [g.constant(large), g.constant(large.astype(np.float16))]
+    assert len(set(names)) == 5
 
 
 def made_wheel(folder, name):

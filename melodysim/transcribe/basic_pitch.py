@@ -60,8 +60,7 @@ def _windows(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     padded = np.zeros((count - 1) * WINDOW_HOP + WINDOW_SAMPLES, np.float32)
     usable = audio[: len(padded) - LEAD_SAMPLES]
     padded[LEAD_SAMPLES : LEAD_SAMPLES + len(usable)] = usable
-    view = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::WINDOW_HOP]
-    return view
+    return np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::WINDOW_HOP]
 
 
 def polyphonic_salience(

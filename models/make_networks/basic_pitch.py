@@ -26,11 +26,9 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from make_networks.graph import Graph, Shape
+from make_networks.upstream import WHEELS
 
-ORIGIN = (
-    "basic-pitch, (c) 2022 Spotify AB, Apache-2.0 (github.com/spotify/basic-pitch), basic-pitch 0.4.0. "
-    "Changed by melodysim: laid out anew, and without the frames at the ends of a window."
-)
+CHANGE = "laid out anew, and without the frames at the ends of a window"
 SAMPLES, FRAMES = 43844, 172
 """Of a window."""
 EDGE = 15
@@ -354,4 +352,6 @@ def basic_pitch_network(path: Path) -> bytes:
         "onset": (onset, (None, KEPT, SEMITONES)),
         "contour": (_cut(g, contour, 1, of_contour, of_contour + KEPT), (None, KEPT, BINS)),
     }
-    return g.model("basic_pitch", ORIGIN, ("audio", (None, SAMPLES)), results)
+    return g.model(
+        "basic_pitch", WHEELS["basic_pitch"].notice(CHANGE), ("audio", (None, SAMPLES)), results
+    )

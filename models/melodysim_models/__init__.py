@@ -11,9 +11,9 @@ from pathlib import Path
 __version__ = "2.0.0"
 
 SHA256 = {
-    "basic_pitch": "1b77c27b0556bf16e43d8ab3b707424c0f2310072d5db4e8031706203d548f44",
-    "fcpe": "852d871c3525321ac3363a1ec6e4ccf9b2c9a89b51dfe526e2932ff5134b0908",
-    "spleeter": "3576a2bb577388c85901e33964772e933feaf36ccefa80374c989d27547bbb53",
+    "basic_pitch": "3c4162c643a6d44abbae467da59b61621d8a67cef54a922e06b15bbde65ca6fc",
+    "fcpe": "048b876fdeb4aae63e021ef53b38ee68e284fa0fb8c897ea639e9f5961c18433",
+    "spleeter": "4f326c416ba1f92fc6788dbead825fd645016f4354dbd5b9e9740c95b0f4b49e",
 }
 """Hash of each file, by the name of the network."""
 
