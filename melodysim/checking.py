@@ -31,7 +31,7 @@ from melodysim.util.plain_text import counted
 DEFAULT_TOP = 10
 SUSPECT = "suspect:"
 """Beginning of the ids of songs that are watched for, where they stand beside references."""
-CHECK_VERSION = 17
+CHECK_VERSION = 18
 """Raised whenever a check may have another result than before, wording included: stored results are
 then stale. What is heard in a recording has a version of its own in `melodysim.transcribe`."""
 
@@ -275,7 +275,8 @@ def require_melody(piece: Piece) -> None:
     """Raise `ReadError` if a piece has no melody, or none long enough to be recognised."""
     if not piece.melodies:
         raise ReadError(
-            "no melody was heard (silence, noise, or no pitched voice), so nothing could be checked",
+            "no melody was heard (silence, noise, no pitched voice, or fewer than "
+            f"{FEWEST_NOTES} notes), so nothing could be checked",
             path=piece.source,
         )
     longest = max(len(melody) for melody in piece.melodies)

@@ -196,3 +196,13 @@ def test_pages_that_are_missing_are_noticed():
     pages = [k for k in range(len(whole)) if whole.startswith(b"OggS", k)]
     assert not is_cut_off("ogg", whole)
     assert is_cut_off("ogg", whole[: pages[4]] + whole[pages[5] :])
+
+
+@pytest.mark.parametrize("content", [b"not music at all\n" * 40, bytes(range(256)) * 20])
+def test_what_is_no_sound_is_not_told_to_install_anything(tmp_path, content):
+    for name in ("text.mp3", "text.wav"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ReadError, match="it holds no sound that could be found") as raised:
+            read(tmp_path / name)
+        assert "pip install" not in str(raised.value)
+        assert "if it plays elsewhere" in str(raised.value)

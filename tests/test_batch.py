@@ -822,13 +822,16 @@ def test_an_accepted_finding_is_checked_again_alone_and_alarms_no_more(
 
 def test_only_what_is_new_counts(environment, album, small, tmp_path):
     output, asked = tmp_path / "out", ("--library", small, "--only-new", "--html")
+    (album / "damaged.mid").write_bytes(b"MThd")
     first = scan(environment, album, output, *asked)
     assert first.returncode == 1
+    assert "not checked:" in first.stdout
     assert "new since the last run: 1 likely" in first.stdout
     again = scan(environment, album, output, *asked)
     assert again.returncode == 0
     assert "new since the last run: nothing" in again.stdout
     assert "paper-lanterns" not in again.stdout
+    assert "not checked:" not in again.stdout
     shutil.copy(FIXTURES / "copies-paper-lanterns.mp3", album)
     third = scan(environment, album, output, *asked, "--format", "json")
     assert third.returncode == 1

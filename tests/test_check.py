@@ -13,7 +13,7 @@ from melodysim.align.repetition import own_freshness
 from melodysim.checking import check, compare
 from melodysim.errors import LibraryError, RateError, ReadError
 from melodysim.intervals import normalise, retrograde
-from melodysim.judge.verdict import Rates
+from melodysim.judge.verdict import Rates, judge, judge_pair
 from melodysim.library import Entry, Library, Reference
 from melodysim.library.chance import typical_chance
 from melodysim.library.packed.index import sample_references
@@ -449,6 +449,36 @@ def test_a_few_notes_are_said_to_be_few(library):
         assert any("seldom told from chance" in reason for reason in verdict.reasons) is few
         assert (verdict.level, verdict.few) == (level, few)
         assert not (few and verdict.firm and level == "clear")
+
+
+def test_fewer_than_eight_notes_have_no_verdict_however_exact(tmp_path):
+    rng = np.random.default_rng(9)
+    songs = [random_tune(rng, 40) for _ in range(3)]
+    shelf = library_of(tmp_path / "l.db", songs)
+    rates = Rates(0.5, 0.9)  # that anything reaches
+    for notes, level in ((7, "unchecked"), (8, "review")):
+        cut = songs[0].pitch[5 : 5 + notes]
+        copy = Melody.from_notes(songs[0].onset[:notes], songs[0].duration[:notes], cut)
+        verdict = check(piece(copy), shelf, rates=rates).verdict
+        assert (verdict.level, verdict.probability is None) == (level, level == "unchecked")
+        assert any("seldom told from chance" in reason for reason in verdict.reasons) is (notes < 8)
+        assert not any("than chance explains" in reason for reason in verdict.reasons)
+
+
+def test_a_passage_of_a_few_notes_is_no_more_than_review(library, lanterns):
+    found = find_matches(piece(lanterns), library.shelf, 1)[0]
+    assert found.e_value < Rates().likely
+    for notes, level in ((8, "likely"), (7, "review")):
+        match = replace(found, notes=notes)
+        assert judge(piece(lanterns), [match], 100, Rates(), 50).level == level
+        assert judge_pair(piece(lanterns), piece(lanterns), match, Rates()).level == level
+
+
+def test_a_clear_says_how_many_works_are_protected(library):
+    melody = piece(random_tune(np.random.default_rng(10), 20))
+    for protected, words in ((1, "1 of them protected: it is not"), (7, "7 of them protected: none")):
+        verdict = judge(melody, [], 50, Rates(), protected)
+        assert any(f"holds 50 melodies, {words}" in reason for reason in verdict.reasons)
 
 
 def test_rates_that_make_no_sense():

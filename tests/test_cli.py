@@ -522,3 +522,32 @@ os.fsync = full
 from melodysim.cli import main
 main()
 """
+
+
+def test_an_empty_name_is_no_file(run, library_path, tmp_path):
+    for command in (
+        ("check", ""),
+        ("check", "song.mid", "--stem", ""),
+        ("scan", ""),
+        ("compare", "", "x"),
+    ):
+        done = run(*command, "--library", library_path)
+        assert done.returncode == 2
+        assert "the name of the file is empty" in done.stderr
+    assert not (tmp_path / "melodysim-scan").exists()
+
+
+def test_no_text_is_written_under_a_name_of_another_kind(run, library_path, fixtures, tmp_path):
+    for ending, command in ((".pdf", "check"), (".docx", "check"), (".csv", "compare")):
+        output = tmp_path / f"out{ending}"
+        tracks = [fixtures / "twinkle.mid"] * (2 if command == "compare" else 1)
+        done = run(command, *tracks, "--library", library_path, "--output", output)
+        assert done.returncode == 2
+        assert f"nothing is written as {ending}; end it in .json" in done.stderr
+        assert not output.exists()
+    done = run(
+        "compare", fixtures / "twinkle.mid", fixtures / "twinkle.mid", "--library", library_path,
+        "--output", tmp_path / "pair.log",
+    )  # fmt: skip
+    assert "LIKELY" in (tmp_path / "pair.log").read_text()
+    assert f"written to {tmp_path / 'pair.log'}" in done.stderr

@@ -102,6 +102,8 @@ def test_the_same_file_at_another_place_is_passed_over(tmp_path):
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     done, entries, _ = imported(tmp_path, tmp_path / "one", tmp_path / "two")
     assert (done.imported, done.duplicates, done.failed) == (6, 6, [])
+    assert [(Path(a).parent.name, Path(b).parent.name) for a, b in done.same] == [("two", "one")] * 6
+    assert all(Path(a).name == Path(b).name for a, b in done.same)
     assert len(entries) == 6
 
 

@@ -18,7 +18,7 @@ from melodysim.melody import Piece
 from melodysim.report.csv import checks_csv
 from melodysim.report.json import checks_json
 from melodysim.report.reports import Report
-from melodysim.report.text import print_checks
+from melodysim.report.text import print_checks, print_scan
 from melodysim.search.e_values import Background
 from melodysim.search.match import Match, Span
 
@@ -65,7 +65,7 @@ def reports():
         Report(
             piece.source,
             piece,
-            judge(piece, found, 12_900, Rates()),
+            judge(piece, found, 12_900, Rates(), 136),
             tuple(found),
             closest=found[0],
             holdings=HOLDINGS,
@@ -73,7 +73,7 @@ def reports():
         Report(
             clear.source,
             clear,
-            judge(clear, none, 12_900, Rates()),
+            judge(clear, none, 12_900, Rates(), 136),
             tuple(none),
             closest=none[0],
             holdings=HOLDINGS,
@@ -99,6 +99,45 @@ def test_reports_are_as_they_were(form):
 
 def test_text_fits_80_columns():
     assert max(map(len, written("txt").splitlines())) <= 80
+
+
+@pytest.mark.parametrize("width", [50, 60, 80])
+def test_headlines_and_errors_wrap_below_themselves(width):
+    out = io.StringIO()
+    print_checks(Console(file=out, width=width, no_color=True), reports())
+    lines = [line for line in out.getvalue().splitlines() if line.strip()]
+    flush = [line.rstrip() for line in lines if not line.startswith(" ")]
+    assert flush == ["song [1].mid", "other.mid", "broken.mp3"]
+
+
+@pytest.mark.parametrize("notes", [9, 12, 40, 90])
+def test_the_notes_of_a_picture_and_those_left_out_are_all_of_them(notes):
+    melody = tune([60 + k % 7 for k in range(notes)], voice="Lead")
+    match = replace(
+        reports()[0].matches[0],
+        reference_melody=melody,
+        reference_span=Span((0, notes), (0.0, notes)),
+        query=Span((0, notes), (0.0, notes)),
+        transposition=0,
+        path=np.array([[k, k] for k in range(notes)]),
+    )
+    piece = Piece("x.mid", "midi", (melody,), float(notes))
+    verdict = judge(piece, [match], 12_900, Rates(), 136)
+    out = io.StringIO()
+    print_checks(Console(file=out, width=80, no_color=True), [Report("x", piece, verdict, (match,))])
+    row = next(line for line in out.getvalue().splitlines() if line.startswith("  track    "))
+    cells, _, more = row.removeprefix("  track").partition("…")
+    assert len(cells.split()) + int(more.split()[0] if more else 0) == notes
+
+
+def test_tracks_of_one_name_in_two_folders_are_told_apart():
+    paths = ["a/song.mid", "b/song.mid"]
+    groups = [{"tracks": paths}, {"tracks": ["a/one.mid", "a/two.mid"]}]
+    answer = {"errors": [], "groups": groups, "verdicts": {"clear": 4}, "tracks": 4, "passed_over": {}}
+    out = io.StringIO()
+    print_scan(Console(file=out, width=80, no_color=True), answer, [], Path("out"))
+    assert "a/song.mid, b/song.mid\n" in out.getvalue()
+    assert ": one.mid, two.mid\n" in out.getvalue()
 
 
 if __name__ == "__main__":

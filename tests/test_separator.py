@@ -112,6 +112,10 @@ def test_stems_are_told_by_their_names(tmp_path):
         (tmp_path / name).touch()
     assert [f.name for f in voice_stems([tmp_path])] == ["vocals.wav", "voice 2.mp3"]
     assert voice_stems([tmp_path / "bass.wav"]) == [tmp_path / "bass.wav"]
+    for missing in (["vocals.mp3"], ["bass.wav", "vocals.mp3"]):
+        with pytest.raises(ReadError, match=r"vocals\.mp3: no such file"):
+            voice_stems([tmp_path / name for name in missing])
+    (tmp_path / "drums.wav").touch()
     with pytest.raises(ReadError, match="no stem is named as a voice"):
         voice_stems([tmp_path / "bass.wav", tmp_path / "drums.wav"])
 

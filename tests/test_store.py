@@ -188,3 +188,17 @@ def test_no_melody_is_lost_to_another_of_the_same_name(tmp_path):
             "song.mid~2": ("public-domain", str(tmp_path / "b" / "song.mid")),
         }
         assert len(store.source_digests()) == 2
+
+
+def test_texts_are_found_whatever_their_case_and_accents(tmp_path):
+    with Store(tmp_path / "l.db", create=True) as store, store.transaction():
+        for name in ("Überlied", "U\u0308berlied 2", "100% Love", "Straße"):
+            melody = random_tune(RNG, 12)
+            entry = Entry(name, name, None, f"{name}.mid", Rights("own"))
+            store.put([Reference(entry, melody)], f"{name}.mid", "")
+    with Store(tmp_path / "l.db") as store:
+        assert {e.id for e in store.entries("über")} == {"Überlied", "U\u0308berlied 2"}
+        assert [e.id for e in store.entries("100%")] == ["100% Love"]
+        assert [e.id for e in store.entries("STRASSE")] == ["Straße"]
+        assert len(store.entries(None)) == len(store.entries("")) == 4
+        assert [e.id for e in store.entries("_")] == []

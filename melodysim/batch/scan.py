@@ -226,15 +226,24 @@ class Scan:
             alike.setdefault(track.key or track.path, []).append(track)
         waiting = {track.key or track.path for track in todo}
         known = [track for track in tracks if (track.key or track.path) not in waiting]
-        lines.write(done for track in known for done in self._results([track], unread))
+
+        def before() -> Iterator[Done]:
+            for track in known:
+                for done in self._results([track], unread):
+                    progress.counts[done.grade] += 1
+                    yield done
+
+        lines.write(before())
         written: list[Track] = []
         last = time.monotonic()
         for step in checked(self._workers(), self._plan, todo, self.settings.retries, progress):
             if step is not None:
                 track, done = step
                 keep(self._ledger, self._fingerprint, track, done, unread)
+                copies = alike[track.key or track.path]
                 progress.finished(track.path, done)
-                written += alike[track.key or track.path]
+                progress.counts[done.grade] += len(copies) - 1
+                written += copies
                 if progress.done % SWEEP_EVERY == 0:
                     self._cache.sweep()
             elif time.monotonic() - last > LINE_SECONDS:

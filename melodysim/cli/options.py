@@ -13,12 +13,27 @@ from melodysim.judge.verdict import LEVELS, LIKELY_RATE, REVIEW_RATE, Rates
 from melodysim.library import default_library_path
 from melodysim.library.rights import TERRITORIES
 
-PATH = click.Path(readable=False, path_type=Path)
+
+class _Named(click.Path):
+    """A file or folder with a name: an empty one is most often a shell's variable that is not set."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path of a name."""
+        if value == "":
+            self.fail("the name of the file is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _Named(readable=False, path_type=Path)
 """Whether a file can be read is found out by reading it: one that cannot does not stop the others."""
+TRACK = _Named(readable=False, path_type=Path, allow_dash=True)
+"""A file, or a dash for standard input."""
 _WRITTEN = {"output", "plot", "audio", "labels"}
 """Parameters that name files to be written."""
 _ENDINGS = {".htm": "html", ".jsonl": "json", ".txt": "text"}
 """Endings of --output that ask for a form of another name."""
+_OTHER_FORMS = {".pdf", ".png", ".svg", ".docx", ".odt", ".xlsx", ".ods", ".csv", ".xml", ".html"}
+"""Endings of --output that nobody gives to a text: where a command has no such form, that is said."""
 
 
 def sparing_inputs(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -82,6 +97,12 @@ def _formed(command: Callable[..., Any], formats: tuple[str, ...]) -> Callable[.
         if given.get("form") is None:
             ending = given["output"].suffix.lower() if given.get("output") else ""
             named = _ENDINGS.get(ending, ending[1:])
+            if ending in _OTHER_FORMS and named not in formats:
+                known = ", ".join(f".{form}" for form in formats if form != "text")
+                raise click.UsageError(
+                    f"--output {given['output']}: nothing is written as {ending}; end it in {known} or "
+                    ".txt, or say --format"
+                )
             given["form"] = named if named in formats else formats[0]
         return command(*args, **given)
 

@@ -64,7 +64,8 @@ FEW_NOTES = 12
 nor among 7,516; of 8, 10 and 12 notes 0.28, 0.88 and 0.95 were, and 0.20, 0.60 and 0.78. A "clear" of
 fewer notes than these is not firm."""
 FEWEST_JUDGED = 8
-"""Notes below which nothing can be said: of copies of so few, hardly any is told from chance."""
+"""Notes below which nothing can be said: of copies of so few, hardly any is told from chance. A passage
+of fewer is at most "review", however seldom chance brings it: what is so short was not measured."""
 _WORDS_IN_TEXT = 3
 
 
@@ -165,10 +166,11 @@ def judge(
     protected = [match for match in matches if match.reference.rights.protected]
     free = [match for match in matches if not match.reference.rights.protected]
     best = protected[0] if protected else None
-    level = level_of(best.e_value, rates) if best else "clear"
     few = notes_heard(piece) < FEW_NOTES
     nothing = protected_works == 0
-    if level == "clear" and (nothing or notes_heard(piece) < FEWEST_JUDGED):
+    levels = [_level(match, rates) for match in protected]
+    level: Level = max(levels, key=LEVELS.index, default="clear")
+    if notes_heard(piece) < FEWEST_JUDGED or (level == "clear" and nothing):
         level = "unchecked"
     held = counted(references, "melody", "melodies")
     reasons = []
@@ -191,13 +193,10 @@ def judge(
         )
     else:
         reasons += [_few_words(piece)] if few else []
-        other = "no other" if accepted else "none"
-        reasons.append(
-            f"Of the {held} in the library, {other} that is protected is followed "
-            "more closely than chance explains."
-        )
+        if best is None or best.e_value >= rates.review:
+            reasons.append(_unfollowed_words(held, protected_works, bool(accepted)))
     near = best is not None and best.e_value < max(NEAR_RATE, rates.review)
-    if level == "clear" and best is not None:
+    if best is not None and (level == "clear" or (level == "unchecked" and near)):
         reasons.append(nearest_words(best, near, rates.review))
     reasons += [
         describe(match) + f" It is {free_words(match)}, so this match does not count."
@@ -210,8 +209,7 @@ def judge(
     reasons += [what_was_heard(piece), *reading_words(piece)]
     if matches and not matches[0].background.measured:
         reasons.append(
-            f"The library holds only {references:,} melodies, too few to measure chance on: typical "
-            "values stand in."
+            f"The library holds only {held}, too few to measure chance on: typical values stand in."
         )
     heard = melody_share(piece) if piece.kind == "audio" else 1.0
     headline = headline_of(level, heard, best if near else None, nothing=nothing, few=few)
@@ -231,6 +229,14 @@ def _few_words(piece: Piece) -> str:
         f"{heard}: a copy of so few is seldom told from chance, however exact. Give {FEW_NOTES} "
         "notes or more."
     )
+
+
+def _unfollowed_words(held: str, protected_works: int | None, accepted: bool) -> str:
+    """Say that no protected work of a library is followed; `accepted` if a person has settled one."""
+    some = "no other is" if accepted else "none of them is" if protected_works != 1 else "it is not"
+    of_them = "none that is protected is" if protected_works is None else some
+    count = "" if protected_works is None else f", {protected_works:,} of them protected"
+    return f"The library holds {held}{count}: {of_them} followed more closely than chance explains."
 
 
 def _same_passage(match: Match, other: Match, rates: Rates) -> bool:
@@ -314,7 +320,7 @@ def judge_pair(new: Piece, earlier: Piece, match: Match | None, rates: Rates) ->
     rates : Rates
         Of false alarms among unrelated pairs.
     """
-    level: Level = "clear" if match is None else level_of(match.e_value, rates)
+    level: Level = "clear" if match is None else _level(match, rates)
     few = [piece for piece in (new, earlier) if notes_heard(piece) < FEW_NOTES]
     near = match is not None and match.e_value < max(NEAR_RATE, rates.review)
     if match is None or level not in {"review", "likely"}:
@@ -342,6 +348,12 @@ def level_of(e_value: float, rates: Rates) -> Level:
     if e_value < rates.likely:
         return "likely"
     return "review" if e_value < rates.review else "clear"
+
+
+def _level(match: Match, rates: Rates) -> Level:
+    """Return the level of a match with a protected work; few notes alone are never "likely"."""
+    level = level_of(match.e_value, rates)
+    return "review" if level == "likely" and match.notes < FEWEST_JUDGED else level
 
 
 def probability_of(match: Match) -> float:

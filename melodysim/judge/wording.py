@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from melodysim.melody import Piece
-from melodysim.search.match import Match
+from melodysim.search.match import HALF, Match
 from melodysim.util.plain_text import counted
 
 _HEADLINES = {
@@ -146,12 +146,17 @@ def describe(match: Match, unrelated: str = "tracks", explained: bool = False) -
 
 
 def likeness_words(match: Match) -> str:
-    """Say whether most of the melody follows, or a passage of it; empty where chance explains it."""
+    """Say how much of which melody follows: a sentence; empty where chance explains the match."""
     if match.explained_by_chance:
         return ""
-    kind = "most of the melody" if match.likeness == "tune" else "a passage"
-    much = f": {match.share:.0%} of the shorter one" if match.evidence == "notes" else ""
-    return f" That is {kind}{much}."
+    if match.evidence == "notes":
+        kind = "" if match.likeness == "tune" else "a passage, "
+        return f" That is {kind}{match.share:.0%} of the shorter of the two melodies."
+    if match.likeness == "passage":
+        return " That is a passage."
+    if match.notes >= HALF * len(match.reference_melody):
+        return " That is most of the work's melody."
+    return " It fills most of the track, or of a minute of it."
 
 
 def repetition_words(match: Match) -> str:
@@ -193,7 +198,10 @@ def rarity_words(match: Match) -> str:
 
 def reading_words(piece: Piece) -> list[str]:
     """Return what was odd about the source as sentences."""
-    return [f"{remark[:1].upper()}{remark[1:]}." for remark in piece.remarks]
+    return [
+        f"{remark[:1].upper()}{remark[1:]}{'' if remark.endswith('?') else '.'}"
+        for remark in piece.remarks
+    ]
 
 
 def what_was_heard(piece: Piece) -> str:

@@ -6,7 +6,7 @@ import copy
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -349,13 +349,16 @@ class Library:
         *,
         rates: Rates | None = None,
         threads: int = 1,
+        stems: Sequence[str | Path] = (),
         progress: StageCallback | None = None,
         cancelled: CancelCallback | None = None,
     ) -> Report:
         """Check a track against the library; see `melodysim.check`."""
         import melodysim
 
-        return melodysim.check(track, self, top, rates, threads, progress=progress, cancelled=cancelled)
+        return melodysim.check(
+            track, self, top, rates, threads, stems=stems, progress=progress, cancelled=cancelled
+        )
 
     def add(
         self,

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from melodysim.errors import LibraryError
+from melodysim.util.plain_text import folded
 
 BUSY_SECONDS = 10.0
 """How long to wait for another process that is writing."""
@@ -156,6 +157,7 @@ def _connect(path: Path, writable: bool) -> sqlite3.Connection:
             if mode == modes[-1] or "locked" in str(error):
                 raise
             continue
+        connection.create_function("folded", 1, folded, deterministic=True)
         return connection
     raise AssertionError("unreachable")
 

@@ -28,7 +28,7 @@ from melodysim.library.rights import Rights, Territory, effective
 from melodysim.library.schema import connect, explained
 from melodysim.melody import Melody
 from melodysim.readers.audio import SUFFIXES as AUDIO
-from melodysim.util.plain_text import printable, printable_or_none
+from melodysim.util.plain_text import folded, printable, printable_or_none
 
 _COLUMNS = (
     "melody.id, melody.title, melody.creator, source.path, melody.voice, melody.notes, "
@@ -310,13 +310,12 @@ class Store:
 
     def entries(self, pattern: str | None = None, limit: int = -1, offset: int = 0) -> list[Entry]:
         """List entries whose id, title or creator contains a text, by id."""
-        like = "%" if pattern is None else "%" + pattern.replace("%", "").replace("_", "\\_") + "%"
         with explained(self.path):
             rows = self._connection.execute(
-                f"SELECT {_COLUMNS} FROM {_TABLES} WHERE melody.id LIKE :like ESCAPE '\\' "
-                "OR melody.title LIKE :like ESCAPE '\\' OR melody.creator LIKE :like ESCAPE '\\' "
+                f"SELECT {_COLUMNS} FROM {_TABLES} WHERE instr(folded(melody.id), :text) "
+                "OR instr(folded(melody.title), :text) OR instr(folded(melody.creator), :text) "
                 "ORDER BY melody.id LIMIT :limit OFFSET :offset",
-                {"like": like, "limit": limit, "offset": offset},
+                {"text": folded(pattern or ""), "limit": limit, "offset": offset},
             ).fetchall()
         return [_entry(row) for row in rows]
 

@@ -45,6 +45,8 @@ SUFFIXES = MIDI_SUFFIXES | set(PROJECT_READERS) | ABC_SUFFIXES | set(SCORE_READE
 _PACKED = {".gz", ".zip", ".7z", ".rar", ".bz2", ".xz", ".zst"}
 _MOST_NAMED = 12
 """Parts that were not compared, and are named."""
+_SNIFFED = 4096
+"""Bytes of which none is zero in a text."""
 SHORTEST_AUDIO = 1.0
 """Seconds below which a recording cannot hold a melody."""
 OTHER_LENGTH = 0.1
@@ -122,7 +124,8 @@ def read_input(content: bytes, name: str = "standard input") -> Piece:
     if not content.strip():
         raise ReadError("nothing came", "give ABC or MIDI", path)
     suffix = suffix_by_content(content, ".abc")
-    if suffix not in MIDI_SUFFIXES | ABC_SUFFIXES:
+    binary = suffix in ABC_SUFFIXES and b"\0" in content[:_SNIFFED]
+    if binary or suffix not in MIDI_SUFFIXES | ABC_SUFFIXES:
         raise ReadError("neither ABC nor MIDI", "save it to a file and check that", path)
     digest = hashlib.sha256(content).hexdigest()
     return _piece(path, digest, *_read_symbolic(path, suffix, content))

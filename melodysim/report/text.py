@@ -58,7 +58,8 @@ def print_checks(console: Console, reports: list[Report], seeded: int = 0, every
     for report in reports:
         console.print(Text(printable(report.source), style="bold"))
         if report.verdict is None or report.piece is None:
-            console.print(Text(f"  ERROR: {printable(str(report.error))}", style="red"))
+            failure = Text(f"NOT CHECKED: {printable(str(report.error))}", style="red")
+            console.print(Padding(failure, (0, 0, 0, 2), expand=False))
         else:
             matches = report.matches if every else report.telling
             console.print(_track(report.piece, report.verdict, matches, console.width))
@@ -107,18 +108,13 @@ def print_scan(
         _print_more(console, len(ranked))
         console.print()
     for failure in answer["errors"][:_LISTED]:
-        console.print(Text(printable(f"not read: {failure['error']}"), "red"))
+        console.print(Text(printable(f"not checked: {failure['error']}"), "red"))
     _print_more(console, len(answer["errors"]))
     for group in answer["groups"][:_LISTED]:
-        names = [Path(path).name for path in group["tracks"]]
+        names = _short_names(group["tracks"])
         shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
         console.print(Text(printable(f"takes of one melody: {shown}")))
-    words = GRADE_WORDS | {"error": "not read"}
-    counts = ", ".join(
-        f"{n:,} {words.get(level, level)}"
-        for level, n in answer["verdicts"].items()
-        if n or level != "unchecked"
-    )
+    counts = ", ".join(_counts(answer["verdicts"]))
     if answer.get("uncertain"):
         counts += f" (of the clear, {answer['uncertain']:,} not for certain)"
     if uncertain:
@@ -126,13 +122,26 @@ def print_scan(
         more = f" and {len(uncertain) - _LISTED:,} more" if len(uncertain) > _LISTED else ""
         console.print(Text(printable(f"not alarming, not cleared: {few}{more}"), STYLES["uncertain"]))
     if only_new and "new" in answer:
-        new = ", ".join(f"{n:,} {words.get(level, level)}" for level, n in answer["new"].items() if n)
+        new = ", ".join(words for words in _counts(answer["new"]) if not words.startswith("0 "))
         console.print(Text(f"new since the last run: {new or 'nothing'}", "bold"))
     console.print(Text(f"{counted(answer['tracks'], 'track')}: {counts}", "bold"))
     passed = passed_over_words(Counter(answer["passed_over"]))
     if passed:
         console.print(Text(printable(passed), "dim"))
     console.print(Text(f"results in {folder}", "dim"))
+
+
+def _counts(verdicts: dict[str, int]) -> list[str]:
+    """Count tracks by verdict in words; what could not be read has not been checked either."""
+    merged = {level: n for level, n in verdicts.items() if level != "error"}
+    merged["unchecked"] = merged.get("unchecked", 0) + verdicts.get("error", 0)
+    return [f"{n:,} {GRADE_WORDS.get(level, level)}" for level, n in merged.items()]
+
+
+def _short_names(paths: Sequence[str]) -> list[str]:
+    """Return the names of some files; their paths where two have the same name."""
+    names = [Path(path).name for path in paths]
+    return names if len(set(names)) == len(names) else list(paths)
 
 
 def _print_more(console: Console, count: int) -> None:
@@ -158,9 +167,13 @@ def _track(
 ) -> RenderableType:
     told = verdict.level in {"review", "likely"}
     parts: list[RenderableType] = [
-        Text.assemble(
-            ("  " + verdict.headline, STYLES[verdict.grade]),
-            f"  (probability {verdict.probability:.3f})" if told else "",
+        Padding(
+            Text.assemble(
+                (verdict.headline, STYLES[verdict.grade]),
+                f"  (probability {verdict.probability:.3f})" if told else "",
+            ),
+            (0, 0, 0, 2),
+            expand=False,
         )
     ]
     key = estimate_key(piece.melodies[0])
@@ -239,10 +252,10 @@ def _picture(passage: Passage, match: Match, width: int) -> Table | None:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     for _ in range(room + 1):
         table.add_column(no_wrap=True)
-    shown = cells[:room]
-    more = [Text(f"… {len(cells) - room} more", "dim")] if len(cells) > room else []
-    if more:
-        shown = shown[: room - 3]
+    shown, more = cells, []
+    if len(cells) > room:
+        shown = cells[: room - 3]
+        more = [Text(f"… {len(cells) - len(shown)} more", "dim")]
     rows = (("track", [c[0] for c in shown]), ("reference", [c[1] for c in shown]))
     for name, row in rows:
         styled = [

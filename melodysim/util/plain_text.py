@@ -7,6 +7,7 @@ A title may hold what a terminal takes as a command (escape sequences) or what t
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
@@ -28,6 +29,17 @@ def printable(text: str) -> str:
 def printable_or_none(text: str | None) -> str | None:
     """Return `printable` of a text, stripped; None for no text, or where nothing is left."""
     return (printable(text).strip() or None) if text else None
+
+
+def folded(text: str | None) -> str | None:
+    """Return a text as searches compare it: whatever the case, and however accents are written.
+
+    Examples
+    --------
+    >>> folded("\u00dcber") == folded("u\u0308ber")
+    True
+    """
+    return None if text is None else unicodedata.normalize("NFC", text.casefold())
 
 
 _FORMULA = "=+-@\t\r"

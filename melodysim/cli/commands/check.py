@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument(
-    "tracks", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path, allow_dash=True)
-)
+@click.argument("tracks", nargs=-1, required=True, type=options.TRACK)
 @options.library_option
 @click.option(
     "--top", type=click.IntRange(1, 10_000),

@@ -8,6 +8,7 @@ import click
 
 from melodysim.cli import options, terminal
 from melodysim.util.atomic_files import write_whole
+from melodysim.util.plain_text import printable
 
 
 @click.command()
@@ -87,4 +88,6 @@ def command(
 
         text = terminal.rendered(lambda console: print_pair(console, report), output)
     terminal.deliver(text, output)
+    if output is not None and not quiet:
+        click.echo(printable(f"{report.verdict.headline}; written to {output}"), err=True)
     ctx.exit(options.exit_status([report.verdict.level], fail_on, errors))

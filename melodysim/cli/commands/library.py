@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _MOST_ODD = 5
 """Odd files that an import names."""
+_MOST_SAME = 5
+"""Files that are the same as others, and are named."""
 
 
 @click.group()
@@ -49,11 +51,13 @@ def _report(result: ImportResult, path: Path, form: str, output: Path | None) ->
             f"{counted(result.unchanged, 'file was', 'files were')} there already, unchanged, and so "
             "are their rights (`melodysim library rights` changes them)"
         )
-    if result.duplicates:
-        lines.append(
-            f"{counted(result.duplicates, 'file is', 'files are')} the same, byte for byte, as one "
-            "that is there already, and so are their rights"
-        )
+    lines += [
+        printable(f"passed over: {source} is the same file, byte for byte, as {other}")
+        for source, other in result.same[:_MOST_SAME]
+    ]
+    if len(result.same) > _MOST_SAME:
+        more = counted(len(result.same) - _MOST_SAME, "more file", "more files")
+        lines.append(f"passed over: {more} that the library has from another place")
     if result.skipped:
         lines.append(f"{result.skipped:,} of too few notes to be recognised were passed over")
     lines += [passed_over_words(result.passed_over)] if result.passed_over else []
@@ -80,7 +84,7 @@ def _finish(
         library = Library(path)
         terminal.measure_chance(library, quiet)
         terminal.measure_recordings(library, quiet)
-    for public in result.sets:
+    for public in result.sets if not quiet else ():
         click.echo(f"{public.name} ({public.home}): {public.licence}", err=True)
     terminal.deliver(_report(result, path, form, output), output)
     if result.failed:

@@ -30,7 +30,7 @@ NOTIFY_SECONDS = 20.0
 
 
 @click.command()
-@click.argument("places", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("places", nargs=-1, type=options.TRACK)
 @options.library_option
 @click.option(
     "-o", "--output", type=options.PATH, default=Path("melodysim-scan"), show_default=True,
@@ -201,10 +201,15 @@ def _told(
     else:
         from melodysim.report.text import print_scan
 
-        flagged = [done for done in found.flagged if not only_new or done.path in found.fresh]
-        rows = [(done.path, done.level, done.closest or {}) for done in flagged]
-        shown = (found.answer, rows, settings.output, only_new, found.uncertain)
-        terminal.deliver(terminal.rendered(lambda console: print_scan(console, *shown), None), None)
+        shown = [done for done in found.flagged if not only_new or done.path in found.fresh]
+        rows = [(done.path, done.level, done.closest or {}) for done in shown]
+        answer, uncertain = found.answer, found.uncertain
+        if only_new and "new" in answer:
+            failures = [one for one in answer["errors"] if one["source"] in found.fresh]
+            answer = answer | {"errors": failures}
+            uncertain = [path for path in uncertain if path in found.fresh]
+        said = (answer, rows, settings.output, only_new, uncertain)
+        terminal.deliver(terminal.rendered(lambda console: print_scan(console, *said), None), None)
     counts = found.answer["new" if only_new and "new" in found.answer else "verdicts"]
     status = options.exit_status([level for level, n in counts.items() if n], fail_on, errors)
     if notify:

@@ -45,9 +45,10 @@ class ImportResult:
 
     Attributes
     ----------
-    imported, unchanged, duplicates : int
-        Melodies stored; sources that were there already, byte for byte; sources whose bytes are there
-        from another place.
+    imported, unchanged : int
+        Melodies stored; sources that were there already, byte for byte.
+    same : list of (str, str)
+        Sources whose bytes are there from another place, and that place.
     skipped : int
         Melodies of too few notes.
     failed : list of (str, MelodysimError)
@@ -62,12 +63,17 @@ class ImportResult:
 
     imported: int = 0
     unchanged: int = 0
-    duplicates: int = 0
     skipped: int = 0
     failed: list[tuple[str, MelodysimError]] = field(default_factory=list)
     sets: list[PublicSet] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
     odd: list[tuple[str, str]] = field(default_factory=list)
+    same: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def duplicates(self) -> int:
+        """Number of sources whose bytes are there from another place."""
+        return len(self.same)
 
     def __iadd__(self, other: ImportResult) -> ImportResult:
         """Add the counts and failures of another import."""
@@ -160,7 +166,7 @@ class _Writer:
                 elif outcome.references:
                     other = places.get(outcome.digest) if self._merge else None
                     if other is not None and other != job.source and file_of(other).exists():
-                        added.duplicates += self._once("duplicate", job)
+                        added.same += [(job.source, other)] * self._once("duplicate", job)
                         continue
                     has = (self.store.has(r, but=job.source) for r in outcome.references)
                     if self._merge and other is None and all(has):

@@ -43,6 +43,8 @@ _LOUDEST = 1e4
 _MISSING, _UNKNOWN = 0.5, 1 << 62
 """Seconds that a file may lack of what it announces; the frames of one that announces nothing."""
 _CONVERT = "convert it to wav or flac"
+_LISTEN = "if it plays elsewhere, convert it to wav or flac"
+_NO_SOUND = "it holds no sound that could be found"
 
 
 @dataclass
@@ -164,7 +166,9 @@ def _decoded(path: Path, levels: ChannelLevels) -> Iterator[tuple[NDArray[np.flo
         if not began and _has_av():
             yield from _by_av(path)
             return
-        remedy = _CONVERT if _has_av() else f"{_CONVERT}, or `pip install 'melodysim[m4a]'`"
+        remedy = _LISTEN
+        if kind:
+            remedy = _CONVERT if _has_av() else f"{_CONVERT}, or `pip install 'melodysim[m4a]'`"
         raise ReadError(error.reason, remedy, path) from error
 
 
@@ -213,8 +217,10 @@ def _by_sndfile(
     except (soundfile.SoundFileError, ValueError, OverflowError, MemoryError, OSError) as error:
         name = f"{str(source)!r}" if isinstance(source, Path) else ""
         reason = str(error).strip().rstrip(".").removeprefix(f"Error opening {name}: ")
-        if reason.startswith(("File does not exist", "Error opening")):  # what it says of no sound
-            reason = "it holds no sound that could be found"
+        if reason.startswith(
+            ("File does not exist", "Error opening", "Format not")
+        ):  # what it says of no sound
+            reason = _NO_SOUND
         elif reason.startswith("Unspecified"):
             reason = "it is damaged"
         raise ReadError(f"cannot be decoded as audio ({reason})") from error

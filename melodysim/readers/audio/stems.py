@@ -25,10 +25,12 @@ def voice_stems(stems: Sequence[Path]) -> list[Path]:
     Raises
     ------
     ReadError
-        If none is named as a voice, or there are none.
+        If one is missing, or none is named as a voice.
     """
     files: list[Path] = []
     for stem in stems:
+        if not stem.exists():
+            raise ReadError("no such file or folder", "name a stem that is there: --stem FILE", stem)
         inside = (
             sorted(f for f in stem.glob("*") if f.suffix.lower() in SUFFIXES) if stem.is_dir() else []
         )
