@@ -217,9 +217,8 @@ def _by_sndfile(
     except (soundfile.SoundFileError, ValueError, OverflowError, MemoryError, OSError) as error:
         name = f"{str(source)!r}" if isinstance(source, Path) else ""
         reason = str(error).strip().rstrip(".").removeprefix(f"Error opening {name}: ")
-        if reason.startswith(
-            ("File does not exist", "Error opening", "Format not")
-        ):  # what it says of no sound
+        # What libsndfile says of files that are no sound.
+        if reason.startswith(("File does not exist", "Error opening", "Format not")):
             reason = _NO_SOUND
         elif reason.startswith("Unspecified"):
             reason = "it is damaged"
