@@ -11,6 +11,8 @@
 
 #define FURTHEST 3
 #define NEVER 9999
+#define NOWHERE (-INFINITY)
+#define SLACK 0.01f
 #define REACH 36
 #define WIDTH (2 * REACH + 1)
 

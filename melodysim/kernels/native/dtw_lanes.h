@@ -14,23 +14,27 @@
 #define LANES_APART __pragma(loop(ivdep))
 #endif
 
-/* Take a move where it is allowed and leads to more than what is there. */
+/* Take a move where it is allowed and leads to more than what is there.
+ *
+ * Where nothing is followed the score is NOWHERE, so a move from there leads to less than anything. What
+ * a move can lead to at most is only asked of one reference: by lanes it costs as much as it saves. It is
+ * asked with some SLACK, as sums are rounded. The tempo that the best move leads to is found last. */
 #define TAKE(number, row, tempo, at, worth, gap, lag, steps, by) \
     do { \
         const float from = (row)[(at) + lane]; \
         if (SIDE == 1 && !((steps)[lane] == (by) && from > 0)) \
             break; \
         const float then = (tempo)[(at) + lane], worth_new = (worth), worth_here = fresh * worth_new; \
-        const float earned = smaller(worth_new, worth_here), hoped = from + earned + won; \
-        if (SIDE == 1 && !(hoped > top)) \
+        const float earned = smaller(worth_new, worth_here); \
+        if (SIDE == 1 && !(from + earned + won + SLACK > top)) \
             break; \
         const float away = ((lag) - (gap)[lane]) - then; \
         const float timed = larger(won - slope * fabsf(away), loss); \
         const float total = from + (earned + timed); \
-        const float follows = then + drift * smaller(larger(away, -1.0f), 1.0f); \
-        const int32_t good = ((steps)[lane] == (by)) & (from > 0) & (hoped > top) & (total > top); \
+        const int32_t good = ((steps)[lane] == (by)) & (total > top); \
         top = good ? total : top; \
-        top_tempo = good ? follows : top_tempo; \
+        top_then = good ? then : top_then; \
+        top_away = good ? away : top_away; \
         KEEP(good, number); \
     } while (0)
 
@@ -46,7 +50,8 @@ static void TARGET NAME(align_lanes)(const Pair *pair, int64_t m, const Laid *la
     const float over_23 = moves[11], over_31 = moves[13], over_32 = moves[14], over_33 = moves[15];
     const int64_t n = pair->notes, width = (m + FURTHEST) * SIDE;
     const int16_t *query = pair->query;
-    memset(score, 0, (size_t)(4 * width) * sizeof(float));
+    for (int64_t k = 0; k < 4 * width; k++)
+        score[k] = NOWHERE;
     memset(tempo, 0, (size_t)(4 * width) * sizeof(float));
     memset(best, 0, SIDE * sizeof(float));
     if (SIDE == 1)
@@ -83,7 +88,7 @@ static void TARGET NAME(align_lanes)(const Pair *pair, int64_t m, const Laid *la
                 /* What either melody says for the first time is evidence; what both repeat is not. */
                 const float fresh = larger(reference_fresh[lane], query_fresh);
                 const float said = smaller(surprisal[lane], bits), won = fresh * gain[lane];
-                float top = 0.0f, top_tempo = 0.0f;
+                float top = 0.0f, top_then = 0.0f, top_away = 0.0f;
                 int step = 0;
                 (void)step;
                 do {
@@ -102,13 +107,12 @@ static void TARGET NAME(align_lanes)(const Pair *pair, int64_t m, const Laid *la
                     worth = same ? with_match : worth;
                     const float lag = lag_1 - gap_1[lane], away = lag - then;
                     const float timed = larger(won - slope * fabsf(away), loss);
-                    const float going_on = from + (worth + timed), beginning = from + worth;
-                    const float total = positive ? going_on : beginning;
-                    const float drifted = then + drift * smaller(larger(away, -1.0f), 1.0f);
-                    const float follows = positive ? drifted : lag, hoped = beginning + won;
-                    const int32_t good = (same | positive) & (hoped > 0) & (total > 0);
+                    const float going_on = from + (worth + timed);
+                    const float total = positive ? going_on : worth;
+                    const int32_t good = (same | positive) & (total > 0);
                     top = good ? total : 0.0f;
-                    top_tempo = good ? follows : 0.0f;
+                    top_then = positive ? then : lag;
+                    top_away = positive ? away : 0.0f;
                     KEEP(good, 5);
                 } while (0);
                 const float repeating = said + repetition, merging = away_1[lane] + over_21;
@@ -120,8 +124,8 @@ static void TARGET NAME(align_lanes)(const Pair *pair, int64_t m, const Laid *la
                 TAKE(13, row_3, tempo_3, at_1, away_1[lane] + over_31, gap_1, lag_3, to_1, by_3);
                 TAKE(14, row_3, tempo_3, at_2, away_2[lane] + over_32, gap_2, lag_3, to_2, by_3);
                 TAKE(15, row_3, tempo_3, at_3, away_3[lane] + over_33, gap_3, lag_3, to_3, by_3);
-                score_here[lane] = top;
-                tempo_here[lane] = top_tempo;
+                score_here[lane] = top > 0 ? top : NOWHERE;
+                tempo_here[lane] = top_then + drift * smaller(larger(top_away, -1.0f), 1.0f);
                 if (SIDE == 1 && top > best[0])
                     end[0] = i, end[1] = j;
                 if (SIDE == 1)
