@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike
 from melodysim.checking import DEFAULT_TOP, check
 from melodysim.errors import InvalidNotesError, ReadError
 from melodysim.library import Library
-from melodysim.melody import Melody, top_line
+from melodysim.melody import Melody
+from melodysim.readers.parts.part_line import highest_voice
+from melodysim.readers.parts.score import Part
 from melodysim.report.reports import Report
 
 
@@ -43,7 +45,10 @@ def melody_of_midi(content: bytes) -> Melody:
 
 
 def melody_of(onsets: ArrayLike, durations: ArrayLike, pitches: ArrayLike) -> Melody:
-    """Make a melody of notes in any order; of notes that sound together, take the highest voice.
+    """Make a melody of notes in any order; of chords and several voices, take the highest.
+
+    Notes are read as those of a track of a MIDI file are: chords may be played unevenly, a note may
+    last into the next (legato), a bass far below the rest is left out.
 
     Parameters
     ----------
@@ -66,15 +71,16 @@ def melody_of(onsets: ArrayLike, durations: ArrayLike, pitches: ArrayLike) -> Me
     """
     try:
         onset, duration, pitch = (np.asarray(a, np.float64) for a in (onsets, durations, pitches))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidNotesError(f"notes are not numbers: {error}") from error
     if onset.ndim != 1 or not onset.shape == duration.shape == pitch.shape:
         raise InvalidNotesError("onsets, durations and pitches must be lists of the same length")
     order = np.lexsort((-pitch, onset))
     onset, duration, pitch = onset[order], duration[order], pitch[order]
-    if len(onset) > 1 and not (np.diff(onset) > 0).all() and np.isfinite(onset).all():
-        line = top_line(onset, duration, pitch)
-        onset, duration, pitch = onset[line], duration[line], pitch[line]
+    if len(onset) > 1 and all(np.isfinite(a).all() for a in (onset, duration, pitch)):
+        # As in a file: players' chords never begin at the very same moment.
+        line = highest_voice(Part("", onset, duration, pitch, onset))
+        return Melody.from_overlapping(onset[line], duration[line], pitch[line])
     return Melody.from_notes(onset, duration, pitch)
 
 

@@ -13,7 +13,15 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from melodysim.errors import CancelledError, InvalidNotesError, LibraryError, ReadError
+import numpy as np
+
+from melodysim.errors import (
+    CancelledError,
+    InvalidNotesError,
+    LibraryError,
+    MelodysimError,
+    ReadError,
+)
 from melodysim.judge.verdict import Rates, judge, judge_pair, with_named
 from melodysim.judge.wording import accepted_words
 from melodysim.library import Accepted, Library, Shelf, Suspect, finding_id
@@ -50,7 +58,7 @@ CancelCallback = Callable[[], bool]
 
 def check(
     track: TrackLike,
-    library: Library,
+    library: Library | str | Path,
     top: int | None = None,
     rates: Rates | None = None,
     threads: int = 1,
@@ -65,7 +73,8 @@ def check(
     ----------
     track : Melody, Piece, str or Path
         Notes, what `melodysim.read` returned, or a file.
-    library : Library
+    library : Library, str or Path
+        The library or its path. An open one saves a few milliseconds.
     top : int, optional
         Matches to report, significant or not; by default `DEFAULT_TOP`.
     rates : Rates, optional
@@ -97,7 +106,9 @@ def check(
         if progress is not None:
             progress(stage)
 
-    rates, top = rates or Rates(), DEFAULT_TOP if top is None else top
+    if not isinstance(library, Library):
+        library = Library(library)
+    rates, top = rates or Rates(), _checked_top(top)
     piece = piece_of(track, threads, tick, stems)
     suspects, settled = library.watched()
     if not suspects:
@@ -148,6 +159,15 @@ def check(
         accepted=accepted,
         listened=None if piece.heard is None else listened_in_full(shelf),
     )
+
+
+def _checked_top(top: int | None) -> int:
+    """Return the number of matches that are asked for; raise `MelodysimError` if it is none."""
+    if top is None:
+        return DEFAULT_TOP
+    if isinstance(top, bool) or not isinstance(top, int | np.integer) or top < 0:
+        raise MelodysimError(f"top is {top!r}", "give a number of matches, 0 or more")
+    return int(top)
 
 
 def _listeners(library: Library, threads: int) -> Callable[[], Listeners]:
@@ -248,7 +268,8 @@ def piece_of(
     if isinstance(track, Piece):
         return track
     if isinstance(track, Melody):
-        return Piece(track.voice or "notes", "notes", (track,), track.end)
+        begin = min(0.0, float(track.onset[0])) if len(track) else 0.0
+        return Piece(track.voice or "notes", "notes", (track,), track.end - begin)
     if not isinstance(track, str | Path):
         raise InvalidNotesError(
             f"a track is a Melody, a Piece or the name of a file, not {type(track).__name__}",

@@ -140,6 +140,7 @@ class Melody:
         InvalidNotesError
             As `from_notes` does.
         """
+        onset, duration, pitch = (np.asarray(a, np.float64) for a in (onset, duration, pitch))
         kept, lasting = without_overlap(onset, duration)
         sure = None if confidence is None else confidence[kept]
         beats = None if beat is None else beat[kept]
@@ -163,7 +164,17 @@ class Melody:
         return len(self.pitch)
 
     def __getitem__(self, notes: slice) -> Melody:
-        """Return some notes in a row as a melody of their own, at the same times."""
+        """Return some notes in a row as a melody of their own, at the same times.
+
+        Raises
+        ------
+        InvalidNotesError
+            If they are no slice, or one that goes backwards.
+        """
+        if not isinstance(notes, slice) or (notes.step or 1) < 0:
+            raise InvalidNotesError(
+                "notes of a melody are taken by a slice that goes forwards", "such as melody[4:12]"
+            )
         beat = None if self.beat is None else self.beat[notes]
         parts = (self.onset[notes], self.duration[notes], self.pitch[notes], self.confidence[notes])
         return Melody(*parts, self.voice, beat)

@@ -13,6 +13,7 @@ from conftest import FIXTURES, random_tune, small_library
 
 import melodysim
 from melodysim import CancelledError, InvalidNotesError, Library, LibraryError, Melody, ReadError
+from melodysim.library.store import Store
 from melodysim.readers.midi import read_midi
 from melodysim.report.note_files import midi_bytes
 
@@ -297,3 +298,65 @@ def test_the_worked_examples(path, tmp_path, monkeypatch):
     assert tried.attempted > 10
     assert tried.failed == 0
     assert (tmp_path / "report.html").exists()
+
+
+def test_chords_that_are_played_are_chords(fixtures):
+    song = melodysim.read(fixtures / "paper-lanterns.mid").melodies[0]
+    o, d, p = song.onset, song.duration, song.pitch
+    for late in (0.0, 0.001, 0.012):
+        notes = np.r_[o, o + late, o + 2 * late], np.r_[d, d, d], np.r_[p, p - 4, p - 9]
+        assert melodysim.melody_of(*notes).pitch.tolist() == p.tolist()
+    legato = 1.15 * np.append(np.diff(o), 1.0)
+    one_more = np.r_[o, o[:1]], np.r_[legato, d[:1]], np.r_[p, p[:1] - 12]
+    for notes in ((o, legato, p), one_more):
+        assert melodysim.melody_of(*notes).pitch.tolist() == p.tolist()
+
+
+def test_what_is_asked_wrongly_is_said(library_path, fixtures):
+    song = melodysim.read(fixtures / "paper-lanterns.mid").melodies[0]
+    library = melodysim.Library.open(library_path)
+    for top in (-1, 1.5, "3", True):
+        with pytest.raises(melodysim.MelodysimError, match="give a number of matches"):
+            library.check(song, top)
+    with pytest.raises(melodysim.LibraryError, match="no territory “mars”; known are anywhere, us"):
+        melodysim.Library.open(library_path, territory="mars")
+    with pytest.raises(melodysim.InvalidNotesError, match="not numbers"):
+        melodysim.check_notes([10**400, 1], [1, 1], [60, 62], library)
+    for notes in (2, slice(None, None, -1)):
+        with pytest.raises(melodysim.InvalidNotesError, match="a slice that goes forwards"):
+            song[notes]
+    assert melodysim.check(song, str(library_path)).verdict.level == "likely"
+
+
+def test_times_before_zero_and_of_long_ago(library_path, fixtures):
+    song = melodysim.read(fixtures / "paper-lanterns.mid").melodies[0]
+    library = melodysim.Library.open(library_path)
+    for shift in (-30.0, 1.7e9):
+        moved = melodysim.melody_of(song.onset + shift, song.duration, song.pitch)
+        report = library.check(moved)
+        assert report.verdict.level == "likely"
+        assert report.to_dict()["duration"] >= 0
+        again = melodysim.Melody.from_midi_bytes(moved.to_midi())
+        assert again.pitch.tolist() == song.pitch.tolist()
+        assert np.allclose(np.diff(again.onset), np.diff(song.onset), atol=0.01)
+    with pytest.raises(melodysim.InvalidNotesError, match="too long for a MIDI file"):
+        melodysim.melody_of(song.onset * 1e9, song.duration, song.pitch).to_midi()
+
+
+def test_an_open_library_does_not_take_another_work_for_one_that_was_removed(tmp_path, fixtures):
+    rng = np.random.default_rng(4)
+    song = melodysim.read(fixtures / "paper-lanterns.mid").melodies[0]
+    path = tmp_path / "l.db"
+    library = melodysim.Library.open(path, create=True)
+    for k in range(4):
+        library.add(random_tune(rng, 30), f"other {k}", rights="in-copyright")
+    library.add(song, "lantern", rights="in-copyright")
+    held = melodysim.Library.open(path)
+    for new in (None, random_tune(rng, 60), song[:12]):
+        with Store(path, writable=True) as store, store.transaction():
+            if "lantern" in store.entries_by_id(["lantern"]):
+                store.remove("lantern")
+        if new is not None:
+            melodysim.Library.open(path).add(new, "lantern", creator="Somebody Else", rights="own")
+        found = held.check(song)
+        assert "lantern" not in {match.reference.id for match in found.matches}

@@ -206,3 +206,10 @@ def test_what_is_no_sound_is_not_told_to_install_anything(tmp_path, content):
             read(tmp_path / name)
         assert "pip install" not in str(raised.value)
         assert "if it plays elsewhere" in str(raised.value)
+
+
+@pytest.mark.parametrize("samples", [1, 10, 255, 256, 1_000, 5_000])
+def test_hardly_any_sound_is_said_to_be_too_short(tmp_path, samples):
+    soundfile.write(tmp_path / "tiny.wav", sine()[:samples], RATE)
+    with pytest.raises(ReadError, match="too short to hold a melody"):
+        read(tmp_path / "tiny.wav")

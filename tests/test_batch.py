@@ -24,6 +24,7 @@ from test_schema import validator
 
 from melodysim.batch import worker
 from melodysim.batch.ledger import Done, Ledger
+from melodysim.batch.scan import Scan
 from melodysim.batch.settings import Plan, ScanSettings, fingerprint_of
 from melodysim.batch.takes import (
     Alike,
@@ -47,6 +48,7 @@ from melodysim.melody import Melody
 from melodysim.readers.read import read
 from melodysim.report.note_files import midi_bytes
 from melodysim.search.pipeline import find_matches
+from melodysim.util.atomic_files import TORN
 from melodysim.util.worker_processes import LocalPool
 
 FILES = ("results.jsonl", "summary.csv", "summary.json")
@@ -265,7 +267,7 @@ def test_pages_and_an_index_are_written_and_made_up_for(environment, folder, und
     output = tmp_path / "out"
     shutil.copytree(undisturbed[0], output)
     (output / "tracks").mkdir()
-    (output / "tracks" / ".torn.html.x").write_text("half a page")
+    (output / "tracks" / f".torn.html.x{TORN}").write_text("half a page")
     arguments = ("--html", "--include", "stolen*.mid", "--include", "*.mp3")
     done = scan(environment, folder, output, *arguments)
     assert done.returncode == 1
@@ -923,3 +925,54 @@ def test_results_come_though_the_first_track_is_slow(environment, album, small, 
     assert [Path(e["source"]).name for e in lines(output)] == [
         "a first.flac", "harbour-band.mid", "paper-lanterns.mid", "twinkle.mid"
     ]  # fmt: skip
+
+
+def test_a_scan_touches_nothing_that_is_not_its_own(environment, album, tmp_path):
+    project = tmp_path / "project"
+    (project / ".git").mkdir(parents=True)
+    (project / "tracks").mkdir()
+    mine = [project / ".env", project / "tracks" / "mine.html", project / "tracks" / ".hidden"]
+    for file in mine:
+        file.write_text("mine")
+    torn = project / f".results.jsonl.12345678{TORN}"
+    torn.write_text("half")
+    done = scan(environment, album, project, "--html")
+    assert done.returncode == 1, done.stderr
+    assert all(file.read_text() == "mine" for file in mine)
+    assert (project / ".git").is_dir()
+    assert not torn.exists()
+
+
+def test_a_copy_is_checked_where_its_twin_has_gone(environment, small, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", environment["XDG_CACHE_HOME"])
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    for name in ("a", "b", "c", "d"):
+        shutil.copy(FIXTURES / "paper-lanterns.mid", folder / f"{name}.mid")
+    shutil.copy(FIXTURES / "twinkle.mid", folder / "e.mid")
+    settings = plan(small, tmp_path).settings
+    told = []
+    for top in (2, 3):  # the first run makes the checksums known
+        asked = replace(settings, places=(folder,), output=tmp_path / "out", top=top, workers=1)
+        with closing(Scan(asked, lambda progress: told.append(sum(progress.counts.values())))) as run:
+            found = run.found()
+            if top == 3:
+                (folder / "a.mid").unlink()
+                (folder / "b.mid").unlink()
+            outcome = run.run(found)
+    lines = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").open()]
+    levels = {Path(line["source"]).stem: line.get("verdict", "error") for line in lines}
+    assert levels == {"a": "error", "b": "error", "c": "likely", "d": "likely", "e": "clear"}
+    assert outcome.answer["tracks"] == 5
+    assert max(told) == 5
+
+
+def test_include_and_exclude_are_for_named_and_listed_files_too(environment, album, tmp_path):
+    output = tmp_path / "out"
+    song, other = album / "paper-lanterns.mid", album / "twinkle.mid"
+    done = scan(environment, song, output, other, "--exclude", "paper*")
+    assert [Path(line["source"]).name for line in lines(output)] == ["twinkle.mid"], done.stderr
+    scan(environment, "-", output, "--include", "paper*", input=f"{song}\n{other}\n")
+    assert [Path(line["source"]).name for line in lines(output)] == ["paper-lanterns.mid"]
+    done = scan(environment, album, output, "--exclude", "*")
+    assert "no track that --include and --exclude leave" in done.stderr

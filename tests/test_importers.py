@@ -651,3 +651,39 @@ def test_a_table_with_chords_keeps_their_top_notes(tmp_path):
         assert not result.failed
         (entry,) = store.entries()
         assert store.melody(entry.id).pitch.tolist() == [67, 69, 71, 72, 74]
+
+
+def test_the_same_name_in_two_working_folders_is_two_works(tmp_path, monkeypatch):
+    for seed, (name, status) in enumerate((("one", "own"), ("two", "in-copyright"))):
+        tune_file(tmp_path / name / "01.mid", seed)
+        monkeypatch.chdir(tmp_path / name)
+        with Store(tmp_path / "l.db", create=True) as store:
+            assert import_paths(store, [Path()], Rights(status)).imported == 1
+    with Store(tmp_path / "l.db") as store:
+        assert {e.id: e.rights.status for e in store.entries()} == {
+            "01.mid": "own", "01.mid~2": "in-copyright",
+        }  # fmt: skip
+        assert all(Path(e.source).is_absolute() for e in store.entries())
+
+
+def test_a_file_that_was_renamed_keeps_its_id_and_its_rights(tmp_path):
+    folder = tmp_path / "songs"
+    tune_file(folder / "a.mid", 1)
+    shutil.copy(FIXTURES / "tunes.abc", folder)
+    with Store(tmp_path / "l.db", create=True) as store:
+        import_paths(store, [folder], Rights("own"))
+        before = {e.id: e.rights.status for e in store.entries()}
+        (folder / "a.mid").rename(folder / "b.mid")
+        (folder / "sub").mkdir()
+        (folder / "tunes.abc").rename(folder / "sub" / "new.abc")
+        import_paths(store, [folder], Rights("unknown"))
+        assert {e.id: e.rights.status for e in store.entries()} == before
+        assert {Path(e.source).name for e in store.entries()} == {"b.mid", "new.abc"}
+
+
+def test_a_link_that_leads_nowhere_is_said(tmp_path):
+    tune_file(tmp_path / "songs" / "a.mid", 1)
+    (tmp_path / "songs" / "gone.mid").symlink_to(tmp_path / "nothing.mid")
+    done, _, _ = imported(tmp_path, tmp_path / "songs")
+    assert done.imported == 1
+    assert [Path(source).name for source, _ in done.failed] == ["gone.mid"]

@@ -530,7 +530,7 @@ def test_a_finding_is_accepted_and_alarms_no_more(address, page):
     row.locator(".badge.accepted").wait_for(timeout=60_000)
     report = ask(address, f"/checks/{ticket['id']}")[1].decode()
     assert "licence 9" in report
-    row.get_by_role("button", name="Let it alarm again").click()
+    row.get_by_role("button", name="alarm again").click()
     row.locator(".badge.likely").wait_for(timeout=60_000)
     assert ask(address, "/api/findings", "POST", b'{"check": "0000000000000000"}')[0] == 404
 

@@ -12,13 +12,15 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from melodysim.batch.ledger import Done
+from melodysim.errors import MelodysimError
 from melodysim.report.json import json_text
-from melodysim.util.atomic_files import write_whole
+from melodysim.util.atomic_files import reason_of, write_whole
 from melodysim.util.plain_text import shown_cell
 
 RESULTS, TABLE, SUMMARY = "results.jsonl", "summary.csv", "summary.json"
@@ -38,24 +40,33 @@ class Lines:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(
-            path,
-            os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_BINARY", 0),
-            0o666,
-        )
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        self._path = path
+        with self._told():
+            self._file = os.open(path, flags, 0o666)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say why the file cannot be written, in one line."""
+        try:
+            yield
+        except OSError as error:
+            raise MelodysimError(reason_of(error), path=self._path) from error
 
     def write(self, done: Iterable[Done]) -> int:
         """Append results, each in one write, and return how many."""
         count = 0
         for result in done:
-            os.write(self._file, line(result).encode())
+            with self._told():
+                os.write(self._file, line(result).encode())
             count += 1
         return count
 
     def close(self) -> None:
         """Flush the file to disk, and close it."""
-        os.fsync(self._file)
-        os.close(self._file)
+        with self._told():
+            os.fsync(self._file)
+            os.close(self._file)
 
 
 def line(done: Done) -> str:

@@ -42,7 +42,7 @@ from melodysim.batch.task_loop import (
 )
 from melodysim.batch.tracks import Found, find_tracks
 from melodysim.batch.transcription_cache import Cache, default_cache_folder
-from melodysim.batch.worker import failed
+from melodysim.batch.worker import failed, is_page_name
 from melodysim.checking import measure_recordings, require_references
 from melodysim.errors import ReadError
 from melodysim.judge.verdict import GRADES
@@ -51,7 +51,7 @@ from melodysim.report.html.index_page import TrackRow
 from melodysim.report.html.page_folder import PAGES, link_of, write_index
 from melodysim.report.json import alike_dict, library_dict, scan_dict
 from melodysim.search.own_works import with_chance
-from melodysim.util.atomic_files import make_folder, replaced, write_whole
+from melodysim.util.atomic_files import TORN, make_folder, remove_torn, replaced, write_whole
 from melodysim.util.worker_processes import LocalPool
 
 LEDGER = "scan.db"
@@ -118,8 +118,8 @@ class Scan:
         if self._pages is not None:
             make_folder(self._pages)
         for folder in (settings.output, self._pages):
-            for torn in folder.glob(".*") if folder else ():
-                torn.unlink(missing_ok=True)
+            if folder is not None:
+                remove_torn(folder)
         self._cache.sweep()
 
     def _open_library(self) -> None:
@@ -236,20 +236,30 @@ class Scan:
         lines.write(before())
         written: list[Track] = []
         last = time.monotonic()
-        for step in checked(self._workers(), self._plan, todo, self.settings.retries, progress):
-            if step is not None:
-                track, done = step
-                keep(self._ledger, self._fingerprint, track, done, unread)
-                copies = alike[track.key or track.path]
-                progress.finished(track.path, done)
-                progress.counts[done.grade] += len(copies) - 1
-                written += copies
-                if progress.done % SWEEP_EVERY == 0:
-                    self._cache.sweep()
-            elif time.monotonic() - last > LINE_SECONDS:
-                lines.write(one for track in written for one in self._results([track], unread))
-                written, last = [], time.monotonic()
-            self._tick(progress)
+        while todo:
+            steps = checked(self._workers(), self._plan, todo, self.settings.retries, progress)
+            todo = []
+            for step in steps:
+                if step is not None:
+                    track, done = step
+                    keep(self._ledger, self._fingerprint, track, done, unread)
+                    copies = [t for t in alike[track.key or track.path] if t.path not in unread]
+                    progress.finished(track.path, done)
+                    if track.path in unread:
+                        # A file that was gone, say: what it held is looked for in its next copy.
+                        progress.done -= len(copies[:1])
+                        progress.left[kind_of(track.path)] += len(copies[:1])
+                        todo += copies[:1]
+                        written.append(track)
+                    else:
+                        progress.counts[done.grade] += len(copies) - 1
+                        written += copies
+                    if progress.done % SWEEP_EVERY == 0:
+                        self._cache.sweep()
+                elif time.monotonic() - last > LINE_SECONDS:
+                    lines.write(one for track in written for one in self._results([track], unread))
+                    written, last = [], time.monotonic()
+                self._tick(progress)
         lines.close()
 
     def _results(self, tracks: list[Track], unread: dict[str, Done]) -> Iterator[Done]:
@@ -258,6 +268,11 @@ class Scan:
     def _finish(self, tracks: list[Track], unread: dict[str, Done]) -> ScanOutcome:
         """Write the result files from the ledger, and return the outcome."""
         place = self.settings.output
+        known = self._ledger.done(self._fingerprint)
+        lost = ReadError("was not checked", "run the same command again")
+        for track in tracks:  # every track has a line, whatever became of it
+            if track.path not in unread and track.key not in known:
+                unread[track.path] = failed(track.path, lost, False)
         counts: Counter[str] = Counter()
         errors: list[dict[str, str]] = []
         flagged: list[Done] = []
@@ -340,7 +355,7 @@ class Scan:
         if not several or too_many or (self._pool is None and len(melodies) < WORTH_WORKERS):
             return find_alike(melodies, threshold, s.threads, told)
         # Workers may be on other machines, which see this folder; they read it once.
-        place = (s.output / f".melodies-{secrets.token_hex(8)}").absolute()
+        place = (s.output / f".melodies-{secrets.token_hex(8)}{TORN}").absolute()
         write_whole(place, packed_melodies(packed))
         try:
             tick = partial(self._tick, progress)
@@ -364,7 +379,7 @@ class Scan:
             rows.append(_row(done, group_of.get(done.path), done.path in fresh))
         write_index(self.settings.output, rows, library.holdings)
         for old in (self.settings.output / PAGES).glob("*.html"):
-            if old.name not in linked:
+            if is_page_name(old.name) and old.name not in linked:
                 old.unlink(missing_ok=True)
 
     def arriving(self) -> Iterator[list[Found]]:

@@ -314,7 +314,7 @@ def compared(
 def results(
     tracks: Iterable[Track], ledger: Ledger, fingerprint: str, unread: dict[str, Done]
 ) -> Iterator[Done]:
-    """Yield the result of each track in order, up to the first track that has none.
+    """Yield the result of each track that has one, in order.
 
     Parameters
     ----------
@@ -333,9 +333,8 @@ def results(
         done = unread.get(track.path)
         if done is None and track.sha256:
             done = ledger.result(track.key, fingerprint)
-        if done is None:
-            return
-        yield moved(done, track.path)
+        if done is not None:
+            yield moved(done, track.path)
 
 
 def keep(ledger: Ledger, fingerprint: str, track: Track, done: Done, unread: dict[str, Done]) -> None:

@@ -61,8 +61,9 @@ def find_tracks(
         Folders, which are searched with all below them (links to folders are not followed); files;
         M3U playlists.
     include, exclude : tuple of str
-        Shell patterns, whatever the case, for a file's path below its folder, or for its name. Without
-        `include`, all files of kinds that melodysim reads.
+        Shell patterns, whatever the case, for a file's path below its folder, or for its name; for one
+        that was named or listed, as it was given. Without `include`, all files that were named or
+        listed, and in folders those of kinds that melodysim reads.
     listed : iterable of Path
         Files from a list. One that is not there is found too: its error is part of the result.
     output : Path, optional
@@ -93,10 +94,10 @@ def find_tracks(
         if place.is_dir():
             add(_below(place, include, exclude, skipped, passed))
         elif place.suffix.lower() in PLAYLISTS and place.is_file():
-            add(_described(str(path)) for path in _playlist(place) if not _excluded(path, exclude))
-        else:
+            add(_described(str(path)) for path in _playlist(place) if _chosen(path, include, exclude))
+        elif _chosen(place, include, exclude):
             add([_described(str(place))])
-    add(_described(str(path)) for path in listed if not _excluded(path, exclude))
+    add(_described(str(path)) for path in listed if _chosen(path, include, exclude))
     return sorted(found.values(), key=lambda file: file.path)
 
 
@@ -153,8 +154,10 @@ def _matches(inside: str, name: str, patterns: tuple[str, ...]) -> bool:
     )
 
 
-def _excluded(path: Path, exclude: tuple[str, ...]) -> bool:
-    return _matches(path.as_posix(), path.name, exclude)
+def _chosen(path: Path, include: tuple[str, ...], exclude: tuple[str, ...]) -> bool:
+    """Say whether a file that was named or listed is asked for."""
+    inside, name = path.as_posix(), path.name
+    return (not include or _matches(inside, name, include)) and not _matches(inside, name, exclude)
 
 
 def _wanted(inside: str, name: str, include: tuple[str, ...], exclude: tuple[str, ...]) -> bool:

@@ -160,6 +160,14 @@ def _done(plan: Plan, path: str, report: Report, where: str) -> Done:
     return Done(path, track_dict(report), report.verdict.level, closest, page, melody=melody)
 
 
+_PAGE = re.compile(r".+-[0-9a-f]{12}-[0-9a-f]{6}\.html")
+
+
+def is_page_name(name: str) -> bool:
+    """Say whether a file's name is one that `page_name` gives."""
+    return _PAGE.fullmatch(name) is not None
+
+
 def page_name(path: str, sha256: str, mark: str) -> str:
     """Return the name of a track's page: its own name, part of its checksum, and the plan's mark."""
     stem = file_stem(path).encode()[:_LONGEST_NAME].decode(errors="ignore")

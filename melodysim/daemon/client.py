@@ -80,24 +80,40 @@ def ask(
     AskError
         With one line that says what is wrong and what to do.
     """
+    for name in ("path", "library"):  # the daemon runs in another folder
+        if isinstance(given.get(name), (str, os.PathLike)):
+            given[name] = os.path.abspath(given[name])
+    try:
+        asked = json.dumps(given)
+    except (TypeError, ValueError) as error:
+        raise AskError("not a request that JSON can hold (%s); give lists of numbers" % error)
     connection = _connected(timeout)
     with connection, connection.makefile("rwb") as stream:
-        request = {"token": _state()["token"], "do": question, "with": given}
-        try:
-            stream.write(json.dumps(request).encode() + b"\n")
+        request = '{"token": %s, "do": %s, "with": %s}\n'
+        request %= (json.dumps(_state()["token"]), json.dumps(question), asked)
+        said = _exchanged(stream, request.encode())
+        while "stage" in said:
+            if on_stage is not None:
+                on_stage(said["stage"])
+            said = _exchanged(stream)
+    if "error" in said:
+        raise AskError(said["error"])
+    return said["answer"]
+
+
+def _exchanged(stream: Any, request: bytes = b"") -> Dict[str, Any]:
+    """Send a request, if there is one, and return the next line of the answer."""
+    try:
+        if request:
+            stream.write(request)
             stream.flush()
-            for line in stream:
-                said = json.loads(line)
-                if "stage" in said:
-                    if on_stage is not None:
-                        on_stage(said["stage"])
-                elif "error" in said:
-                    raise AskError(said["error"])
-                else:
-                    return said["answer"]
-        except (OSError, ValueError) as error:
-            raise AskError("the melodysim daemon went away (%s); ask again" % error)
-    raise AskError("the melodysim daemon ended before it had answered; ask again")
+        line = stream.readline()
+        said: Dict[str, Any] = json.loads(line) if line else {}
+    except (OSError, ValueError) as error:
+        raise AskError("the melodysim daemon went away (%s); ask again" % error)
+    if not said:
+        raise AskError("the melodysim daemon ended before it had answered; ask again")
+    return said
 
 
 def running() -> bool:

@@ -26,7 +26,7 @@ from typing import Any
 from melodysim._version import __version__
 from melodysim.api import melody_of
 from melodysim.daemon.client import proof_of, running, state_path
-from melodysim.errors import MelodysimError
+from melodysim.errors import InvalidNotesError, MelodysimError
 from melodysim.library import Library, Store, default_library_path
 from melodysim.util.atomic_files import replaced
 
@@ -154,7 +154,7 @@ def _check_notes(
     top: int = 10,
 ) -> dict[str, Any]:
     notes = melody_of(onsets, durations, pitches)
-    return server.library(library).check(notes, int(top), progress=tell).to_dict()
+    return server.library(library).check(notes, top, progress=tell).to_dict()
 
 
 def _check_file(
@@ -162,7 +162,7 @@ def _check_file(
 ) -> dict[str, Any]:
     threads = os.cpu_count() or 1
     opened = server.library(library)
-    return opened.check(str(path), int(top), threads=threads, progress=tell).to_dict()
+    return opened.check(str(path), top, threads=threads, progress=tell).to_dict()
 
 
 def _add(
@@ -176,8 +176,10 @@ def _add(
     rights: Any = "unknown",
     library: str | None = None,
 ) -> dict[str, Any]:
+    if not isinstance(title, str):
+        raise InvalidNotesError("a melody needs a title")
     notes = melody_of(onsets, durations, pitches)
-    return {"id": server.library(library).add(notes, str(title), creator=creator, rights=rights)}
+    return {"id": server.library(library).add(notes, title, creator=creator, rights=rights)}
 
 
 def _stop(server: _Server, tell: Answerer) -> dict[str, Any]:

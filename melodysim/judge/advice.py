@@ -69,6 +69,8 @@ def trust_words(piece: Piece) -> str:
     heard = f"{sure_notes(piece)} of {counted(len(melody), 'note')} were heard surely"
     share = None if piece.heard is None else piece.heard.separated
     if sure_notes(piece) < _FEW_TO_TRUST:
+        if len(melody) < _FEW_TO_TRUST:
+            heard = f"{counted(len(melody), 'note')} were heard"
         return (
             f"Poor: only {heard}. Give more of it, a score, or a hum of the tune, or correct its notes."
         )

@@ -276,9 +276,10 @@ def with_named(
     """
     if not named:
         return verdict
-    title, worst, _ = max(named, key=lambda song: _gravity(song[1]))
+    by_gravity = sorted(named, key=lambda song: -_gravity(song[1]))
+    title, worst, _ = by_gravity[0]
     reasons = []
-    for song, one, match in named:
+    for song, one, match in by_gravity:
         if match is not None and one.grade in {"review", "likely"}:
             reasons.append(f"A song you named, “{song}”: {one.reasons[0]}")
         elif match is not None and one.near:
@@ -331,7 +332,7 @@ def judge_pair(new: Piece, earlier: Piece, match: Match | None, rates: Rates) ->
         if match is not None:
             reasons.append(f"The closest: {describe(match, 'pairs of works', explained=True)}")
     else:
-        reasons = [describe(match, "pairs of works")]
+        reasons = [describe(match, "pairs of works"), *(_few_words(piece) for piece in few[:1])]
     reasons += [what_was_heard(new), *reading_words(new)]
     if match is not None and not match.background.measured:
         reasons.append(

@@ -112,8 +112,9 @@ def nearest_words(match: Match, near: bool, review: float, named: bool = False) 
 
 
 def notes_heard(piece: Piece) -> int:
-    """Return the notes of the longest melody, sure or not."""
-    return max((len(melody) for melody in piece.melodies), default=0)
+    """Return the notes of the likeliest line of a recording, sure or not, or of the longest voice."""
+    melodies = piece.melodies[:1] if piece.kind == "audio" else piece.melodies
+    return max((len(melody) for melody in melodies), default=0)
 
 
 def sure_notes(piece: Piece) -> int:

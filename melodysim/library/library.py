@@ -29,7 +29,7 @@ from melodysim.library.packed.index_files import (
     save_chance,
     save_heard,
 )
-from melodysim.library.rights import Rights, Status, Territory, check_rights, effective
+from melodysim.library.rights import TERRITORIES, Rights, Status, Territory, check_rights, effective
 from melodysim.library.shelf import NOTHING, Shelf, Unrelated
 from melodysim.library.store import Store
 from melodysim.library.watch_list import Accepted, Suspect, WatchList
@@ -123,6 +123,9 @@ class Library:
         *,
         exhaustive: bool = False,
     ) -> None:
+        if territory not in TERRITORIES:
+            known = ", ".join(TERRITORIES)
+            raise LibraryError(f"no territory “{territory}”", f"known are {known}", path)
         self.territory: Territory = territory
         self.path = Path(path) if path is not None else default_library_path()
         self._exhaustive = exhaustive

@@ -23,7 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.errors import LibraryError
-from melodysim.library.entries import Entry, Recording, Reference, file_of
+from melodysim.library.entries import (
+    Entry,
+    Recording,
+    Reference,
+    entry_of,
+    file_of,
+    melody_of,
+    of_one_set,
+    same_notes,
+)
 from melodysim.library.rights import Rights, Territory, effective
 from melodysim.library.schema import connect, explained
 from melodysim.melody import Melody
@@ -49,24 +58,6 @@ def _asked(reference: Reference) -> str:
 def _numbered(identity: str, number: int) -> str:
     """Return the id of the `number`-th melody that asks for one id: the id itself, ``id~2``, ..."""
     return identity if number == 1 else f"{identity}~{number}"
-
-
-def _same_notes(there: Melody, new: Melody) -> bool:
-    """Say whether two melodies have the same notes, times to float32 precision."""
-    if len(there) != len(new) or (there.beat is None) != (new.beat is None):
-        return False
-    pairs = [(there.onset, new.onset), (there.duration, new.duration)]
-    if there.beat is not None and new.beat is not None:
-        pairs.append((there.beat, new.beat))
-    return np.array_equal(there.pitch, new.pitch) and all(
-        np.array_equal(a.astype(np.float32), b.astype(np.float32)) for a, b in pairs
-    )
-
-
-def _of_one_set(source: str, other: str) -> bool:
-    """Say whether two sources are parts of one set, not files in folders with a # in their names."""
-    whole = file_of(source)
-    return whole != Path(source) and whole == file_of(other) and other != str(whole)
 
 
 class Store:
@@ -212,6 +203,31 @@ class Store:
             )
         return len(references)
 
+    def follow(self, references: list[Reference], old: str, path: str) -> list[Reference]:
+        """Say that a source has moved to another path, within a transaction.
+
+        Parameters
+        ----------
+        references : list of Reference
+            Read from it at its new path.
+        old, path : str
+            Where it was, and where it is; what the library has from there is forgotten.
+
+        Returns
+        -------
+        list of Reference
+            Those with the ids that they had.
+        """
+        rows = self._connection.execute(
+            f"SELECT melody.id FROM {_TABLES} WHERE source.path = ? ORDER BY melody.rowid", (old,)
+        ).fetchall()
+        self._connection.execute("DELETE FROM source WHERE path = ?", (path,))
+        self._connection.execute("UPDATE source SET path = ? WHERE path = ?", (path, old))
+        if len(rows) != len(references):  # one was removed by hand, say
+            return references
+        kept = zip(references, rows, strict=True)
+        return [replace(one, entry=replace(one.entry, id=identity)) for one, (identity,) in kept]
+
     def has(self, reference: Reference, but: str) -> bool:
         """Say whether another source has the same notes under the same id, or under ``id~2`` and so on.
 
@@ -226,8 +242,8 @@ class Store:
             entry = self.entries_by_id([identity]).get(identity)
             if entry is None:
                 return False
-            elsewhere = entry.source != but and not _of_one_set(but, entry.source)
-            if elsewhere and _same_notes(self.melody(identity), reference.melody):
+            elsewhere = entry.source != but and not of_one_set(but, entry.source)
+            if elsewhere and same_notes(self.melody(identity), reference.melody):
                 return True
         raise AssertionError("unreachable")
 
@@ -246,7 +262,7 @@ class Store:
             if row[0] == path:  # two melodies of this very source: each is kept
                 continue
             has_moved = row[1] == sha256 and not file_of(row[0]).exists()
-            if has_moved or _of_one_set(path, row[0]):
+            if has_moved or of_one_set(path, row[0]):
                 return identity, row[0], row[3:]
         raise AssertionError("unreachable")
 
@@ -317,7 +333,7 @@ class Store:
                 "ORDER BY melody.id LIMIT :limit OFFSET :offset",
                 {"text": folded(pattern or ""), "limit": limit, "offset": offset},
             ).fetchall()
-        return [_entry(row) for row in rows]
+        return [entry_of(row) for row in rows]
 
     def ids_of(self, path: str) -> list[str]:
         """List the ids of a source's melodies."""
@@ -338,7 +354,7 @@ class Store:
                     f"SELECT {_COLUMNS} FROM {_TABLES} WHERE melody.id = ?", (identity,)
                 ).fetchone()
                 if row:
-                    found[identity] = _entry(row)
+                    found[identity] = entry_of(row)
         return found
 
     def melody(self, identity: str) -> Melody:
@@ -357,7 +373,7 @@ class Store:
             raise LibraryError(
                 f"no melody with id {identity!r}", "`melodysim library list TEXT` finds ids", self.path
             )
-        return _melody(row)
+        return melody_of(row)
 
     def serials(self) -> NDArray[np.int64]:
         """Return the serial numbers of all melodies, increasing."""
@@ -377,7 +393,7 @@ class Store:
                     f"WHERE serial IN ({','.join('?' * len(some))}) ORDER BY serial",
                     some,
                 ):
-                    yield serial, identity, _melody(row)
+                    yield serial, identity, melody_of(row)
 
     def set_rights(self, identity: str, rights: Rights) -> None:
         """Change the rights of one reference, within a transaction."""
@@ -481,19 +497,3 @@ class Store:
             "collections": dict(collections),
             "recordings": {"heard": heard, "line only": lines_only},
         }
-
-
-def _entry(row: tuple) -> Entry:
-    identity, title, creator, path, voice, notes, *rights = row
-    return Entry(identity, title, creator, path, Rights(*rights), voice, notes)
-
-
-def _melody(row: Iterable) -> Melody:
-    onset, duration, pitch, beat, voice = row
-    return Melody.from_notes(
-        np.frombuffer(onset, "<f8"),
-        np.frombuffer(duration, "<f4"),
-        np.frombuffer(pitch, "<f4"),
-        voice=voice,
-        beat=None if beat is None else np.frombuffer(beat, "<f8"),
-    )

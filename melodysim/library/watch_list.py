@@ -153,19 +153,20 @@ class WatchList:
             return dict(self._db.execute("SELECT id, digest FROM suspect ORDER BY rowid"))
 
     def suspect(self, identity: str) -> Suspect:
-        """Return a named song.
+        """Return a named song, by its id or by a title that it alone has.
 
         Raises
         ------
         LibraryError
-            If there is none with this id.
+            If there is none, or several have the title.
         """
         with explained(self.path):
-            row = self._db.execute(
+            rows = self._db.execute(
                 "SELECT id, title, creator, source, added, corrected, piece, digest FROM suspect "
-                "WHERE id = ?",
-                (identity,),
-            ).fetchone()
+                "WHERE id = :name OR title = :name ORDER BY id != :name",
+                {"name": identity},
+            ).fetchall()
+        row = rows[0] if rows and (len(rows) == 1 or rows[0][0] == identity) else None
         if row is None:
             raise LibraryError(
                 f"no song of the name {identity!r} is watched for",
@@ -203,7 +204,7 @@ class WatchList:
             ).fetchone()
             if same:
                 raise LibraryError(
-                    f"{Path(piece.source).name} is watched for already, as “{same[0]}”",
+                    f"this song is watched for already, as “{same[0]}”",
                     "take that out first to name it anew",
                     self.path,
                 )
@@ -251,9 +252,9 @@ class WatchList:
 
     def remove(self, identity: str) -> None:
         """Watch for a song no more; raise `LibraryError` if there is none with this id."""
-        self.suspect(identity)
+        named = self.suspect(identity)
         with self._writing() as db:
-            db.execute("DELETE FROM suspect WHERE id = ?", (identity,))
+            db.execute("DELETE FROM suspect WHERE id = ?", (named.id,))
 
     # Accepted findings
 
@@ -264,13 +265,15 @@ class WatchList:
             return {row[0]: Accepted(*row) for row in rows}
 
     def accept(self, identity: str, note: str, about: str = "") -> Accepted:
-        """Settle a finding: it is shown, and alarms no more."""
+        """Settle a finding: it is shown, and alarms no more. Without a note, an earlier one stays."""
         settled = Accepted(
             identity, printable(note).strip(), date.today().isoformat(), printable(about)
         )
         with self._writing() as db:
             db.execute(
-                "INSERT OR REPLACE INTO accepted VALUES (?, ?, ?, ?)",
+                "INSERT INTO accepted VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+                "note = coalesce(nullif(excluded.note, ''), note), day = excluded.day, "
+                "about = coalesce(nullif(excluded.about, ''), about)",
                 (settled.id, settled.note, settled.day, settled.about),
             )
         return settled

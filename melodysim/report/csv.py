@@ -16,7 +16,10 @@ COLUMNS = (
 
 
 def checks_csv(reports: list[Report]) -> str:
-    """Write a header and one line a match; a track without matches gets one line of its own."""
+    """Write a header and one line a match; a track without matches gets one line of its own.
+
+    Songs that were named and are followed come last, without a rank: their E-values are of one pair.
+    """
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -28,9 +31,10 @@ def checks_csv(reports: list[Report]) -> str:
             row["firm"] = report.verdict.firm
             if report.verdict.probability is not None:
                 row["probability"] = f"{report.verdict.probability:.4f}"
-        if not report.matches:
+        matches = [*enumerate(report.matches, 1), *((None, match) for match in report.named_matches)]
+        if not matches:
             writer.writerow(row)
-        for rank, match in enumerate(report.matches, 1):
+        for rank, match in matches:
             writer.writerow(
                 row
                 | {

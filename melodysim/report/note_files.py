@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from melodysim.errors import InvalidNotesError
 from melodysim.intervals import semitones
 from melodysim.judge.wording import odds
 from melodysim.melody import Melody
@@ -39,6 +40,10 @@ _CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
+_LATEST, _LONGEST = 86_400.0, 1e6
+"""Seconds: of an onset that a MIDI file can begin with, and of the whole file."""
+
+
 def midi_bytes(melodies: Sequence[Melody]) -> bytes:
     """Write melodies as a Standard MIDI file, one track each.
 
@@ -46,10 +51,16 @@ def midi_bytes(melodies: Sequence[Melody]) -> bytes:
     -------
     bytes
         At the tempo of the first melody whose beats are known and steady, so that its notes stand on
-        the grid; else at 120 quarter notes a minute. Times are the melodies' own either way.
+        the grid; else at 120 quarter notes a minute. Times are the melodies' own either way, from the
+        first note on where it is before 0 or later than a day.
     """
     import symusic
 
+    begin = min((float(m.onset[0]) for m in melodies if len(m)), default=0.0)
+    if 0 <= begin <= _LATEST:  # a file cannot tell of times before it begins, or of years
+        begin = 0.0
+    if max((m.end for m in melodies), default=0.0) - begin > _LONGEST:
+        raise InvalidNotesError("last too long for a MIDI file", "give onsets and durations in seconds")
     tempo = next((t for t in map(_steady_tempo, melodies) if t is not None), _USUAL_TEMPO)
     ticks_per_second = tempo / 60 * _TICKS
     score: Any = symusic.Score(_TICKS)
@@ -61,7 +72,7 @@ def midi_bytes(melodies: Sequence[Melody]) -> bytes:
         ):
             track.notes.append(
                 symusic.Note(
-                    round(onset * ticks_per_second),
+                    round((onset - begin) * ticks_per_second),
                     max(1, round(duration * ticks_per_second)),
                     int(pitch),
                     int(40 + 80 * float(sure)),
@@ -189,12 +200,15 @@ def compressed(evidence: EvidenceFiles) -> bytes:
 
 
 def evidence_files(report: Report) -> list[EvidenceFiles]:
-    """Make the files of all matches of a track; none for one that could not be read."""
+    """Make the files of all matches of a track, those with songs that were named last.
+
+    None are made for a track that could not be read.
+    """
     if report.piece is None:
         return []
     return [
         evidence_of(rank, passage_of(report.piece, match), match)
-        for rank, match in enumerate(report.matches, 1)
+        for rank, match in enumerate((*report.matches, *report.named_matches), 1)
     ]
 
 
@@ -219,9 +233,8 @@ def labels_of(report: Report) -> list[Label]:
 
     Every place of a refrain has a label of its own.
     """
-    songs = [song.match for song in report.named if song.verdict.grade in {"review", "likely"}]
     labels = []
-    for match in [*filter(None, songs), *report.telling]:
+    for match in [*report.named_matches, *report.telling]:
         chance = odds(match.e_value)
         words = f"{match.reference.title} ({match.reference.rights.status}, {chance} by chance)"
         for begin, end in match.places or (match.query.seconds,):

@@ -117,6 +117,15 @@ class Report:
         return max(found, key=lambda match: (probability_of(match), -match.e_value), default=None)
 
     @property
+    def named_matches(self) -> tuple[Match, ...]:
+        """The matches with songs that were named, of those that are followed."""
+        return tuple(
+            song.match
+            for song in self.named
+            if song.match is not None and song.verdict.grade in {"review", "likely"}
+        )
+
+    @property
     def telling(self) -> tuple[Match, ...]:
         """The matches worth showing: the closest protected work, and what chance hardly does."""
         closest = None if self.closest is None else self.closest.reference.id

@@ -80,7 +80,8 @@ def chance_among_own_works(
     chosen = sample_references(shelf.index.order.key, shelf.protected, QUERIES)
     names = [shelf.index.name(int(k)) for k in chosen]
     found = shelf.look_up(names)
-    queries = [found[name] for name in names if len(found[name].melody) >= FEWEST_NOTES]
+    there = [found[name] for name in names if name in found]  # not those removed meanwhile
+    queries = [one for one in there if len(one.melody) >= FEWEST_NOTES]
 
     def standing(number: int) -> float | None:
         entry, melody = queries[number].entry, queries[number].melody

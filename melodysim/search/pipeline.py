@@ -128,15 +128,27 @@ class _Ranked:
         return float(self.readings[reading].e_value[place])
 
     def traced(self, references: NDArray[np.int64]) -> dict[int, Match]:
-        """Trace the matches of some references of `order`; leave out those followed nowhere."""
+        """Trace the matches of some references of `order`.
+
+        Those followed nowhere are left out, and those that are no longer in the file as they were when
+        it was opened.
+        """
         names = {int(k): self.search.library.index.name(int(k)) for k in references}
         found = self.search.library.look_up(list(names.values()))
         matches = {}
         for reference, name in names.items():
-            match = self._traced(reference, found[name])
+            whole = found.get(name)
+            if whole is None or not self._is_as_it_was(reference, whole):
+                continue
+            match = self._traced(reference, whole)
             if match is not None:
                 matches[reference] = match
         return matches
+
+    def _is_as_it_was(self, reference: int, whole: Reference) -> bool:
+        """Say whether a reference has the notes that were compared: another may have its id now."""
+        indexed = self.search.library.index.corpus(np.array([reference]))
+        return np.array_equal(normalise(whole.melody).pitch, indexed.pitch)
 
     def described(self, reference: int, match: Match) -> Match:
         """Add the rarest turn and all places of its passage to a match, unless chance explains it."""
@@ -277,7 +289,7 @@ def best_of_others(piece: Piece, library: Shelf, another: Callable[[Entry], bool
     names = [library.index.name(int(k)) for k in best]
     entries = library.look_up(names)
     for reference, name in zip(best, names, strict=True):
-        if another(entries[name].entry):
+        if name in entries and another(entries[name].entry):
             number, place = ranked.best[reference]
             return float(ranked.readings[number].standardised[place])
     return None

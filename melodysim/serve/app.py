@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -136,13 +136,17 @@ class _Answers:
 
     @ours
     async def accept(self, request: Request) -> Response:
-        """Settle the finding of a check, and check again."""
+        """Settle what a check found, or let alarm again what was settled, and check again."""
         asked = await object_of(request)
         ticket = self.queue.ticket(str(asked.get("check", "")))
-        if ticket is None or not ticket.finding:
-            raise RefusedError(404, "no such finding")
         note, settle = str(asked.get("note", "")), bool(asked.get("accept", True))
-        await run_sync(_settle, self.library_path, ticket.finding, ticket.name, note, settle)
+        finding = str(asked.get("finding", ""))
+        known: Sequence[Sequence[str]] = ()
+        if ticket is not None:
+            known = ticket.findings if settle else ticket.settled
+        if ticket is None or finding not in {identity for identity, _ in known}:
+            raise RefusedError(404, "no such finding")
+        await run_sync(_settle, self.library_path, finding, ticket.name, note, settle)
         return answered(asdict(await run_sync(self.queue.again, ticket.id)))
 
     async def library(self, _: Request) -> Response:

@@ -14,7 +14,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, TimeoutError
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -60,10 +60,10 @@ class Ticket:
         The first reason of the verdict, or why it failed.
     grade : str or None
         The verdict as people are shown it (`melodysim.judge.verdict.GRADES`).
-    finding : str
-        Id of what was found, if something was.
+    findings, settled : sequence of (str, str)
+        Ids of what was found, and the works' titles: what alarms, and what a person has settled.
     accepted : bool
-        Whether a person has settled it.
+        Whether that is all that was found.
     """
 
     id: str
@@ -75,7 +75,8 @@ class Ticket:
     probability: float | None = None
     words: str = ""
     grade: str | None = None
-    finding: str = ""
+    findings: Sequence[Sequence[str]] = ()
+    settled: Sequence[Sequence[str]] = ()
     accepted: bool = False
 
 
@@ -287,13 +288,20 @@ class CheckQueue:
         return result
 
     def name_song(
-        self, path: Path, title: str | None, creator: str | None, correct: str | None = None
+        self,
+        path: Path,
+        name: str,
+        title: str | None,
+        creator: str | None,
+        correct: str | None = None,
     ) -> None:
         """Have the worker read a song to be watched for, or the notes of one that is, and wait for it.
 
         Parameters
         ----------
         path : Path
+        name : str
+            Of the file, as its owner knows it.
         title, creator : str or None
             Of the song.
         correct : str, optional
@@ -304,7 +312,8 @@ class CheckQueue:
         MelodysimError
             If it cannot be read, took too long, or its worker died of it.
         """
-        self._waited_for(path, _name_song, str(self.terms.library), str(path), title, creator, correct)
+        asked = str(self.terms.library), str(path), name, title, creator, correct
+        self._waited_for(path, _name_song, *asked)
 
     def _waited_for(self, path: Path, task: Callable[..., Any], *asked: Any) -> Any:
         """Return what a task of the worker for imports gives."""
@@ -377,17 +386,23 @@ def _check(folder: str, name: str, suffix: str, terms: Terms) -> dict[str, Any]:
     write_whole(place / "report.json", answer.encode())
     verdict = report.verdict
     assert verdict is not None
-    leading = report.leading
-    settled = list(report.accepted)
-    finding = ""
-    if leading is not None and verdict.level in {"review", "likely"}:
-        finding = finding_id(piece, leading.reference.id)
-    elif settled:
-        finding = finding_id(piece, settled[0])
+    found = [
+        *report.named_matches,
+        *(m for m in report.matches if m.reference.rights.protected and m.e_value < terms.rates.review),
+    ]
+    titles = {match.reference.id: match.reference.title for match in report.matches}
+    titles |= {song.id: song.title for song in report.named}
+    works = dict.fromkeys(match.reference.id for match in found)
+    alarming = [work for work in works if work not in report.accepted]
+    findings, settled = (
+        [(finding_id(piece, work), titles.get(work, work)) for work in works]
+        for works in (alarming, report.accepted)
+    )
     return {
         "level": verdict.level,
         "grade": verdict.grade,
-        "finding": finding,
+        "findings": findings,
+        "settled": settled,
         "accepted": bool(settled) and verdict.level not in {"review", "likely"},
         "probability": verdict.probability,
         "words": f"{verdict.reasons[0]} ({time.monotonic() - started:.0f} s)",
@@ -414,15 +429,19 @@ def _import(
 
 
 def _name_song(
-    library: str, path: str, title: str | None, creator: str | None, correct: str | None
+    library: str, path: str, name: str, title: str | None, creator: str | None, correct: str | None
 ) -> None:
     """Read a song and watch for it, in the worker."""
     from melodysim.checking import require_melody
     from melodysim.library import WatchList
     from melodysim.readers.read import read
 
-    piece = read(path)
-    require_melody(piece)
+    try:
+        piece = read(path)
+        require_melody(piece)
+    except MelodysimError as error:
+        raise error.renamed(path, name) from error
+    piece = replace(piece, source=name)
     with WatchList(Path(library), writable=True) as watched:
         if correct is None:
             watched.add(piece, title, creator)

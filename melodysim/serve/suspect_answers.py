@@ -66,6 +66,7 @@ class _SuspectAnswers:
             await run_sync(
                 self.queue.name_song,
                 path,
+                name,
                 query.get("title") or stem or None,
                 query.get("creator") or None,
                 query.get("correct"),

@@ -231,11 +231,11 @@ def _rows(block: Salience, first_row: int, voice_weight: float) -> NDArray[np.fl
     skip = max(0, round(first_row * FRAMES_PER_ROW - block.start / FRAME_SECONDS))
     count = (block.frames - skip) // FRAMES_PER_ROW
     span = slice(skip, skip + count * FRAMES_PER_ROW)
-    note = block.note[span].reshape(count, FRAMES_PER_ROW, -1).mean(axis=1)
-    onset = block.onset[span].reshape(count, FRAMES_PER_ROW, -1).max(axis=1)
+    note = block.note[span].reshape(count, FRAMES_PER_ROW, SEMITONES).mean(axis=1)
+    onset = block.onset[span].reshape(count, FRAMES_PER_ROW, SEMITONES).max(axis=1)
     strength = note + ONSET_WEIGHT * onset
     if voice_weight:
-        voice = by_semitone(block.voice[span]).reshape(count, FRAMES_PER_ROW, -1).mean(axis=1)
+        voice = by_semitone(block.voice[span]).reshape(count, FRAMES_PER_ROW, SEMITONES).mean(axis=1)
         strength += voice_weight * voice
     return np.stack([strength, onset], axis=1).astype(np.float32)
 

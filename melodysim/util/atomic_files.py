@@ -30,7 +30,9 @@ def make_folder(folder: Path) -> None:
         raise MelodysimError(why, path=folder) from error
 
 
-_LONGEST_NAME = 200
+TORN = ".melodysim-part"
+"""Ending of temporary names, by which a file is known that was never finished."""
+_LONGEST_NAME = 190
 """Most bytes of a file's name that its temporary name repeats."""
 
 
@@ -38,7 +40,7 @@ _LONGEST_NAME = 200
 def replaced(output: Path) -> Iterator[Path]:
     """Yield a temporary path beside `output`, and rename it to `output` once it is written."""
     short = output.name.encode()[:_LONGEST_NAME].decode(errors="ignore")
-    temporary = output.with_name(f".{short}.{secrets.token_hex(4)}")
+    temporary = output.with_name(f".{short}.{secrets.token_hex(4)}{TORN}")
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
@@ -57,6 +59,13 @@ def write_whole(output: Path, content: bytes) -> None:
     """Write a file under a temporary name and rename it."""
     with replaced(output) as temporary:
         temporary.write_bytes(content)
+
+
+def remove_torn(folder: Path) -> None:
+    """Remove what was never finished in a folder by programs that were killed; nothing else."""
+    for torn in folder.glob(f".*{TORN}"):
+        with contextlib.suppress(OSError):
+            torn.unlink()
 
 
 def file_stem(source: str) -> str:

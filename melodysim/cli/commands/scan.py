@@ -126,8 +126,10 @@ def command(ctx: click.Context, places: tuple[Path, ...], **asked: Any) -> None:
             found = scan.found()
             if not found:
                 named = ", ".join(map(str, settings.places)) or "the list"
-                chosen = " that --include and --exclude leave" if settings.include else ""
-                raise ReadError(f"no track of a kind that melodysim reads{chosen}", path=named)
+                kind = "of a kind that melodysim reads"
+                if settings.include or settings.exclude:
+                    kind = "that --include and --exclude leave"
+                raise ReadError(f"no track {kind}", path=named)
             status = _told(scan.run(found), settings, **asked)
         except KeyboardInterrupt:
             if not idle:
@@ -220,6 +222,7 @@ def _told(
 def _notify(url: str, found: ScanOutcome, status: int) -> None:
     """Send the summary and the flagged tracks as JSON; where that fails, say so and go on."""
     import json
+    from http.client import HTTPException
     from urllib.error import URLError
     from urllib.request import Request, urlopen
 
@@ -228,11 +231,11 @@ def _notify(url: str, found: ScanOutcome, status: int) -> None:
         for d in found.flagged
     ]
     body = json.dumps(found.answer | {"flagged": flagged, "status": status}).encode()
-    asked = Request(url, body, {"Content-Type": "application/json"}, method="POST")
     try:
+        asked = Request(url, body, {"Content-Type": "application/json"}, method="POST")
         with urlopen(asked, timeout=NOTIFY_SECONDS):
             pass
-    except (URLError, OSError, ValueError) as error:
+    except (URLError, HTTPException, OSError, ValueError) as error:
         why = getattr(error, "reason", error)
         click.echo(printable(f"melodysim: {url} could not be told ({why})"), err=True)
 

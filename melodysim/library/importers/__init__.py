@@ -8,6 +8,7 @@ reads what `library export` wrote; `tables` reads melodies as plain CSV and JSON
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -103,7 +104,8 @@ def import_paths(
     result = ImportResult()
     jobs: list[Job] = []
     sets: list[tuple[PublicSet, Path]] = []
-    paths = list(paths)
+    # A source is known by its path, wherever the program was started.
+    paths = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - links stay as they are
     inside_of = {path: _indices(path) for path in paths}
     indices = [index for found in inside_of.values() for index in found]
     exports = {index.parent for index in indices}

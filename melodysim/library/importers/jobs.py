@@ -112,7 +112,7 @@ def file_jobs(
     """
     files, root = [path], path.parent
     if path.is_dir():
-        found = [p for p in sorted(path.rglob("*")) if not hidden(p, path) and p.is_file()]
+        found = [p for p in sorted(path.rglob("*")) if not hidden(p, path) and _is_file(p)]
         exports, root = {p.parent for p in found if is_index(p)}, path
         known = [p for p in found if p.suffix.lower() in SUFFIXES or looks_like_table(p)]
         files = [p for p in known if not is_exported(p, exports)]
@@ -124,6 +124,11 @@ def file_jobs(
         identity = shown(file.relative_to(root))
         jobs.append(Job(shown(file), reader, file, identity, rights, title, creator))
     return jobs
+
+
+def _is_file(path: Path) -> bool:
+    """Say whether something in a folder is a file, or a link that leads nowhere: reading it says so."""
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 _EXPORTED = re.compile(r"\d{6,}-.*\.(csv|mid)")

@@ -172,8 +172,11 @@ class _Writer:
                     if self._merge and other is None and all(has):
                         added.unchanged += self._once("unchanged", job)
                         continue
+                    references = outcome.references
+                    if other is not None and other != job.source:  # its old place is empty
+                        references = self.store.follow(references, other, job.source)
                     added.imported += self.store.put(
-                        outcome.references,
+                        references,
                         job.source,
                         outcome.digest,
                         self.remembered,

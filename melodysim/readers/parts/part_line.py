@@ -69,6 +69,37 @@ def part_melody(part: Part) -> Melody:
     return part_lines(part)[0]
 
 
+def _voices(part: Part) -> tuple[NDArray[np.intp], bool]:
+    """Leave out what is no tune (`_upper_notes`), and say whether the rest is more than one voice."""
+    upper = _upper_notes(part)
+    onset, duration, pitch = part.onset[upper], part.duration[upper], part.pitch[upper]
+    return upper, many_voices(onset, onset + duration, pitch)
+
+
+def _one_or_highest(part: Part, upper: NDArray[np.intp], many: bool) -> NDArray[np.intp]:
+    """Return the notes of the only voice, or of the highest of many."""
+    onset, duration, pitch = part.onset[upper], part.duration[upper], part.pitch[upper]
+    if not many:
+        return upper[np.lexsort((-pitch, onset))]
+    return upper[top_line(onset, np.minimum(duration, _COVERS), pitch)]
+
+
+def highest_voice(part: Part) -> NDArray[np.intp]:
+    """Choose the notes of a part that has one voice, or of its highest voice.
+
+    Parameters
+    ----------
+    part : Part
+
+    Returns
+    -------
+    ndarray of intp
+        Places in the part, in order of onset. Notes that begin together may be among them, the highest
+        first.
+    """
+    return _one_or_highest(part, *_voices(part))
+
+
 def part_lines(part: Part, accompanies: bool = False) -> list[Melody]:
     """Return the lines of a part that may be its melody, notes cut off where the next begins.
 
@@ -84,13 +115,10 @@ def part_lines(part: Part, accompanies: bool = False) -> list[Melody]:
         One line, or two for a part that looks like a transcription of sound: a performance on a
         keyboard looks the same, and there the top line is the better one as often.
     """
-    upper = _upper_notes(part)
-    onset, duration, pitch = part.onset[upper], part.duration[upper], part.pitch[upper]
-    if not many_voices(onset, onset + duration, pitch):
-        return [_line(part, upper[np.lexsort((-pitch, onset))], part.name)]
-    top = upper[top_line(onset, np.minimum(duration, _COVERS), pitch)]
+    upper, many = _voices(part)
+    top = _one_or_highest(part, upper, many)
     inside = part if accompanies else _taken(part, upper)
-    if accompanies or not is_transcribed(inside):
+    if not many or accompanies or not is_transcribed(inside):
         return [_line(part, top, part.name)]
     followed = upper[transcribed_line(inside)]
     return [_line(part, followed, part.name), _line(part, top, f"{part.name}, top line".lstrip(", "))]

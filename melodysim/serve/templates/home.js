@@ -40,6 +40,23 @@
     return [row, head];
   }
 
+  // A button that settles what a check found, or lets alarm again what was settled.
+  function settling(check, [finding, title], accept) {
+    const work = `“${title.length > 40 ? `${title.slice(0, 39)}…` : title}”`;
+    const button = make("button", accept ? `Accept ${work}…` : `Let ${work} alarm again`, "small");
+    button.type = "button";
+    button.setAttribute("aria-label", `${button.textContent} ${check.name}`);
+    button.addEventListener("click", async () => {
+      const note = accept ? prompt(`Why does ${work} not count, such as the number of a licence?`) : "";
+      if (note === null) return;
+      await fetch("/api/findings", {
+        method: "POST", headers: { "X-Melodysim": "1" }, body: JSON.stringify({ check: check.id, finding, note, accept }),
+      });
+      refresh();
+    });
+    return button;
+  }
+
   function show(checks) {
     const rows = [];
     for (const [, { name, share }] of uploads) rows.push(item(name, { words: "uploading", share })[0]);
@@ -57,20 +74,9 @@
         link.setAttribute("aria-label", `Report on ${check.name}`);
         head.append(link);
       }
-      if (check.state === "done" && check.finding) {
-        const settle = make("button", check.accepted ? "Let it alarm again" : "Accept…", "small");
-        settle.type = "button";
-        settle.setAttribute("aria-label", `${settle.textContent} ${check.name}`);
-        settle.addEventListener("click", async () => {
-          const note = check.accepted ? "" : prompt("Why does this not count, such as the number of a licence?");
-          if (note === null) return;
-          await fetch("/api/findings", {
-            method: "POST", headers: { "X-Melodysim": "1" },
-            body: JSON.stringify({ check: check.id, note, accept: !check.accepted }),
-          });
-          refresh();
-        });
-        head.append(settle);
+      if (check.state === "done") {
+        for (const found of check.findings) head.append(settling(check, found, true));
+        for (const found of check.settled) head.append(settling(check, found, false));
       }
       const remove = make("button", busy ? "Stop" : "Forget", "small");
       remove.type = "button";
