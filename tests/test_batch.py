@@ -872,6 +872,9 @@ def test_whoever_asked_is_told_once_it_is_done(environment, album, small, tmp_pa
     again = scan(own, album, tmp_path / "out", "--library", small, "--notify", "http://127.0.0.1:9/")
     assert again.returncode == 1
     assert "could not be told" in again.stderr
+    for odd in ("http://[bad", "http://127.0.0.1:9/a b"):
+        again = scan(own, album, tmp_path / "out", "--library", small, "--notify", odd)
+        assert (again.returncode, "could not be told" in again.stderr) == (1, True), again.stderr
     wrong = scan(own, album, tmp_path / "out", "--library", small, "--notify", "file:///etc/passwd")
     assert wrong.returncode == 2
 
@@ -976,3 +979,11 @@ def test_include_and_exclude_are_for_named_and_listed_files_too(environment, alb
     assert [Path(line["source"]).name for line in lines(output)] == ["paper-lanterns.mid"]
     done = scan(environment, album, output, "--exclude", "*")
     assert "no track that --include and --exclude leave" in done.stderr
+
+
+def test_results_that_cannot_be_written_are_said(environment, album, tmp_path):
+    (tmp_path / "out" / "results.jsonl").mkdir(parents=True)
+    done = scan(environment, album, tmp_path / "out")
+    assert done.returncode == 2
+    assert "results.jsonl: cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr

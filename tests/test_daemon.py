@@ -239,3 +239,31 @@ def test_an_impostor_at_its_address_gets_no_notes(runtime):
 def test_a_stale_file_is_made_anew(runtime, content):
     (runtime / "melodysim-daemon.json").write_text(content)
     assert client.ask("ping")["melodies"] == 3
+
+
+def test_a_relative_path_is_the_askers(runtime, tmp_path, path, monkeypatch):
+    for name, song in (("one", "paper-lanterns.mid"), ("two", "twinkle.mid")):
+        (tmp_path / name).mkdir()
+        shutil.copy(FIXTURES / song, tmp_path / name / "mix.mid")
+    shutil.copy(path, tmp_path / "two" / "own.db")
+    monkeypatch.chdir(tmp_path / "one")
+    assert client.ask("check_file", path="mix.mid")["verdict"] == "likely"  # starts the daemon here
+    monkeypatch.chdir(tmp_path / "two")
+    answer = client.ask("check_file", path="mix.mid", library="own.db")
+    assert answer["verdict"] != "likely"
+    assert Path(answer["source"]) == tmp_path / "two" / "mix.mid"
+
+
+def test_what_goes_wrong_at_the_asker_is_not_the_daemons(runtime):
+    with pytest.raises(client.AskError, match="not a request that JSON can hold"):
+        client.ask("check_notes", onsets=range(3), durations=[1] * 3, pitches=[60] * 3)
+
+    def stage(_):
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        client.ask("check_notes", stage, **notes())
+    with pytest.raises(client.AskError, match="give a number of matches"):
+        client.ask("check_notes", **notes(), top="abc")
+    with pytest.raises(client.AskError, match="needs a title"):
+        client.ask("add", **notes(), title=None)

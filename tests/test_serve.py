@@ -1,5 +1,6 @@
 """The web app: the real command, asked by a browser and by whoever should not be answered."""
 
+import io
 import json
 import os
 import shutil
@@ -11,7 +12,9 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from conftest import COMMAND, FIXTURES, small_library
 from test_html import HOSTILE
 from test_midi import midi, scale
@@ -533,6 +536,42 @@ def test_a_finding_is_accepted_and_alarms_no_more(address, page):
     row.get_by_role("button", name="alarm again").click()
     row.locator(".badge.likely").wait_for(timeout=60_000)
     assert ask(address, "/api/findings", "POST", b'{"check": "0000000000000000"}')[0] == 404
+
+
+def test_each_finding_is_settled_and_let_alarm_again_by_itself(address):
+    content = (FIXTURES / "paper-lanterns.mid").read_bytes()
+    assert ask(address, "/api/suspects?name=feared.mid&title=Feared", "POST", content)[0] == 201
+    again = ask(address, "/api/suspects?name=feared.mid", "POST", content)
+    assert again[0] == 400
+    assert "this song is watched for already, as “Feared”" in json.loads(again[1])["error"]
+    silent = io.BytesIO()
+    soundfile.write(silent, np.zeros(22_050 * 2), 22_050, format="WAV")
+    said = ask(address, "/api/suspects?name=silence.wav", "POST", silent.getvalue())
+    assert json.loads(said[1])["error"].startswith("silence.wav: no melody was heard")
+    (song,) = json.loads(ask(address, "/api/suspects")[1])["suspects"]
+    assert song["source"] == "feared.mid"
+
+    ticket = finished(address, json.loads(upload(address, FIXTURES / "paper-lanterns.mid")[1])["id"])
+    assert [title for _, title in ticket["findings"]] == ["Feared", "Paper Lanterns"]
+    assert ticket["words"].startswith("A song you named, “Feared”")
+
+    def settle(finding, accept):
+        asked = {"check": ticket["id"], "finding": finding, "accept": accept, "note": "n"}
+        assert ask(address, "/api/findings", "POST", json.dumps(asked).encode())[0] == 200
+        return finished(address, ticket["id"])
+
+    named, library = (identity for identity, _ in ticket["findings"])
+    half = settle(named, True)
+    assert (half["level"], half["accepted"]) == ("likely", False)
+    assert (half["findings"], half["settled"]) == ([[library, "Paper Lanterns"]], [[named, "Feared"]])
+    both = settle(library, True)
+    assert (both["findings"], both["accepted"]) == ([], True)
+    back = settle(named, False)
+    assert [identity for identity, _ in back["findings"]] == [named]
+    settle(library, False)
+    asked = {"check": ticket["id"], "finding": "0000000000", "accept": True}
+    assert ask(address, "/api/findings", "POST", json.dumps(asked).encode())[0] == 404
+    assert ask(address, "/api/suspects?id=Feared", "DELETE")[0] == 200
 
 
 def test_an_upload_that_is_known_leaves_nothing(address, place):

@@ -1,5 +1,7 @@
 """Songs that a person named, and findings that were settled, through the real command line."""
 
+import csv
+import io
 import json
 import shutil
 
@@ -12,6 +14,7 @@ import melodysim
 from melodysim.checking import check
 from melodysim.errors import LibraryError, ReadError
 from melodysim.judge.advice import trust_words
+from melodysim.judge.verdict import Rates, Verdict, with_named
 from melodysim.library import Library, Store, WatchList, finding_id
 from melodysim.melody import Piece, SemitoneSalience
 from melodysim.packed_piece import pack_piece, unpack_piece
@@ -204,3 +207,55 @@ def test_a_library_for_a_song_is_made_with_its_folder(run, tmp_path):
     done = run("suspect", "add", FIXTURES / "paper-lanterns.mid", "--library", place)
     assert done.returncode == 0, done.stderr
     assert place.exists()
+
+
+def test_the_gravest_song_comes_first_and_is_in_every_answer(run, library_file, tmp_path):
+    asked = ("--library", library_file)
+    for song, title in ((FIXTURES / "twinkle.mid", "Another"), (LANTERNS, "The feared song")):
+        assert run("suspect", "add", song, "--title", title, *asked).returncode == 0
+    folder = tmp_path / "evidence"
+    done = run("check", LANTERNS, "--format", "csv", "--evidence", folder, *asked)
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert rows[-1]["title"] == "The feared song"
+    assert (rows[-1]["rank"], rows[-1]["verdict"]) == ("", "likely")
+    assert float(rows[-1]["e_value"]) < 1e-4
+    assert "Another" not in {row["title"] for row in rows}
+    assert any("feared" in path.name for path in folder.iterdir())
+    (track,) = json.loads(run("check", LANTERNS, "--format", "json", *asked).stdout)["tracks"]
+    assert track["reasons"][0].startswith("A song you named, “The feared song”")
+
+
+def test_reasons_are_in_the_order_of_their_gravity(tmp_path):
+    path = small_library(tmp_path / "l.db")
+    match = check(LANTERNS, Library(path)).matches[0]
+    near = Verdict("clear", 0.3, "", ("near",), near=True)
+    grave = Verdict("likely", 0.99, "", ("grave",))
+    base = Verdict("clear", 0.0, "", ("base",))
+    found = with_named(base, [("A", near, match), ("B", grave, match)], Rates())
+    assert found.level == "likely"
+    assert found.reasons[0] == "A song you named, “B”: grave"
+    assert "“B”" in found.headline
+
+
+def test_a_song_is_found_by_a_title_that_it_alone_has(tmp_path):
+    path = small_library(tmp_path / "l.db")
+    with WatchList(path, writable=True) as watched:
+        for name in ("paper-lanterns.mid", "twinkle.mid"):
+            watched.add(melodysim.read(FIXTURES / name), "Feared")
+        assert watched.suspect("Feared").id == "Feared"
+        watched.remove("Feared")
+        assert watched.suspect("Feared").id == "Feared~2"
+        watched.remove("Feared")
+        with pytest.raises(LibraryError, match="no song of the name"):
+            watched.suspect("Feared")
+
+
+def test_accepting_again_keeps_the_note(tmp_path):
+    path = small_library(tmp_path / "l.db")
+    with WatchList(path, writable=True) as watched:
+        watched.accept("0123456789", "licence 1", "a follows b")
+        watched.accept("0123456789", "")
+        assert watched.accepted()["0123456789"].note == "licence 1"
+        assert watched.accepted()["0123456789"].about == "a follows b"
+        watched.accept("0123456789", "licence 2")
+        assert watched.accepted()["0123456789"].note == "licence 2"
