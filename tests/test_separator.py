@@ -107,6 +107,15 @@ def test_a_stem_of_another_length_is_remarked_on(mix, tmp_path, seconds):
     assert found.remarks[1] == wanted
 
 
+def test_a_silent_stem_is_said_to_be_of_no_use(mix, tmp_path):
+    whole = mix[0] + mix[1]
+    soundfile.write(tmp_path / "song.wav", whole, SAMPLE_RATE)
+    soundfile.write(tmp_path / "vocals.wav", np.zeros_like(whole), SAMPLE_RATE)
+    found = melodysim.read(tmp_path / "song.wav", 1, stems=[tmp_path / "vocals.wav"])
+    assert "nothing was heard in “vocals.wav”, so it was of no use" in found.remarks
+    assert not any("was read from" in remark for remark in found.remarks)
+
+
 def test_stems_are_told_by_their_names(tmp_path):
     for name in ("vocals.wav", "backing vocals.wav", "bass.wav", "voice 2.mp3", "notes.txt"):
         (tmp_path / name).touch()

@@ -290,6 +290,8 @@ def with_named(
         which = f"The song you named, “{quiet[0]}”, is"
         if len(named) > 1:
             which = f"Of the {len(named)} songs you named, {len(quiet)} are"
+        if 1 < len(named) == len(quiet):
+            which = f"None of the {len(named)} songs you named is"
         others.append(f"{which} followed no more closely than chance explains.")
     graver = worst if _gravity(worst) > _gravity(verdict) else verdict
     headline = graver.headline if graver is verdict else named_headline(worst.level, title, worst.firm)

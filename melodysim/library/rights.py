@@ -176,7 +176,8 @@ def effective(rights: Rights, territory: Territory = "anywhere", today: date | N
     status: Status = "public-domain" if since <= day.year else "in-copyright"
     if status == rights.status:
         return rights
-    where = f"in “{territory}”"
+    elsewhere = ", but not known to be elsewhere" if status == "public-domain" else ""
+    where = f"in “{territory}”{elsewhere}"
     if territory == "anywhere":
         where = "everywhere asked about" if status == "public-domain" else "in one place at least"
     word = "free" if status == "public-domain" else "protected until the end of"

@@ -251,9 +251,15 @@ class _Metered:
         return self.samples
 
 
-def _stem_remarks(sung: list[Path], lasts: float, recording: float) -> tuple[str, ...]:
-    """Say which stems were read, and where they may belong to another recording; lengths in seconds."""
-    remarks: tuple[str, ...] = (f"the voice was read from {', '.join(f'“{s.name}”' for s in sung)}",)
+def _stem_remarks(sung: list[Path], lasts: float, recording: float, heard: bool) -> tuple[str, ...]:
+    """Say which stems were read, and where they may belong to another recording.
+
+    `lasts` and `recording` are lengths in seconds; `heard` says whether anything is sung in the stems.
+    """
+    named = ", ".join(f"“{s.name}”" for s in sung)
+    remarks: tuple[str, ...] = (f"the voice was read from {named}",)
+    if not heard:
+        remarks = (f"nothing was heard in {named}, so it was of no use",)
     if abs(lasts - recording) > OTHER_LENGTH * recording:
         remarks += (
             f"the stem lasts {lasts:.0f} s, the recording {recording:.0f} s: is it the right one?",
@@ -283,7 +289,7 @@ def _read_recording(
     peak, duration = mix.peak, mix.samples / SAMPLE_RATE
     remarks: tuple[str, ...] = ()
     if alone is not None:
-        remarks = _stem_remarks(sung, alone.total() / SAMPLE_RATE, duration)
+        remarks = _stem_remarks(sung, alone.total() / SAMPLE_RATE, duration, bool(heard.separated))
     if accelerators.chosen() != accelerators.PROCESSOR:
         remarks += (f"the networks that hear ran on {accelerators.chosen()}",)
     if levels.cut_off:

@@ -184,6 +184,12 @@ def _checked(
             raise
         report = Report(str(track), error=error)
         keep(report)
+    except Exception as error:  # a bug of ours must not cost the other tracks
+        if alone:
+            raise
+        why = f"could not be checked ({type(error).__name__}: {error})"
+        report = Report(str(track), error=MelodysimError(why, "please report it", track))
+        keep(report)
     return report
 
 
