@@ -41,7 +41,10 @@ def main() -> None:
         reports = [check(read(fixtures_folder() / name), library, 5) for name in NAMES]
         holdings = library.holdings
         (place / "report.html").write_text(track_html(reports[0], when=DAY))
-        rows = [row_of(report, "#") for report in reports]
+        rows = [
+            replace(row_of(report, "#"), source=f"album/{name}")
+            for report, name in zip(reports, NAMES, strict=True)
+        ]
         rows += [replace(rows[2], source=f"album/takes/take {k}.mid", fresh=k == 3) for k in (2, 3)]
         rows[2] = replace(rows[2], group=1)
         rows[-2:] = [replace(row, group=1) for row in rows[-2:]]
