@@ -12,15 +12,13 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from melodysim.batch.ledger import Done
-from melodysim.errors import MelodysimError
 from melodysim.report.json import json_text
-from melodysim.util.atomic_files import reason_of, write_whole
+from melodysim.util.atomic_files import write_whole, written_or_said
 from melodysim.util.plain_text import shown_cell
 
 RESULTS, TABLE, SUMMARY = "results.jsonl", "summary.csv", "summary.json"
@@ -42,29 +40,21 @@ class Lines:
     def __init__(self, path: Path) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._path = path
-        with self._told():
+        with written_or_said(path):
             self._file = os.open(path, flags, 0o666)
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Say why the file cannot be written, in one line."""
-        try:
-            yield
-        except OSError as error:
-            raise MelodysimError(reason_of(error), path=self._path) from error
 
     def write(self, done: Iterable[Done]) -> int:
         """Append results, each in one write, and return how many."""
         count = 0
         for result in done:
-            with self._told():
+            with written_or_said(self._path):
                 os.write(self._file, line(result).encode())
             count += 1
         return count
 
     def close(self) -> None:
         """Flush the file to disk, and close it."""
-        with self._told():
+        with written_or_said(self._path):
             os.fsync(self._file)
             os.close(self._file)
 

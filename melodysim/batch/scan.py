@@ -10,7 +10,7 @@ import hashlib
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass, replace
 from functools import partial
 from typing import Any
@@ -193,8 +193,7 @@ class Scan:
         """Write the index of what is done so far, where pages are asked for."""
         if self._library is None or not self.settings.pages:
             return
-        done = [found for track in tracks for found in self._results([track], unread)]
-        rows = [_row(one) for one in done]
+        rows = [_row(one) for one in self._results(tracks, unread)]
         write_index(self.settings.output, rows, self._library.holdings, partly=len(tracks))
 
     def _counting(self, progress: ScanProgress) -> Callable[[int, int], None]:
@@ -227,13 +226,12 @@ class Scan:
         waiting = {track.key or track.path for track in todo}
         known = [track for track in tracks if (track.key or track.path) not in waiting]
 
-        def before() -> Iterator[Done]:
-            for track in known:
-                for done in self._results([track], unread):
-                    progress.counts[done.grade] += 1
-                    yield done
+        def counted(found: Iterable[Done]) -> Iterator[Done]:
+            for done in found:
+                progress.counts[done.grade] += 1
+                yield done
 
-        lines.write(before())
+        lines.write(counted(self._results(known, unread)))
         written: list[Track] = []
         last = time.monotonic()
         while todo:
@@ -244,20 +242,18 @@ class Scan:
                     track, done = step
                     keep(self._ledger, self._fingerprint, track, done, unread)
                     copies = [t for t in alike[track.key or track.path] if t.path not in unread]
-                    progress.finished(track.path, done)
-                    if track.path in unread:
+                    if track.path in unread and copies:
                         # A file that was gone, say: what it held is looked for in its next copy.
-                        progress.done -= len(copies[:1])
-                        progress.left[kind_of(track.path)] += len(copies[:1])
-                        todo += copies[:1]
+                        todo.append(copies[0])
+                        progress.counts[done.grade] += 1
                         written.append(track)
                     else:
-                        progress.counts[done.grade] += len(copies) - 1
-                        written += copies
+                        progress.finished(track.path, done, max(1, len(copies)))
+                        written += copies or [track]
                     if progress.done % SWEEP_EVERY == 0:
                         self._cache.sweep()
                 elif time.monotonic() - last > LINE_SECONDS:
-                    lines.write(one for track in written for one in self._results([track], unread))
+                    lines.write(self._results(written, unread))
                     written, last = [], time.monotonic()
                 self._tick(progress)
         lines.close()
@@ -268,11 +264,6 @@ class Scan:
     def _finish(self, tracks: list[Track], unread: dict[str, Done]) -> ScanOutcome:
         """Write the result files from the ledger, and return the outcome."""
         place = self.settings.output
-        known = self._ledger.done(self._fingerprint)
-        lost = ReadError("was not checked", "run the same command again")
-        for track in tracks:  # every track has a line, whatever became of it
-            if track.path not in unread and track.key not in known:
-                unread[track.path] = failed(track.path, lost, False)
         counts: Counter[str] = Counter()
         errors: list[dict[str, str]] = []
         flagged: list[Done] = []

@@ -93,11 +93,11 @@ class ScanProgress:
     running: dict[str, float] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
-    def finished(self, path: str, done: Done) -> None:
-        """Count a track that was checked."""
+    def finished(self, path: str, done: Done, copies: int = 1) -> None:
+        """Count a track that was checked, and files that are the same."""
         kind = kind_of(path)
         self.done += 1
-        self.counts[done.grade] += 1
+        self.counts[done.grade] += copies
         self.left[kind] -= 1
         if done.seconds:
             self.spent[kind] += done.seconds  # type: ignore[assignment]

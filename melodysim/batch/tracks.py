@@ -89,15 +89,16 @@ def find_tracks(
         for file in files:
             found.setdefault(os.path.abspath(file.path), _named(file))  # noqa: PTH100 - as fast as can be
 
+    named = list(listed)
     skipped = None if output is None else os.path.abspath(output)  # noqa: PTH100
     for place in places:
         if place.is_dir():
             add(_below(place, include, exclude, skipped, passed))
         elif place.suffix.lower() in PLAYLISTS and place.is_file():
-            add(_described(str(path)) for path in _playlist(place) if _chosen(path, include, exclude))
-        elif _chosen(place, include, exclude):
-            add([_described(str(place))])
-    add(_described(str(path)) for path in listed if _chosen(path, include, exclude))
+            named += _playlist(place)
+        else:
+            named.append(place)
+    add(_described(str(p)) for p in named if _chosen(p.as_posix(), p.name, include, exclude))
     return sorted(found.values(), key=lambda file: file.path)
 
 
@@ -154,18 +155,15 @@ def _matches(inside: str, name: str, patterns: tuple[str, ...]) -> bool:
     )
 
 
-def _chosen(path: Path, include: tuple[str, ...], exclude: tuple[str, ...]) -> bool:
-    """Say whether a file that was named or listed is asked for."""
-    inside, name = path.as_posix(), path.name
+def _chosen(inside: str, name: str, include: tuple[str, ...], exclude: tuple[str, ...]) -> bool:
+    """Say whether the patterns leave a file."""
     return (not include or _matches(inside, name, include)) and not _matches(inside, name, exclude)
 
 
 def _wanted(inside: str, name: str, include: tuple[str, ...], exclude: tuple[str, ...]) -> bool:
-    """Say whether a file below a folder is asked for."""
-    if include:
-        return _matches(inside, name, include) and not _matches(inside, name, exclude)
+    """Say whether a file below a folder is asked for: one of a known kind, where none is named."""
     suffix = name[name.rfind(".") :].lower() if "." in name else ""
-    return suffix in SUFFIXES and not _matches(inside, name, exclude)
+    return (bool(include) or suffix in SUFFIXES) and _chosen(inside, name, include, exclude)
 
 
 def _playlist(path: Path) -> Iterator[Path]:

@@ -24,7 +24,7 @@ _FLOOR = -100
 _NOWHERE = 127
 """A sum of two intervals that equals none of the query's."""
 _NEVER = 9999
-SLACK = np.float32(0.01)
+_SLACK = np.float32(0.01)
 """Bits by which what a move can lead to at most may seem less than it is, as sums are rounded."""
 _WIDTH = 2 * DISPLACEMENT_REACH + 1
 
@@ -138,7 +138,7 @@ def _followed(before, tempo, earned, gain, lag, rules):  # pragma: no cover
 def _take(found, move, before, tempo, worth, fresh, gain, lag, rules):  # pragma: no cover
     """Return the better of `found` and a move from an aligned pair of notes."""
     earned = min(worth, fresh * worth)
-    if before > 0 and before + earned + gain + SLACK > found[0]:
+    if before > 0 and before + earned + gain + _SLACK > found[0]:
         total, follows = _followed(before, tempo, earned, gain, lag, rules)
         if total > found[0]:
             return total, follows, move
@@ -222,7 +222,7 @@ def _align(  # noqa: C901 - as functions of their own the moves take up to 27 ti
                 earned = said + octave
             elif (off == 1 or off == -1) and by_1 != 0 and to_1 != 0 and (by_1 > 0) == (to_1 > 0):
                 earned = mistuned
-            if allowed and before + earned + gain + SLACK > zero:
+            if allowed and before + earned + gain + _SLACK > zero:
                 faster = lag_1 - gap_1[j]
                 total, follows = before + earned, faster
                 if before > zero:

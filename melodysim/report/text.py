@@ -122,7 +122,7 @@ def print_scan(
         more = f" and {len(uncertain) - _LISTED:,} more" if len(uncertain) > _LISTED else ""
         console.print(Text(printable(f"not alarming, not cleared: {few}{more}"), STYLES["uncertain"]))
     if only_new and "new" in answer:
-        new = ", ".join(words for words in _counts(answer["new"]) if not words.startswith("0 "))
+        new = ", ".join(_counts(answer["new"], none=False))
         console.print(Text(f"new since the last run: {new or 'nothing'}", "bold"))
     console.print(Text(f"{counted(answer['tracks'], 'track')}: {counts}", "bold"))
     passed = passed_over_words(Counter(answer["passed_over"]))
@@ -131,11 +131,14 @@ def print_scan(
     console.print(Text(f"results in {folder}", "dim"))
 
 
-def _counts(verdicts: dict[str, int]) -> list[str]:
-    """Count tracks by verdict in words; what could not be read has not been checked either."""
+def _counts(verdicts: dict[str, int], none: bool = True) -> list[str]:
+    """Count tracks by verdict in words, with `none` also verdicts that no track has.
+
+    What could not be read has not been checked either.
+    """
     merged = {level: n for level, n in verdicts.items() if level != "error"}
     merged["unchecked"] = merged.get("unchecked", 0) + verdicts.get("error", 0)
-    return [f"{n:,} {GRADE_WORDS.get(level, level)}" for level, n in merged.items()]
+    return [f"{n:,} {GRADE_WORDS.get(level, level)}" for level, n in merged.items() if n or none]
 
 
 def _short_names(paths: Sequence[str]) -> list[str]:

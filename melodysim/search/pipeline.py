@@ -135,20 +135,18 @@ class _Ranked:
         """
         names = {int(k): self.search.library.index.name(int(k)) for k in references}
         found = self.search.library.look_up(list(names.values()))
+        packed = self.search.library.index.notes(references)
         matches = {}
-        for reference, name in names.items():
+        for place, (reference, name) in enumerate(names.items()):
+            pitch = packed.pitch[packed.start[place] : packed.start[place + 1]]
             whole = found.get(name)
-            if whole is None or not self._is_as_it_was(reference, whole):
+            # Another melody may have the id now.
+            if whole is None or not np.array_equal(normalise(whole.melody).pitch, pitch):
                 continue
             match = self._traced(reference, whole)
             if match is not None:
                 matches[reference] = match
         return matches
-
-    def _is_as_it_was(self, reference: int, whole: Reference) -> bool:
-        """Say whether a reference has the notes that were compared: another may have its id now."""
-        indexed = self.search.library.index.corpus(np.array([reference]))
-        return np.array_equal(normalise(whole.melody).pitch, indexed.pitch)
 
     def described(self, reference: int, match: Match) -> Match:
         """Add the rarest turn and all places of its passage to a match, unless chance explains it."""

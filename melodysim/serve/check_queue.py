@@ -392,8 +392,8 @@ def _check(folder: str, name: str, suffix: str, terms: Terms) -> dict[str, Any]:
     ]
     titles = {match.reference.id: match.reference.title for match in report.matches}
     titles |= {song.id: song.title for song in report.named}
-    works = dict.fromkeys(match.reference.id for match in found)
-    alarming = [work for work in works if work not in report.accepted]
+    followed = dict.fromkeys(match.reference.id for match in found)
+    alarming = [work for work in followed if work not in report.accepted]
     findings, settled = (
         [(finding_id(piece, work), titles.get(work, work)) for work in works]
         for works in (alarming, report.accepted)

@@ -20,6 +20,15 @@ def reason_of(error: OSError) -> str:
     return f"cannot be written ({error.strerror})"
 
 
+@contextlib.contextmanager
+def written_or_said(output: Path) -> Iterator[None]:
+    """Turn an `OSError` while a file is written into a `MelodysimError` that says why."""
+    try:
+        yield
+    except OSError as error:
+        raise MelodysimError(reason_of(error), path=output) from error
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, and those above it."""
     try:
@@ -41,7 +50,7 @@ def replaced(output: Path) -> Iterator[Path]:
     """Yield a temporary path beside `output`, and rename it to `output` once it is written."""
     short = output.name.encode()[:_LONGEST_NAME].decode(errors="ignore")
     temporary = output.with_name(f".{short}.{secrets.token_hex(4)}{TORN}")
-    try:
+    with written_or_said(output):
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
             yield temporary
@@ -51,8 +60,6 @@ def replaced(output: Path) -> Iterator[Path]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-    except OSError as error:
-        raise MelodysimError(reason_of(error), path=output) from error
 
 
 def write_whole(output: Path, content: bytes) -> None:

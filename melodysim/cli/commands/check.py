@@ -179,16 +179,13 @@ def _checked(
         asked = read_input(sys.stdin.buffer.read()) if str(track) == "-" else track
         report = check(asked, library, top, rates, terminal.threads(), stems=stems, progress=said)
         keep(report)
-    except MelodysimError as error:
+    except Exception as error:
         if alone:
             raise
+        if not isinstance(error, MelodysimError):  # a bug of ours must not cost the other tracks
+            why = f"could not be checked ({type(error).__name__}: {error})"
+            error = MelodysimError(why, "please report it", track)
         report = Report(str(track), error=error)
-        keep(report)
-    except Exception as error:  # a bug of ours must not cost the other tracks
-        if alone:
-            raise
-        why = f"could not be checked ({type(error).__name__}: {error})"
-        report = Report(str(track), error=MelodysimError(why, "please report it", track))
         keep(report)
     return report
 

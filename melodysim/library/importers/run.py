@@ -166,7 +166,8 @@ class _Writer:
                 elif outcome.references:
                     other = places.get(outcome.digest) if self._merge else None
                     if other is not None and other != job.source and file_of(other).exists():
-                        added.same += [(job.source, other)] * self._once("duplicate", job)
+                        if self._once("duplicate", job):
+                            added.same.append((job.source, other))
                         continue
                     has = (self.store.has(r, but=job.source) for r in outcome.references)
                     if self._merge and other is None and all(has):

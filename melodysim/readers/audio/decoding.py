@@ -43,7 +43,7 @@ _LOUDEST = 1e4
 _MISSING, _UNKNOWN = 0.5, 1 << 62
 """Seconds that a file may lack of what it announces; the frames of one that announces nothing."""
 _CONVERT = "convert it to wav or flac"
-_LISTEN = "if it plays elsewhere, convert it to wav or flac"
+_LISTEN = f"if it plays elsewhere, {_CONVERT}"
 _NO_SOUND = "it holds no sound that could be found"
 
 
