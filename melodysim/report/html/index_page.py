@@ -26,7 +26,7 @@ _WORDS = {
     "accepted": "accepted",
     "clear": "clear",
     "unchecked": GRADE_WORDS["unchecked"],
-    "error": "could not be checked",
+    "error": "failed",
 }
 _ORDER = {grade: number for number, grade in enumerate(_WORDS)}
 COLUMNS = (
