@@ -6,15 +6,17 @@ docs/scripting.md has worked examples.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from melodysim.checking import DEFAULT_TOP, check
+from melodysim.checking import DEFAULT_TOP, check, piece_of
 from melodysim.errors import InvalidNotesError, ReadError
 from melodysim.library import Library
-from melodysim.melody import Melody
+from melodysim.melody import Melody, Piece, require_sounding
+from melodysim.readers.parts.inner_lines import inner_lines
 from melodysim.readers.parts.part_line import highest_voice
 from melodysim.readers.parts.score import Part
 from melodysim.report.reports import Report
@@ -69,19 +71,49 @@ def melody_of(onsets: ArrayLike, durations: ArrayLike, pitches: ArrayLike) -> Me
     >>> melody_of([0.5, 0.5, 0.0], [0.5, 0.5, 0.5], [60, 67, 62]).pitch.tolist()
     [62.0, 67.0]
     """
+    return _highest_melody(_part(onsets, durations, pitches))
+
+
+def piece_of_notes(onsets: ArrayLike, durations: ArrayLike, pitches: ArrayLike) -> Piece:
+    """Make a piece of notes in any order: its melody, and lines inside that may be one.
+
+    Parameters
+    ----------
+    onsets, durations, pitches
+        As for `melody_of`.
+
+    Raises
+    ------
+    InvalidNotesError
+        If they are no notes.
+    """
+    part = _part(onsets, durations, pitches)
+    highest = _highest_melody(part)
+    melodies = (highest, *inner_lines(part, [highest]))
+    begin = float(part.onset.min(initial=0.0))
+    lasts = float((part.onset + part.duration - begin).max(initial=0.0))
+    return replace(piece_of(highest), melodies=melodies, duration=lasts)
+
+
+def _part(onsets: ArrayLike, durations: ArrayLike, pitches: ArrayLike) -> Part:
+    """Return notes as a part, in order of onset, the highest first; parameters as in `melody_of`."""
     try:
         onset, duration, pitch = (np.asarray(a, np.float64) for a in (onsets, durations, pitches))
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidNotesError(f"notes are not numbers: {error}") from error
     if onset.ndim != 1 or not onset.shape == duration.shape == pitch.shape:
         raise InvalidNotesError("onsets, durations and pitches must be lists of the same length")
+    require_sounding(duration, pitch, onset)
     order = np.lexsort((-pitch, onset))
     onset, duration, pitch = onset[order], duration[order], pitch[order]
-    if len(onset) > 1 and all(np.isfinite(a).all() for a in (onset, duration, pitch)):
-        # As in a file: players' chords never begin at the very same moment.
-        line = highest_voice(Part("", onset, duration, pitch, onset))
-        return Melody.from_overlapping(onset[line], duration[line], pitch[line])
-    return Melody.from_notes(onset, duration, pitch)
+    return Part("", onset, duration, pitch, onset)
+
+
+def _highest_melody(part: Part) -> Melody:
+    """Return the highest voice of notes."""
+    # As in a file: players' chords never begin at the very same moment.
+    line = highest_voice(part) if len(part) > 1 else np.arange(len(part))
+    return Melody.from_overlapping(part.onset[line], part.duration[line], part.pitch[line])
 
 
 def check_notes(
@@ -91,7 +123,7 @@ def check_notes(
     library: Library | str | Path | None = None,
     top: int = DEFAULT_TOP,
 ) -> Report:
-    """Check notes against a library.
+    """Check notes against a library; lines inside chords are tried too, each at its share of chance.
 
     Parameters
     ----------
@@ -114,4 +146,4 @@ def check_notes(
         If the library cannot be opened, or is empty.
     """
     opened = library if isinstance(library, Library) else Library(library)
-    return check(melody_of(onsets, durations, pitches), opened, top)
+    return check(piece_of_notes(onsets, durations, pitches), opened, top)

@@ -185,6 +185,24 @@ class Melody:
         return float((self.onset + self.duration).max()) if len(self) else 0.0
 
 
+def require_sounding(duration: NDArray, pitch: NDArray, *others: NDArray) -> None:
+    """Raise `InvalidNotesError` if a value is not finite, a note has no length or no MIDI note number.
+
+    Parameters
+    ----------
+    duration, pitch : ndarray, shape (n,)
+        Of the notes.
+    *others : ndarray, shape (n,)
+        What else must be finite.
+    """
+    if not all(np.isfinite(a).all() for a in (duration, pitch, *others)):
+        raise InvalidNotesError("a melody may not hold NaN or infinite values")
+    if (duration <= 0).any():
+        raise InvalidNotesError("every note needs a duration above 0 seconds")
+    if len(pitch) and (pitch.min() < PITCH_RANGE[0] or pitch.max() > PITCH_RANGE[1]):
+        raise InvalidNotesError("pitches are MIDI note numbers and lie between 0 and 127")
+
+
 def _check_notes(
     onset: NDArray, duration: NDArray, pitch: NDArray, confidence: NDArray, beat: NDArray | None
 ) -> None:
@@ -193,18 +211,13 @@ def _check_notes(
     if any(a.ndim != 1 or a.shape != onset.shape for a in arrays):
         shapes = ", ".join(str(a.shape) for a in arrays)
         raise InvalidNotesError(f"a melody needs arrays of one length and one dimension, got {shapes}")
-    if not all(np.isfinite(a).all() for a in arrays):
-        raise InvalidNotesError("a melody may not hold NaN or infinite values")
+    require_sounding(duration, pitch, onset, *arrays[3:])
     if (np.diff(onset) <= 0).any():
         first = int(np.flatnonzero(np.diff(onset) <= 0)[0]) + 1
         raise InvalidNotesError(
             f"onsets must increase strictly, but note {first} does not begin after the one before it",
             "for chords, keep the top note",
         )
-    if (duration <= 0).any():
-        raise InvalidNotesError("every note needs a duration above 0 seconds")
-    if len(pitch) and (pitch.min() < PITCH_RANGE[0] or pitch.max() > PITCH_RANGE[1]):
-        raise InvalidNotesError("pitches are MIDI note numbers and lie between 0 and 127")
     if len(confidence) and (confidence.min() < 0 or confidence.max() > 1):
         raise InvalidNotesError("confidence lies between 0 and 1")
 

@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 from conftest import random_tune
 
-from melodysim.readers.parts.melody_parts import candidate_melodies
-from melodysim.readers.parts.score import Part, Score
+from melodysim.readers.parts.inner_lines import is_inner
+from melodysim.readers.parts.melody_parts import MAX_MELODIES, candidate_melodies
+from melodysim.readers.parts.score import Part, Score, joined
 
 
 def part(name, onset, duration, pitch):
@@ -39,12 +41,60 @@ def test_without_names_the_varied_single_voice_comes_first():
     score = Score((chords("a"), ostinato("b"), lead("c")))
     first, *others = candidate_melodies(score)
     assert first.voice == "c"
-    assert {m.voice for m in others} == {"a", "b", "top line"}
+    assert {m.voice for m in others} == {"a", "b", "top line", "a, inner line"}
 
 
 def test_a_polyphonic_part_gives_its_top_line():
-    (melody,) = candidate_melodies(Score((chords(),)))
+    melody, *_ = candidate_melodies(Score((chords(),)))
     assert set(melody.pitch.tolist()) == {55.0}
+
+
+def in_common(line, tune):
+    """Return the share of notes of the longer that both have."""
+    notes, others = (set(zip(m.onset, m.pitch, strict=True)) for m in (line, tune))
+    return len(notes & others) / max(len(notes), len(others))
+
+
+def pad(seconds, pitch):
+    return part("", np.arange(0, seconds, 4.0), 3.9, np.full(int(np.ceil(seconds / 4)), pitch))
+
+
+def arpeggio(seconds):
+    onset = np.arange(0, seconds, 0.5)
+    return part("", onset, 0.25, np.tile([84, 88, 91, 96], len(onset))[: len(onset)])
+
+
+@pytest.mark.parametrize("above", [lambda s: pad(s, 88), lambda s: pad(s, 108), arpeggio])
+def test_a_tune_under_what_sounds_above_it_is_a_candidate(above):
+    tune = lead()
+    hidden = joined((tune, above(float(tune.onset[-1]))), "Piano")
+    top, *others = candidate_melodies(Score((hidden,)))
+    assert top.voice == "Piano"
+    assert {line.voice for line in others} == {"Piano, inner line"}
+    assert max(in_common(line, tune) for line in others) > 0.9
+
+
+def test_a_tune_far_below_what_accompanies_it_is_a_candidate():
+    # What lies an octave below the rest and sounds under it is taken for a bass.
+    tune = lead(shift=-24)
+    hidden = joined((tune, pad(float(tune.onset[-1]), 84)), "")
+    lines = [line for line in candidate_melodies(Score((hidden,))) if line.voice == "inner line"]
+    assert max(in_common(line, tune) for line in lines) > 0.9
+
+
+def test_one_voice_and_a_named_tune_have_no_lines_inside():
+    (_,) = candidate_melodies(Score((lead(),)))
+    tune = lead()
+    hidden = joined((tune, pad(float(tune.onset[-1]), 88)), "Piano")
+    voices = [line.voice for line in candidate_melodies(Score((hidden, lead("Lead vocal"))))]
+    assert voices == ["Lead vocal", "Piano"]
+
+
+def test_lines_inside_come_after_the_lines_of_all_parts():
+    tune = lead()
+    parts = [joined((tune, pad(float(tune.onset[-1]), 88)), f"part {k}") for k in range(12)]
+    found = [is_inner(line) for line in candidate_melodies(Score(tuple(parts)))]
+    assert len(found) == MAX_MELODIES and found == sorted(found)
 
 
 def test_too_little_to_be_a_melody():

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from melodysim._version import __version__
-from melodysim.api import melody_of
+from melodysim.api import melody_of, piece_of_notes
 from melodysim.daemon.client import proof_of, running, state_path
 from melodysim.errors import InvalidNotesError, MelodysimError
 from melodysim.library import Library, Store, default_library_path
@@ -153,7 +153,7 @@ def _check_notes(
     library: str | None = None,
     top: int = 10,
 ) -> dict[str, Any]:
-    notes = melody_of(onsets, durations, pitches)
+    notes = piece_of_notes(onsets, durations, pitches)
     return server.library(library).check(notes, top, progress=tell).to_dict()
 
 

@@ -8,9 +8,12 @@ leaps, and that it moves. The runners-up are kept, because a verdict must not ha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from melodysim.melody import FEWEST_NOTES, Melody
+from melodysim.readers.parts.inner_lines import inner_lines
 from melodysim.readers.parts.part_line import many_voices, part_lines
 from melodysim.readers.parts.part_names import ACCOMPANIES, sings
 from melodysim.readers.parts.score import Part, Score, joined
@@ -94,14 +97,16 @@ def candidate_melodies(score: Score) -> tuple[Melody, ...]:
     Returns
     -------
     tuple of Melody
-        At most `MAX_MELODIES`, the likeliest first. Of a polyphonic part its line. Where no
-        part's name suggests the tune, the top line of all parts together is a candidate too. Empty
-        if no line has `FEWEST_NOTES` notes.
+        At most `MAX_MELODIES`, the likeliest first. Of a polyphonic part its line; last, lines inside
+        such parts, unless another part is known to be the tune. Where no part's name suggests the
+        tune, the top line of all parts together is a candidate too. Empty if no line has
+        `FEWEST_NOTES` notes.
     """
     parts = _whole_parts(list(score.parts))
+    together = []
     if len(parts) > 1 and not any(sings(part.name) for part in parts):
-        parts.append(joined(score.parts, TOP_LINE))
-    return _ranked(parts, score.duration)[:MAX_MELODIES]
+        together = [joined(score.parts, TOP_LINE)]
+    return _ranked(parts, score.duration, together)[:MAX_MELODIES]
 
 
 def track_melodies(score: Score) -> tuple[Melody, ...]:
@@ -140,9 +145,13 @@ def left_out(score: Score, melodies: tuple[Melody, ...]) -> tuple[str, ...]:
     return tuple(missing)
 
 
-def _ranked(parts: list[Part], end: float) -> tuple[Melody, ...]:
-    """Return the lines of parts that are long enough, the likeliest melody first."""
-    parts = [part for part in parts if len(part) >= FEWEST_NOTES]
+def _ranked(parts: list[Part], end: float, together: Sequence[Part] = ()) -> tuple[Melody, ...]:
+    """Return the lines of parts that are long enough, the likeliest melody first.
+
+    Of `together`, parts that are others joined, no lines inside are looked for.
+    """
+    single = [part for part in parts if len(part) >= FEWEST_NOTES]
+    parts = [*single, *(part for part in together if len(part) >= FEWEST_NOTES)]
     named = any(
         sings(part.name) and not many_voices(part.onset, part.onset + part.duration, part.pitch)
         for part in parts
@@ -150,4 +159,8 @@ def _ranked(parts: list[Part], end: float) -> tuple[Melody, ...]:
     lines = [part_lines(part, accompanies=named) for part in parts]
     evidence = melody_evidence(parts, [line[0] for line in lines], end)
     order = sorted(range(len(parts)), key=lambda k: -evidence[k])
-    return tuple(line for k in order for line in lines[k] if len(line) >= FEWEST_NOTES)
+    likely = [line for k in order for line in lines[k]]
+    # Whatever sounds above a tune hides it from the top line, unless a part is known to be the tune.
+    inside = [k for k in order if k < len(single) and not named]
+    inner = [line for k in inside for line in inner_lines(parts[k], lines[k])]
+    return tuple(line for line in likely + inner if len(line) >= FEWEST_NOTES)

@@ -119,12 +119,22 @@ def part_lines(part: Part, accompanies: bool = False) -> list[Melody]:
     top = _one_or_highest(part, upper, many)
     inside = part if accompanies else _taken(part, upper)
     if not many or accompanies or not is_transcribed(inside):
-        return [_line(part, top, part.name)]
+        return [line_of(part, top, part.name)]
     followed = upper[transcribed_line(inside)]
-    return [_line(part, followed, part.name), _line(part, top, f"{part.name}, top line".lstrip(", "))]
+    return [
+        line_of(part, followed, part.name),
+        line_of(part, top, f"{part.name}, top line".lstrip(", ")),
+    ]
 
 
-def _line(part: Part, notes: NDArray[np.intp], name: str) -> Melody:
+def hides_lines(part: Part) -> bool:
+    """Say whether a part is more than one voice, what is no part of its top line counted too."""
+    upper, many = _voices(part)
+    return many or len(upper) < len(part)
+
+
+def line_of(part: Part, notes: NDArray[np.intp], name: str) -> Melody:
+    """Return some notes of a part as a melody, each cut off where the next begins."""
     onset, duration, pitch = part.onset[notes], part.duration[notes], part.pitch[notes]
     return Melody.from_overlapping(onset, duration, pitch, voice=name, beat=part.beat[notes])
 

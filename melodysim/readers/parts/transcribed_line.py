@@ -1,11 +1,9 @@
 """The melody among notes that a program transcribed from sound (basic-pitch's MIDI and its kin).
 
 Such notes have ghosts: overtones an octave, a twelfth or two octaves above what was played. The highest
-note is then the wrong one. The line is the path through the notes that is worth most: notes are worth
-their loudness and length, less what their register and overtones cost; going from one to the next costs
-by the interval, by what is cut off, and by silence. This is the search of melody trackers (Salamon &
-Gómez 2012, "Melody extraction from polyphonic music signals using pitch contour characteristics"), on
-notes instead of contours. The weights were tuned on 60 recordings that were rendered for it, and
+note is then the wrong one. The line is the path through the notes that is worth most
+(`melodysim.readers.parts.note_path`): notes are worth their loudness and length, less what their
+register and overtones cost. The weights were tuned on 60 recordings that were rendered for it, and
 measured on 60 others (docs/research/reading.md).
 """
 
@@ -14,25 +12,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from melodysim.readers.parts.note_path import MOST_NOTES, best_path
 from melodysim.readers.parts.score import Part
-
-MOST_TRANSCRIBED = 50_000
-"""Notes of a part; of a longer one the top line is taken."""
 
 _OVERTONES = (12, 19, 24, 28, 31, 34, 36, 38, 40, 43)
 """Semitones of the second to twelfth harmonics above their fundamental."""
-_SEEN = 30
-"""Notes before one that it may follow."""
 _LOUDNESS, _USUAL_LOUDNESS = 3.5, 0.7
 _LENGTH, _USUAL_LENGTH = 0.3, 0.15
 _HEIGHT = 0.35
 _REGISTER, _MIDDLE = 0.26, 65.0
 _GHOST, _GHOST_LOUDNESS = 5.0, 0.73
 _NOTE = 0.2
-_INTERVAL, _FREE_INTERVAL = 1.8, 2.0
-_CUT, _SILENCE, _LONGEST_SILENCE = 0.5, 0.3, 2.0
-_APART = 0.04
-"""Seconds between the onsets of notes that follow one another."""
 _ON_GRID = 0.7
 """Share of onsets on the grid of a bar from which on notes were written or quantised."""
 _NEAR_GRID = 0.008
@@ -48,7 +38,7 @@ def is_transcribed(part: Part) -> bool:
     ----------
     part : Part
     """
-    if part.velocity is None or len(part) > MOST_TRANSCRIBED or len(np.unique(part.velocity)) < 4:
+    if part.velocity is None or len(part) > MOST_NOTES or len(np.unique(part.velocity)) < 4:
         return False
     sixteenths, triplets = part.beat * 4, part.beat * 6
     off = np.minimum(
@@ -73,45 +63,9 @@ def transcribed_line(part: Part) -> NDArray[np.intp]:
     assert part.velocity is not None
     order = np.lexsort((part.pitch, part.onset))
     onset, duration, pitch = part.onset[order], part.duration[order], part.pitch[order]
-    end = onset + duration
     loudness = part.velocity[order] / np.quantile(part.velocity, 0.9)
-    best = np.concatenate([np.full(_SEEN, -np.inf), _worth(onset, end, pitch, loudness)])
-    costs = _costs(onset, end, pitch)
-    before = np.full(len(costs), -1)
-    for k, cost in enumerate(costs):  # `best` is ahead by `_SEEN`
-        total = best[k : k + _SEEN] - cost
-        chosen = int(total.argmax())
-        if total[chosen] > 0:  # else the line had better begin here
-            best[k + _SEEN] += total[chosen]
-            before[k] = k - _SEEN + chosen
-    path = [int(np.argmax(best[_SEEN:]))]
-    while before[path[-1]] >= 0:
-        path.append(int(before[path[-1]]))
-    return order[path[::-1]]
-
-
-def _costs(
-    onset: NDArray[np.float64], end: NDArray[np.float64], pitch: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return what it costs to go to each note from each of the `_SEEN` before it; notes by onset.
-
-    Infinite where the two begin together.
-    """
-
-    def earlier(values: NDArray[np.float64], filler: float) -> NDArray[np.float64]:
-        padded = np.concatenate([np.full(_SEEN, filler), values])
-        return np.lib.stride_tricks.sliding_window_view(padded, _SEEN)[:-1]
-
-    here = onset[:, None]
-    leap = np.clip(np.abs(pitch[:, None] - earlier(pitch, 0.0)) - _FREE_INTERVAL, 0, 24) / 12
-    over = earlier(end, 0.0) - here
-    shortest = np.maximum(earlier(end - onset, 1.0), 0.05)
-    cost = (
-        _INTERVAL * leap
-        + _CUT * np.maximum(over, 0) / shortest
-        + _SILENCE * np.clip(-over, 0, _LONGEST_SILENCE)
-    )
-    return np.where(earlier(onset, -np.inf) > here - _APART, np.inf, cost)
+    worth = _worth(onset, onset + duration, pitch, loudness)
+    return order[best_path(onset, onset + duration, pitch, worth)]
 
 
 def _worth(
