@@ -89,10 +89,11 @@ def piece_of_notes(onsets: ArrayLike, durations: ArrayLike, pitches: ArrayLike) 
     """
     part = _part(onsets, durations, pitches)
     highest = _highest_melody(part)
-    melodies = (highest, *inner_lines(part, [highest]))
+    piece = piece_of(highest)
+    melodies = (*piece.melodies, *inner_lines(part, [highest]))
     begin = float(part.onset.min(initial=0.0))
     lasts = float((part.onset + part.duration - begin).max(initial=0.0))
-    return replace(piece_of(highest), melodies=melodies, duration=lasts)
+    return replace(piece, melodies=melodies, duration=lasts)
 
 
 def _part(onsets: ArrayLike, durations: ArrayLike, pitches: ArrayLike) -> Part:

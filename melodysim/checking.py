@@ -27,6 +27,7 @@ from melodysim.judge.wording import accepted_words
 from melodysim.library import Accepted, Library, Shelf, Suspect, finding_id
 from melodysim.melody import FEWEST_NOTES, Melody, Piece
 from melodysim.packed_piece import unpack_piece
+from melodysim.readers.parts.plain_line import plain_line
 from melodysim.report.reports import NamedSong, PairReport, Report
 from melodysim.search.by_salience import listened_in_full
 from melodysim.search.likeness.listeners import Listeners
@@ -269,7 +270,9 @@ def piece_of(
         return track
     if isinstance(track, Melody):
         begin = min(0.0, float(track.onset[0])) if len(track) else 0.0
-        return Piece(track.voice or "notes", "notes", (track,), track.end - begin)
+        plain = plain_line(track)
+        melodies = (track,) if plain is None else (track, plain)
+        return Piece(track.voice or "notes", "notes", melodies, track.end - begin)
     if not isinstance(track, str | Path):
         raise InvalidNotesError(
             f"a track is a Melody, a Piece or the name of a file, not {type(track).__name__}",

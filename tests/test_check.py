@@ -71,6 +71,50 @@ def test_a_borrowed_passage_is_found_where_it_is(library, lanterns, seed, shift,
     assert (np.diff(best.path, axis=0) > 0).all()
 
 
+@pytest.mark.parametrize("times", [2, 3, 4])
+def test_a_tune_whose_notes_are_struck_again_is_found(library, lanterns, times):
+    each, strike = np.repeat(np.arange(len(lanterns)), times), np.tile(np.arange(times), len(lanterns))
+    length = lanterns.duration[each] / times
+    notes = lanterns.onset[each] + strike * length, length, lanterns.pitch[each]
+    for report in (
+        melodysim.check_notes(*notes, library=library),
+        check(Melody.from_notes(*notes), library),
+    ):
+        assert report.verdict.level == "likely"
+        assert report.closest.reference.title == "Paper Lanterns"
+
+
+@pytest.mark.parametrize("above", [84, 88, 100])
+def test_a_tune_under_held_notes_is_found(library, lanterns, above):
+    held = np.arange(0, lanterns.end, 4.0)
+    report = melodysim.check_notes(
+        np.concatenate([lanterns.onset, held]),
+        np.concatenate([lanterns.duration, np.full(len(held), 4.0)]),
+        np.concatenate([lanterns.pitch, np.full(len(held), above)]),
+        library=library,
+    )
+    assert report.verdict.level == "likely"
+    match = report.closest
+    assert match.reference.title == "Paper Lanterns" and match.voice == "inner line"
+    assert match.query.seconds[0] == pytest.approx(lanterns.onset[match.reference_span.notes[0]])
+
+
+def test_where_a_line_bears_the_verdict_its_place_is_shown(library, lanterns):
+    # Another tune covers the song in what is heard; a transcribed line has caught it.
+    rng = np.random.default_rng(4)
+    before = 9.0
+    line = Melody.from_notes(
+        lanterns.onset + before, lanterns.duration, lanterns.pitch - 24, voice="tracked line"
+    )
+    heard = heard_from(random_tune(rng, 60), rng, faster=2.0)
+    match = find_matches(Piece("mix", "audio", (line,), line.end, heard=heard), library.shelf, 1)[0]
+    assert match.reference.title == "Paper Lanterns"
+    assert (match.evidence, match.voice) == ("notes", "tracked line")
+    assert match.transposition == -24 and match.tempo_ratio == pytest.approx(1)
+    assert match.query.seconds == pytest.approx((line.onset[0], line.end))
+    assert match.e_value < 1e-6
+
+
 def test_a_borrowed_passage_is_hardly_ever_taken_too_far(library, lanterns):
     # Hardly ever: a random tail may happen to go on with the tune.
     common = []

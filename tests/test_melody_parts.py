@@ -1,9 +1,13 @@
 import numpy as np
 import pytest
-from conftest import random_tune
+from conftest import random_tune, tune
+from hypothesis import given
+from hypothesis import strategies as st
 
+from melodysim.melody import Melody
 from melodysim.readers.parts.inner_lines import is_inner
 from melodysim.readers.parts.melody_parts import MAX_MELODIES, candidate_melodies
+from melodysim.readers.parts.plain_line import is_plain, plain_line
 from melodysim.readers.parts.score import Part, Score, joined
 
 
@@ -66,35 +70,70 @@ def arpeggio(seconds):
 
 @pytest.mark.parametrize("above", [lambda s: pad(s, 88), lambda s: pad(s, 108), arpeggio])
 def test_a_tune_under_what_sounds_above_it_is_a_candidate(above):
-    tune = lead()
-    hidden = joined((tune, above(float(tune.onset[-1]))), "Piano")
+    song = lead()
+    hidden = joined((song, above(float(song.onset[-1]))), "Piano")
     top, *others = candidate_melodies(Score((hidden,)))
     assert top.voice == "Piano"
     assert {line.voice for line in others} == {"Piano, inner line"}
-    assert max(in_common(line, tune) for line in others) > 0.9
+    assert max(in_common(line, song) for line in others) > 0.9
 
 
 def test_a_tune_far_below_what_accompanies_it_is_a_candidate():
     # What lies an octave below the rest and sounds under it is taken for a bass.
-    tune = lead(shift=-24)
-    hidden = joined((tune, pad(float(tune.onset[-1]), 84)), "")
+    song = lead(shift=-24)
+    hidden = joined((song, pad(float(song.onset[-1]), 84)), "")
     lines = [line for line in candidate_melodies(Score((hidden,))) if line.voice == "inner line"]
-    assert max(in_common(line, tune) for line in lines) > 0.9
+    assert max(in_common(line, song) for line in lines) > 0.9
 
 
 def test_one_voice_and_a_named_tune_have_no_lines_inside():
     (_,) = candidate_melodies(Score((lead(),)))
-    tune = lead()
-    hidden = joined((tune, pad(float(tune.onset[-1]), 88)), "Piano")
+    song = lead()
+    hidden = joined((song, pad(float(song.onset[-1]), 88)), "Piano")
     voices = [line.voice for line in candidate_melodies(Score((hidden, lead("Lead vocal"))))]
     assert voices == ["Lead vocal", "Piano"]
 
 
 def test_lines_inside_come_after_the_lines_of_all_parts():
-    tune = lead()
-    parts = [joined((tune, pad(float(tune.onset[-1]), 88)), f"part {k}") for k in range(12)]
+    song = lead()
+    parts = [joined((song, pad(float(song.onset[-1]), 88)), f"part {k}") for k in range(12)]
     found = [is_inner(line) for line in candidate_melodies(Score(tuple(parts)))]
     assert len(found) == MAX_MELODIES and found == sorted(found)
+
+
+def without_repetitions():
+    wandering = random_tune(np.random.default_rng(5), 60)
+    return tune(wandering.pitch[np.append(True, np.diff(wandering.pitch) % 12 != 0)])
+
+
+@given(st.integers(2, 5), st.sampled_from([0, 12, -12]))
+def test_notes_that_are_struck_again_are_one_in_the_plain_line(times, apart):
+    melody = without_repetitions()
+    each = np.repeat(np.arange(len(melody)), times)
+    strike = np.tile(np.arange(times), len(melody))
+    struck = Melody.from_notes(
+        melody.onset[each] + strike * melody.duration[each] / times,
+        melody.duration[each] / times,
+        melody.pitch[each] + apart * (strike % 2),
+        voice="Lead",
+    )
+    plain = plain_line(struck)
+    assert plain.voice == "Lead, plain line" and is_plain(plain)
+    assert plain.pitch.tolist() == melody.pitch.tolist()
+    assert np.allclose(plain.onset, melody.onset) and np.allclose(plain.duration, melody.duration)
+
+
+def test_grace_notes_are_not_in_the_plain_line():
+    melody = without_repetitions()
+    onset = np.sort(np.concatenate([melody.onset + 0.08, melody.onset]))
+    pitch = np.repeat(melody.pitch, 2) + np.tile([1, 0], len(melody))
+    graced = Melody.from_overlapping(onset, np.tile([0.08, 0.9], len(melody)), pitch)
+    assert plain_line(graced).pitch.tolist() == melody.pitch.tolist()
+
+
+def test_a_melody_with_few_repetitions_has_no_plain_line():
+    assert plain_line(without_repetitions()) is None
+    assert plain_line(random_tune(np.random.default_rng(1), 40)) is None
 
 
 def test_too_little_to_be_a_melody():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -282,12 +283,44 @@ def _scanned(
     return np.concatenate(scores, axis=1), np.concatenate(tempi, axis=1)
 
 
+@dataclass(frozen=True)
+class Support:
+    """What the best transcribed line adds to the score of a reference.
+
+    Attributes
+    ----------
+    support : float
+        Standardised score, above 0.
+    line, place : int
+        Which line, and the reference's place in its reading.
+    """
+
+    support: float
+    line: int
+    place: int
+
+
+def best_support(lines: Sequence[Hypothesis], reference: int) -> Support | None:
+    """Find the transcribed line that supports a reference most; None if none does."""
+    found = []
+    for number, line in enumerate(lines):
+        for place in np.flatnonzero(line.references == reference).tolist():
+            found.append(Support(_excess(line)[place], number, place))
+    best = max(found, key=lambda one: one.support, default=None)
+    return best if best is not None and best.support > 0 else None
+
+
+def _excess(line: Hypothesis) -> NDArray[np.float64]:
+    """Return how far each reference of a line's reading supports it."""
+    excess: NDArray[np.float64] = LINE_WEIGHT * np.maximum(line.standardised - LINE_CHANCE, 0)
+    return excess
+
+
 def _support(lines: list[Hypothesis], references: int) -> NDArray[np.float64]:
     """Return the score beyond chance of the best transcribed line, for each reference."""
     support = np.zeros(references)
     for line in lines:
-        excess = LINE_WEIGHT * np.maximum(line.standardised - LINE_CHANCE, 0)
-        support[line.references] = np.maximum(support[line.references], excess)
+        support[line.references] = np.maximum(support[line.references], _excess(line))
     return support
 
 

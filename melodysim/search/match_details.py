@@ -17,6 +17,8 @@ from melodysim.search.match import Match, Span, Turn
 
 TURN_NOTES = SEED + 1
 """Notes of a turn: five intervals, which two unrelated pop songs share once in 4,400 times."""
+_SAME, _ONE_TEMPO = 0.5, 0.3
+"""Share of two passages that is common to both, and octaves between their tempi, where they are one."""
 _COMMON = 0.25
 """Share of the shorter of two places that must overlap for the two to count as one."""
 
@@ -88,6 +90,14 @@ def with_others(
     apart = [min(b, end) - max(a, begin) < _COMMON * min(b - a, end - begin) for a, b in places]
     others = [where for where, other in zip(found, apart, strict=True) if other]
     return tuple(sorted([*(others if len(others) < len(found) else []), seconds]))
+
+
+def same_passage(one: Match, other: Match) -> bool:
+    """Say whether two matches with one reference are the same passage of the track, at one tempo."""
+    begin, end = zip(one.query.seconds, other.query.seconds, strict=True)
+    in_common = min(end) - max(begin)
+    tempi = abs(np.log2(one.tempo_ratio / other.tempo_ratio))
+    return bool(in_common >= _SAME * (max(end) - min(begin)) and tempi < _ONE_TEMPO)
 
 
 def span(melody: Melody, notes: NDArray[np.int64]) -> Span:

@@ -31,10 +31,10 @@ from melodysim.search.by_notes import (
     readings_by_pitch,
     readings_in_time,
 )
-from melodysim.search.by_salience import read_recording
+from melodysim.search.by_salience import best_support, read_recording
 from melodysim.search.hypothesis import Hypothesis, best_reading, ranking, restricted
 from melodysim.search.match import DESCRIBED, Match
-from melodysim.search.match_details import match_heard, rarest_turn, span, with_others
+from melodysim.search.match_details import match_heard, rarest_turn, same_passage, span, with_others
 from melodysim.search.refrains import places_in_melody, places_in_recording
 from melodysim.search.standing import weighed
 
@@ -95,7 +95,7 @@ class _Search:
         assert self.piece.heard is not None
         self.tick("listening for every reference")
         reading = read_recording(self.piece.heard, lines, self.library, self.threads)
-        return self.ranked([reading])
+        return replace(self.ranked([reading]), lines=tuple(lines))
 
     @cached_property
     def evidence(self) -> PitchEvidence:
@@ -114,13 +114,14 @@ class _Ranked:
     """A piece read in every way against some references, the best first.
 
     `order` holds references, best first; `best` the best reading of each reference and its place in
-    that.
+    that. `lines` are the readings of the transcribed lines of a recording that was listened to.
     """
 
     search: _Search
     readings: list[Hypothesis]
     best: NDArray[np.int64]
     order: NDArray[np.int64]
+    lines: tuple[Hypothesis, ...] = ()
 
     def e_value(self, reference: int) -> float:
         """Return the E-value of a reference in `order`."""
@@ -152,21 +153,20 @@ class _Ranked:
         """Add the rarest turn and all places of its passage to a match, unless chance explains it."""
         if match.explained_by_chance:
             return match
-        melody = self.readings[self.best[reference, 0]].melody
-        query = None if melody is None else self.search.piece.melodies[melody]
+        query = self.search.piece.melodies[match.melody] if match.evidence == "notes" else None
         turn = rarest_turn(match, self.search.library, reference, query)
         return replace(match, turn=turn, places=self._places(reference, match))
 
     def _places(self, reference: int, match: Match) -> tuple[tuple[float, float], ...]:
         """Find every place of the piece that follows the passage of a match."""
         passage = match.reference_melody, match.reference_span.notes, self.search.library.index.rarity
-        reading = self.readings[self.best[reference, 0]]
-        if reading.melody is None:
+        if match.evidence != "notes":
             assert self.search.piece.heard is not None
             found = places_in_recording(self.search.piece.heard, *passage)
             return with_others(match.query.seconds, found, found)
-        melody = self.search.piece.melodies[reading.melody]
-        notes = places_in_melody(melody, *passage, reading.costs)
+        melody, reading = self.search.piece.melodies[match.melody], self.best[reference, 0]
+        costs = self.readings[reading].costs
+        notes = places_in_melody(melody, *passage, costs)
         seconds = [span(melody, np.array([first, last - 1])).seconds for first, last in notes]
         # Compared in notes, not seconds: a note of a file may sound on into the next refrain.
         return with_others(match.query.seconds, seconds, notes, match.query.notes)
@@ -176,9 +176,32 @@ class _Ranked:
         reading = self.readings[number]
         piece, library = self.search.piece, self.search.library
         if reading.melody is None:
-            return match_heard(piece, library, self.search.evidence, reading, place, whole)
+            heard = match_heard(piece, library, self.search.evidence, reading, place, whole)
+            return self._followed_by_a_line(reference, whole, heard)
         sequence = self.search.sequences[reading.melody]
         return match_notes(piece, library, sequence, reading, place, whole)
+
+    def _followed_by_a_line(
+        self, reference: int, whole: Reference, heard: Match | None
+    ) -> Match | None:
+        """Return the match of a transcribed line where that, and not what was heard, bears the E-value.
+
+        Where both are the same passage, what was heard is the better evidence.
+        """
+        best = best_support(self.lines, reference)
+        number, place = self.best[reference]
+        total = float(self.readings[number].standardised[place])
+        if best is None or best.support <= total - best.support:
+            return heard
+        line = self.lines[best.line]
+        sequence = self.search.sequences[line.melody or 0]
+        found = match_notes(self.search.piece, self.search.library, sequence, line, best.place, whole)
+        if found is None or (heard is not None and same_passage(heard, found)):
+            return heard
+        reading = self.readings[number]
+        background = reading.backgrounds[int(self.search.library.protected[reference])]
+        e_value = float(reading.e_value[place])
+        return replace(found, e_value=e_value, standardised=total, background=background)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ from melodysim.packed_piece import pack_piece
 from melodysim.readers.abc import read_abc
 from melodysim.readers.parts.inner_lines import is_inner
 from melodysim.readers.parts.melody_parts import candidate_melodies
+from melodysim.readers.parts.plain_line import is_plain
 from melodysim.readers.read import ABC_SUFFIXES, SUFFIXES, file_bytes, read
 from melodysim.readers.text_encoding import decode_text
 from melodysim.transcribe import TRANSCRIPTION_VERSION
@@ -244,7 +245,7 @@ def read_file(job: Job) -> Iterator[Made]:
             yield Recording(TRANSCRIPTION_VERSION, pack_piece(piece))
         return
     for line in piece.melodies:  # every track of a project is a melody
-        if is_inner(line):
+        if is_inner(line) or is_plain(line):
             continue
         name = f"{job.identity}#{line.voice}"
         yield reference(job, line, name, f"{title}: {line.voice}", piece.creator)

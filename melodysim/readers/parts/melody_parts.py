@@ -16,6 +16,7 @@ from melodysim.melody import FEWEST_NOTES, Melody
 from melodysim.readers.parts.inner_lines import inner_lines
 from melodysim.readers.parts.part_line import many_voices, part_lines
 from melodysim.readers.parts.part_names import ACCOMPANIES, sings
+from melodysim.readers.parts.plain_line import plain_line
 from melodysim.readers.parts.score import Part, Score, joined
 
 MAX_MELODIES = 16
@@ -29,6 +30,8 @@ TOP_LINE = "top line"
 # Without names they put the melody of 278 pop songs first in 97 % (docs/research/reading.md).
 _NAME_WEIGHT, _MONOPHONY_WEIGHT, _REGISTER_WEIGHT = 3.0, 1.5, 1.0
 _COVER_WEIGHT, _RATE_WEIGHT, _HEIGHT_WEIGHT, _LEAP_WEIGHT = 1.0, 1.0, 0.5, 1.0
+_PLAIN_LINES = 2
+"""Likeliest lines of which the plain line is a candidate too."""
 _SUNG_REGISTER = 67.0
 _REGISTER_WIDTH = 14.0
 _USUAL_RATE = 2.0
@@ -97,8 +100,9 @@ def candidate_melodies(score: Score) -> tuple[Melody, ...]:
     Returns
     -------
     tuple of Melody
-        At most `MAX_MELODIES`, the likeliest first. Of a polyphonic part its line; last, lines inside
-        such parts, unless another part is known to be the tune. Where no part's name suggests the
+        At most `MAX_MELODIES`, the likeliest first. Of a polyphonic part its line; then the plain lines
+        of the likeliest; last, lines inside polyphonic parts, unless another part is known to be the
+        tune. Where no part's name suggests the
         tune, the top line of all parts together is a candidate too. Empty if no line has
         `FEWEST_NOTES` notes.
     """
@@ -160,7 +164,8 @@ def _ranked(parts: list[Part], end: float, together: Sequence[Part] = ()) -> tup
     evidence = melody_evidence(parts, [line[0] for line in lines], end)
     order = sorted(range(len(parts)), key=lambda k: -evidence[k])
     likely = [line for k in order for line in lines[k]]
+    plain = [one for line in likely[:_PLAIN_LINES] if (one := plain_line(line)) is not None]
     # Whatever sounds above a tune hides it from the top line, unless a part is known to be the tune.
     inside = [k for k in order if k < len(single) and not named]
     inner = [line for k in inside for line in inner_lines(parts[k], lines[k])]
-    return tuple(line for line in likely + inner if len(line) >= FEWEST_NOTES)
+    return tuple(line for line in likely + plain + inner if len(line) >= FEWEST_NOTES)
