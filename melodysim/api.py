@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from melodysim.checking import DEFAULT_TOP, check, piece_of
+from melodysim.checking import DEFAULT_TOP, piece_of
 from melodysim.errors import InvalidNotesError, ReadError
 from melodysim.library import Library
-from melodysim.melody import Melody, Piece, require_sounding
+from melodysim.melody import Melody, Piece, numbers, require_sounding
 from melodysim.readers.parts.inner_lines import inner_lines
 from melodysim.readers.parts.part_line import highest_voice
 from melodysim.readers.parts.score import Part
@@ -32,6 +32,8 @@ def melody_of_midi(content: bytes) -> Melody:
 
     Raises
     ------
+    InvalidNotesError
+        If it is not bytes.
     ReadError
         If it is no MIDI file, or has no melody.
     MissingDependencyError
@@ -40,7 +42,9 @@ def melody_of_midi(content: bytes) -> Melody:
     from melodysim.readers.midi import read_midi
     from melodysim.readers.parts.melody_parts import candidate_melodies
 
-    found = candidate_melodies(read_midi(Path("MIDI data"), content))
+    if not isinstance(content, bytes | bytearray | memoryview):
+        raise InvalidNotesError(f"MIDI data is bytes, not {type(content).__name__}")
+    found = candidate_melodies(read_midi(Path("MIDI data"), bytes(content)))
     if not found:
         raise ReadError("no melody in it", "drums and single notes are none", "MIDI data")
     return found[0]
@@ -98,10 +102,7 @@ def piece_of_notes(onsets: ArrayLike, durations: ArrayLike, pitches: ArrayLike) 
 
 def _part(onsets: ArrayLike, durations: ArrayLike, pitches: ArrayLike) -> Part:
     """Return notes as a part, in order of onset, the highest first; parameters as in `melody_of`."""
-    try:
-        onset, duration, pitch = (np.asarray(a, np.float64) for a in (onsets, durations, pitches))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidNotesError(f"notes are not numbers: {error}") from error
+    onset, duration, pitch = map(numbers, (onsets, durations, pitches))
     if onset.ndim != 1 or not onset.shape == duration.shape == pitch.shape:
         raise InvalidNotesError("onsets, durations and pitches must be lists of the same length")
     require_sounding(duration, pitch, onset)
@@ -147,4 +148,4 @@ def check_notes(
         If the library cannot be opened, or is empty.
     """
     opened = library if isinstance(library, Library) else Library(library)
-    return check(piece_of_notes(onsets, durations, pitches), opened, top)
+    return opened.check(piece_of_notes(onsets, durations, pitches), top)

@@ -20,6 +20,7 @@ from melodysim.errors import (
     InvalidNotesError,
     LibraryError,
     MelodysimError,
+    RateError,
     ReadError,
 )
 from melodysim.judge.verdict import Rates, judge, judge_pair, with_named
@@ -109,7 +110,7 @@ def check(
 
     if not isinstance(library, Library):
         library = Library(library)
-    rates, top = rates or Rates(), _checked_top(top)
+    rates, top, threads = _checked_rates(rates), _checked_top(top), _checked_threads(threads)
     piece = piece_of(track, threads, tick, stems)
     suspects, settled = library.watched()
     if not suspects:
@@ -160,6 +161,22 @@ def check(
         accepted=accepted,
         listened=None if piece.heard is None else listened_in_full(shelf),
     )
+
+
+def _checked_rates(rates: Rates | None) -> Rates:
+    """Return rates of false alarms; raise `RateError` if they are none."""
+    if rates is None:
+        return Rates()
+    if not isinstance(rates, Rates):
+        raise RateError(f"rates are {rates!r}", "give melodysim.Rates(likely=…, review=…)")
+    return rates
+
+
+def _checked_threads(threads: int) -> int:
+    """Return a number of threads; raise `MelodysimError` if it is none."""
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
+        raise MelodysimError(f"threads is {threads!r}", "give a number of threads, 1 or more")
+    return int(threads)
 
 
 def _checked_top(top: int | None) -> int:
@@ -349,7 +366,7 @@ def compare(
     """
     if not isinstance(library, Library):
         library = Library(library)
-    rates = rates or Rates()
+    rates, threads = _checked_rates(rates), _checked_threads(threads)
     new, earlier = piece_of(new, threads), piece_of(earlier, threads)
     require_melody(new)
     require_melody(earlier)

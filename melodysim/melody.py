@@ -23,14 +23,40 @@ Kind = Literal["audio", "midi", "score", "notes"]
 
 PITCH_RANGE = (0.0, 127.0)
 """MIDI note numbers that a pitch may have."""
+_NUMBERS = "biufO"
+"""Kinds of numpy's dtypes that may hold real numbers."""
 FEWEST_NOTES = 4
 """A line of fewer notes is too short to be recognised."""
 
 
+def numbers(values: ArrayLike, dtype: type = np.float64) -> NDArray:
+    """Copy numbers to an array.
+
+    Parameters
+    ----------
+    values : array_like
+    dtype : type, optional
+        Of the array.
+
+    Raises
+    ------
+    InvalidNotesError
+        If they are no real numbers.
+    """
+    try:
+        given = np.asarray(values)
+        if given.dtype.kind not in _NUMBERS:
+            raise TypeError(f"they are {given.dtype}")
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused for that
+            array: NDArray = np.array(given, dtype=dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidNotesError(f"notes are not numbers: {error}") from error
+    return array
+
+
 def _frozen(values: ArrayLike, dtype: type) -> NDArray:
     """Copy to a read-only array of the given dtype."""
-    with np.errstate(over="ignore"):  # what overflows is infinite, and refused for that
-        array: NDArray = np.array(values, dtype=dtype)
+    array = numbers(values, dtype)
     array.flags.writeable = False
     return array
 
@@ -108,13 +134,10 @@ class Melody:
         >>> len(tune)
         3
         """
-        try:
-            onsets, durations = _frozen(onset, np.float64), _frozen(duration, np.float64)
-            pitches = _frozen(pitch, np.float32)
-            sure = _frozen(np.ones(onsets.shape) if confidence is None else confidence, np.float32)
-            beats = None if beat is None else _frozen(beat, np.float64)
-        except (TypeError, ValueError) as error:
-            raise InvalidNotesError(f"notes are not numbers: {error}") from error
+        onsets, durations = _frozen(onset, np.float64), _frozen(duration, np.float64)
+        pitches = _frozen(pitch, np.float32)
+        sure = _frozen(np.ones(onsets.shape) if confidence is None else confidence, np.float32)
+        beats = None if beat is None else _frozen(beat, np.float64)
         _check_notes(onsets, durations, pitches, sure, beats)
         return cls(onsets, durations, pitches, sure, voice, beats)
 
@@ -158,6 +181,13 @@ class Melody:
         import melodysim
 
         return melodysim.midi_bytes([self])
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Restore a melody that was pickled or copied, its arrays read-only again."""
+        self.__dict__.update(state)
+        for value in state.values():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
 
     def __len__(self) -> int:
         """Return the number of notes."""

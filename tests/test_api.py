@@ -1,10 +1,14 @@
 """What scripts see: every public name of the API, as a script would use it."""
 
+import copy
 import json
+import pickle
 import re
 import subprocess
 import sys
 import threading
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -358,5 +362,116 @@ def test_an_open_library_does_not_take_another_work_for_one_that_was_removed(tmp
                 store.remove("lantern")
         if new is not None:
             melodysim.Library.open(path).add(new, "lantern", creator="Somebody Else", rights="own")
-        found = held.check(song)
+        found = melodysim.check(song, held)
         assert "lantern" not in {match.reference.id for match in found.matches}
+
+
+def songs_in(path, song):
+    """A library of the song and four others."""
+    rng = np.random.default_rng(4)
+    library = Library.open(path, create=True)
+    for k in range(4):
+        library.add(random_tune(rng, 30), f"other {k}", rights="in-copyright")
+    library.add(song, "lantern", rights="in-copyright")
+    return library
+
+
+def remove(path, name):
+    with Store(path, writable=True) as store, store.transaction():
+        store.remove(name)
+
+
+def test_an_open_library_knows_what_others_have_changed(tmp_path):
+    song = lanterns()
+    held = songs_in(tmp_path / "l.db", song)
+    remove(held.path, "lantern")
+    report = held.check(song)
+    assert report.holdings.protected == 4 and report.closest.reference.id != "lantern"
+    Library.open(held.path).add(song, "lantern", rights="public-domain")
+    report = melodysim.check_notes(song.onset, song.duration, song.pitch, held)
+    assert report.verdict.level != "likely" and report.matches[0].reference.id == "lantern"
+    assert held.holdings.protected == 4 and len(held) == 5
+
+
+def test_what_is_removed_does_not_hide_the_next_work(tmp_path):
+    song = lanterns()
+    library = songs_in(tmp_path / "l.db", song)
+    library.add(
+        Melody.from_notes(song.onset, song.duration, song.pitch + 1), "copy", rights="in-copyright"
+    )
+    best = melodysim.check(song, library, top=0).closest.reference.id
+    held = Library.open(library.path)
+    remove(held.path, best)
+    for top in (0, 1, 10):
+        report = melodysim.check(song, held, top)  # as it was when it was opened
+        assert {best, report.closest.reference.id} == {"lantern", "copy"}
+        assert report.verdict.level == "likely"
+
+
+def test_a_library_stays_where_it_was_opened(tmp_path, monkeypatch):
+    song = lanterns()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    songs_in(tmp_path / "a" / "l.db", song)
+    Library.open(tmp_path / "b" / "l.db", create=True)
+    monkeypatch.chdir(tmp_path / "a")
+    library = Library.open("l.db")
+    monkeypatch.chdir(tmp_path / "b")
+    assert library.check(song).verdict.level == "likely"
+    library.add(song[:20], "part")
+    assert len(library) == 6 and len(Library.open("l.db")) == 0
+
+
+def test_libraries_and_melodies_travel_to_other_processes(tmp_path):
+    song = lanterns()
+    library = songs_in(tmp_path / "l.db", song)
+    for again in (pickle.loads(pickle.dumps((library, song))), copy.deepcopy((library, song))):
+        assert again[0].path == library.path and again[0].check(again[1]).verdict.level == "likely"
+        with pytest.raises(ValueError, match="read-only"):
+            again[1].pitch[0] = 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda song, library: Library.open(5),
+        lambda song, library: Library.open(""),
+        lambda song, library: melodysim.check(song, 5),
+        lambda song, library: melodysim.read(None),
+        lambda song, library: melodysim.read(""),
+        lambda song, library: melodysim.melody_of_midi(None),
+        lambda song, library: melodysim.check(song, library, rates=0.1),
+        lambda song, library: melodysim.compare(song, song, library, 5),
+        lambda song, library: melodysim.Rates("a", "b"),
+        lambda song, library: melodysim.check(song, library, threads="2"),
+        lambda song, library: library.add(song, 5),
+        lambda song, library: library.add(song, None),
+        lambda song, library: library.add(song, "a\ud800"),
+        lambda song, library: library.add(song, "a", creator=5),
+        lambda song, library: library.add(song, "a", identity=5),
+        lambda song, library: Melody.from_notes([0, 1], [1, 1], [10**400, 61]),
+        lambda song, library: melodysim.melody_of(np.arange(5) + 0j, [1] * 5, [60] * 5),
+        lambda song, library: melodysim.melody_of(
+            np.arange(5).astype("datetime64[ms]"), [1] * 5, [60] * 5
+        ),
+        lambda song, library: melodysim.melody_of([0, 0], [1, -1], [70, 60]),
+        lambda song, library: melodysim.melody_of([0, 0], [1, 1], [70, -5]),
+    ],
+)
+def test_what_is_wrong_with_an_argument_is_said_in_a_line(path, wrong):
+    library = Library.open(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(melodysim.MelodysimError) as raised:
+            wrong(lanterns(), library)
+    assert "\n" not in str(raised.value)
+
+
+def test_frames_without_rows_have_columns(path):
+    pytest.importorskip("pandas")
+    library = Library.open(path)
+    report = library.check(PAPER, 3)
+    filled, empty = report.to_frame(), replace(report, matches=()).to_frame()
+    assert len(empty) == 0 and list(empty.columns) == list(filled.columns)
+    assert filled.title[0] == "Paper Lanterns" and filled.begin[0] == report.matches[0].query.seconds[0]
+    assert list(library.to_frame("zzzzqq").columns) == list(library.to_frame("Lanterns").columns)

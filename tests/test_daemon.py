@@ -267,3 +267,45 @@ def test_what_goes_wrong_at_the_asker_is_not_the_daemons(runtime):
         client.ask("check_notes", **notes(), top="abc")
     with pytest.raises(client.AskError, match="needs a title"):
         client.ask("add", **notes(), title=None)
+
+
+def test_the_library_is_the_askers(runtime, tmp_path, path, monkeypatch):
+    other = tmp_path / "other.db"
+    melodysim.Library.open(other, create=True).add(
+        melodysim.read(FIXTURES / "twinkle.mid").melodies[0], "Twinkle"
+    )
+    monkeypatch.setenv("MELODYSIM_LIBRARY", str(other))
+    assert client.ask("ping")["melodies"] == 1  # starts the daemon
+    monkeypatch.setenv("MELODYSIM_LIBRARY", str(path))
+    assert client.ask("ping")["melodies"] == 3
+    assert client.ask("check_notes", **notes())["verdict"] == "likely"
+    assert client.ask("ping", library=str(other))["melodies"] == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "given", "says"),
+    [
+        ("check_notes", {"onsets": [1]}, "check_notes: durations, pitches missing"),
+        ("ping", {"tell": 1}, "ping takes no tell; it takes library"),
+        ("ping", {"library": 5}, "are names of files"),
+        ("check_file", {"path": None}, "are names of files"),
+        ("add", {"title": "a\ud800"}, "half a character"),
+    ],
+)
+def test_wrong_arguments_are_answered_in_words(runtime, question, given, says):
+    if question == "add":
+        given = {**notes(), **given}
+    with pytest.raises(client.AskError, match=says):
+        client.ask(question, **given)
+
+
+def test_a_daemon_that_is_ended_from_outside_removes_its_file(runtime):
+    state = runtime / "melodysim-daemon.json"
+    with subprocess.Popen([*COMMAND, "daemon"]) as daemon:
+        end = time.monotonic() + 60
+        while not client.running():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        daemon.terminate()
+        daemon.wait(20)
+    assert not state.exists()

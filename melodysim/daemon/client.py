@@ -9,6 +9,9 @@ only the user can read; whoever else listens at its address learns nothing. The 
 none answers (the command ``melodysim``, or what the environment variable ``MELODYSIM_COMMAND`` names)
 and ends by itself when nobody asks any more. It listens on loopback only.
 
+A question that names no library is about the one that ``MELODYSIM_LIBRARY`` names where it is asked, or
+else about the user's own.
+
 Questions
 ---------
 ping
@@ -36,6 +39,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional
 
 COMMAND = "MELODYSIM_COMMAND"
+LIBRARY = "MELODYSIM_LIBRARY"
 START_SECONDS = 30.0
 PROOF_SECONDS = 5.0
 LONGEST_PROOF = 1000
@@ -80,6 +84,9 @@ def ask(
     AskError
         With one line that says what is wrong and what to do.
     """
+    # The daemon may have been started by somebody who has another library.
+    if question != "stop" and not given.get("library") and os.environ.get(LIBRARY):
+        given["library"] = os.environ[LIBRARY]
     for name in ("path", "library"):  # the daemon runs in another folder
         if isinstance(given.get(name), (str, os.PathLike)):
             given[name] = os.path.abspath(given[name])
@@ -109,6 +116,8 @@ def _exchanged(stream: Any, request: bytes = b"") -> Dict[str, Any]:
             stream.flush()
         line = stream.readline()
         said: Dict[str, Any] = json.loads(line) if line else {}
+    except socket.timeout:
+        raise AskError("no answer in time: the melodysim daemon is at work, give a longer timeout")
     except (OSError, ValueError) as error:
         raise AskError("the melodysim daemon went away (%s); ask again" % error)
     if not said:
@@ -177,6 +186,7 @@ def _connected(timeout: float) -> socket.socket:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env={name: value for name, value in os.environ.items() if name != LIBRARY},
             **detached,
         )
     except OSError as error:

@@ -11,6 +11,7 @@ to share.
 from __future__ import annotations
 
 import hmac
+import inspect
 import json
 import os
 import re
@@ -127,6 +128,9 @@ class _Handler(socketserver.StreamRequestHandler):
         answerer = _QUESTIONS.get(question)
         if answerer is None:
             return {"error": f"{question}: no such question; there are {', '.join(_QUESTIONS)}"}
+        wrong = _wrong_arguments(question, answerer, given)
+        if wrong:
+            return {"error": wrong}
         try:
             return {"answer": answerer(self.server, lambda stage: self._say({"stage": stage}), **given)}
         except MelodysimError as error:
@@ -138,6 +142,22 @@ class _Handler(socketserver.StreamRequestHandler):
         except Exception as error:  # a bug of ours must not take the daemon down
             said = f"melodysim failed ({type(error).__name__}: {error}); please report it"
         return {"error": said}
+
+
+def _wrong_arguments(question: str, answerer: Answerer, given: dict[str, Any]) -> str | None:
+    """Say what is missing, or what a question does not take; None if nothing is wrong."""
+    takes = list(inspect.signature(answerer).parameters.values())[2:]
+    known = {parameter.name for parameter in takes}
+    needed = [p.name for p in takes if p.default is p.empty and p.name not in given]
+    odd = sorted(given.keys() - known)
+    if needed:
+        return f"{question}: {', '.join(needed)} missing"
+    if odd:
+        return f"{question} takes no {', '.join(odd)}; it takes {', '.join(p.name for p in takes)}"
+    path, library = given.get("path", ""), given.get("library")
+    if not isinstance(path, str) or not (library is None or isinstance(library, str)):
+        return f"{question}: path and library are names of files"
+    return None
 
 
 def _ping(server: _Server, tell: Answerer, library: str | None = None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -84,9 +85,10 @@ class Rates:
 
     def __post_init__(self) -> None:
         """Raise `RateError` unless both are shares, of which `likely` is no larger than `review`."""
-        if not 0 <= self.likely <= self.review <= 1:
+        numbers = all(isinstance(rate, Real) for rate in (self.likely, self.review))
+        if not numbers or not 0 <= self.likely <= self.review <= 1:
             raise RateError(
-                f"rates of false alarms: likely {self.likely:g}, review {self.review:g}",
+                f"rates of false alarms: likely {self.likely}, review {self.review}",
                 "give shares from 0 to 1, of which likely is no larger than review",
             )
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -127,8 +126,8 @@ class Library:
             known = ", ".join(TERRITORIES)
             raise LibraryError(f"no territory “{territory}”", f"known are {known}", path)
         self.territory: Territory = territory
-        self.path = Path(path) if path is not None else default_library_path()
-        self._exhaustive = exhaustive
+        self.path = library_place(path)
+        self._exhaustive, self._spread = exhaustive, False
         self._changing = threading.Lock()
         self._suspects: dict[str, Suspect] = {}
         self._unrelated: tuple[object, Unrelated] | None = None
@@ -153,8 +152,26 @@ class Library:
             If it cannot be opened.
         """
         if create:
-            Store(Path(path) if path is not None else default_library_path(), create=True).close()
+            Store(library_place(path), create=True).close()
         return cls(path, territory)
+
+    def __reduce__(self) -> tuple[Callable[..., Library], tuple[Any, ...]]:
+        """Open the library anew where it is unpickled or copied: in a process of a pool."""
+        return _reopened, (self.path, self.territory, self._exhaustive)
+
+    def refresh(self) -> None:
+        """Load the library again if melodies or rights have changed since it was opened.
+
+        Raises
+        ------
+        LibraryError
+            If it cannot be opened.
+        """
+        with Store(self.path) as store:
+            now = store.version()
+        if now != self.version and not self._spread:
+            with self._changing:
+                self._load()
 
     def _load(self) -> None:
         """Load the index and the rights that the file holds now."""
@@ -201,20 +218,20 @@ class Library:
 
         with Store(self.path) as store:
             entries = store.entries(text)
-        return frame_of(
-            [
-                {
-                    "id": entry.id,
-                    "title": entry.title,
-                    "creator": entry.creator,
-                    "rights": effective(entry.rights, self.territory).status,
-                    "holder": entry.rights.holder,
-                    "notes": entry.notes,
-                    "source": entry.source,
-                }
-                for entry in entries
-            ]
-        )
+        columns = ("id", "title", "creator", "rights", "holder", "notes", "source")
+        rows = [
+            (
+                entry.id,
+                entry.title,
+                entry.creator,
+                effective(entry.rights, self.territory).status,
+                entry.rights.holder,
+                entry.notes,
+                entry.source,
+            )
+            for entry in entries
+        ]
+        return frame_of(columns, rows)
 
     def __len__(self) -> int:
         """Return the number of references."""
@@ -341,7 +358,8 @@ class Library:
         index.everything = self.index.everything
         if len(self.shelf.recordings):
             self.unrelated()  # packed here, once, and not from parts that lie elsewhere
-        other = copy.copy(self)
+        other = object.__new__(Library)
+        other.__dict__.update(self.__dict__, _spread=True)
         other.shelf = replace(self.shelf, index=index)
         return other
 
@@ -356,9 +374,10 @@ class Library:
         progress: StageCallback | None = None,
         cancelled: CancelCallback | None = None,
     ) -> Report:
-        """Check a track against the library; see `melodysim.check`."""
+        """Check a track against the library as it is now; see `refresh` and `melodysim.check`."""
         import melodysim
 
+        self.refresh()
         return melodysim.check(
             track, self, top, rates, threads, stems=stems, progress=progress, cancelled=cancelled
         )
@@ -404,6 +423,8 @@ class Library:
             )
         if len(notes) < 2:
             raise InvalidNotesError(f"{title}: {len(notes)} notes are no melody")
+        for name, text in {"title": title, "creator": creator or "", "id": identity or ""}.items():
+            _require_text(name, text)
         if not title.strip():
             raise InvalidNotesError("a melody needs a title")
         terms = check_rights(rights if isinstance(rights, Rights) else Rights(rights))
@@ -420,6 +441,40 @@ class Library:
             (taken,) = store.ids_of(source)
             self._load()
         return taken
+
+
+def library_place(path: str | Path | None) -> Path:
+    """Return the place of a library, which a script that changes its folder does not lose.
+
+    Parameters
+    ----------
+    path : str, Path or None
+        None is the user's own.
+
+    Raises
+    ------
+    LibraryError
+        If it is no path.
+    """
+    if path is None:
+        return default_library_path().absolute()
+    if not isinstance(path, str | Path) or not str(path).strip():
+        raise LibraryError(f"a library is named by its path, not by {path!r}")
+    return Path(path).absolute()
+
+
+def _require_text(name: str, text: object) -> None:
+    """Raise `InvalidNotesError` unless something is text that a file can hold."""
+    if not isinstance(text, str):
+        raise InvalidNotesError(f"the {name} of a melody is text, not {type(text).__name__}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidNotesError(f"the {name} of a melody holds half a character: {text!r}") from error
+
+
+def _reopened(path: Path, territory: Territory, exhaustive: bool) -> Library:
+    return Library(path, territory, exhaustive=exhaustive)
 
 
 def _references(path: Path, territory: Territory, ids: list[str]) -> dict[str, Reference]:

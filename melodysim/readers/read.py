@@ -92,6 +92,8 @@ def read(
     MissingDependencyError
         If an optional package is needed for this kind of file.
     """
+    if not isinstance(path, str | Path) or not str(path).strip():
+        raise ReadError(f"a file is named by its path, not by {path!r}")
     path = Path(path)
     content = file_bytes(path)
     suffix = suffix_by_content(content, path.suffix.lower())

@@ -167,27 +167,23 @@ class Report:
         """
         from melodysim.util.frames import frame_of
 
-        rows = []
-        for match in self.matches:
-            (begin, end), (first, last) = match.query.seconds, match.reference_span.seconds
-            rows.append(
-                {
-                    "id": match.reference.id,
-                    "title": match.reference.title,
-                    "creator": match.reference.creator,
-                    "rights": match.reference.rights.status,
-                    "e_value": match.e_value,
-                    "notes": match.notes,
-                    "identity": match.identity,
-                    "transposition": match.transposition,
-                    "begin": begin,
-                    "end": end,
-                    "reference_begin": first,
-                    "reference_end": last,
-                    "evidence": match.evidence,
-                }
+        of_reference = ("id", "title", "creator", "rights")
+        of_match = ("e_value", "notes", "identity", "transposition")
+        seconds = ("begin", "end", "reference_begin", "reference_end")
+        rows = [
+            (
+                match.reference.id,
+                match.reference.title,
+                match.reference.creator,
+                match.reference.rights.status,
+                *(getattr(match, name) for name in of_match),
+                *match.query.seconds,
+                *match.reference_span.seconds,
+                match.evidence,
             )
-        return frame_of(rows)
+            for match in self.matches
+        ]
+        return frame_of((*of_reference, *of_match, *seconds, "evidence"), rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as ``melodysim check --format json`` has it in ``tracks``."""

@@ -11,9 +11,10 @@ A check is a pure function of the piece and the library: no global state, safe i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,6 +150,17 @@ class _Ranked:
                 matches[reference] = match
         return matches
 
+    def first_traced(self, references: Iterable[int], known: dict[int, Match]) -> dict[int, Match]:
+        """Trace the first of some references that can be traced; nothing if it is known already.
+
+        One that was removed from the file, or changed, since it was opened must not hide the next.
+        """
+        for reference in islice(references, _LOOKED_AT):
+            found = {} if reference in known else self.traced(np.array([reference]))
+            if found or reference in known:
+                return found
+        return {}
+
     def described(self, reference: int, match: Match) -> Match:
         """Add the rarest turn and all places of its passage to a match, unless chance explains it."""
         if match.explained_by_chance:
@@ -263,16 +275,15 @@ def find_all(
     search.tick("describing matches")
     recordings = _promising_recordings(ranked.order, library)
     wanted = ranked.order[:top].tolist()
+    traced = ranked.traced(np.array(wanted, np.int64))
     protected = ranked.order[library.protected[ranked.order]].tolist()
     for left_out in ((), recordings):
         open_ = (k for k in protected if k not in left_out and not settled(library.index.name(k)))
-        first = next(open_, None)
-        if first is not None and first not in wanted:
-            wanted.append(first)
+        traced |= ranked.first_traced(open_, traced)
     followed = set(ranked.order.tolist())
     e_values = {k: ranked.e_value(k) if k in followed else np.inf for k in recordings}
-    wanted += [k for k, e_value in e_values.items() if e_value < DESCRIBED and k not in wanted]
-    traced = ranked.traced(np.array(wanted, np.int64))
+    telling = [k for k, e_value in e_values.items() if e_value < DESCRIBED and k not in traced]
+    traced |= ranked.traced(np.array(telling, np.int64))
     matches = [ranked.described(*found) for found in traced.items()]
     lines = {library.index.name(k): e_value for k, e_value in e_values.items()}
     return FoundWorks(matches, lines)

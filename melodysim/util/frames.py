@@ -7,8 +7,8 @@ from typing import Any
 from melodysim.errors import MissingDependencyError
 
 
-def frame_of(rows: list[dict[str, Any]]) -> Any:
-    """Return rows as a ``pandas.DataFrame``.
+def frame_of(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Any:
+    """Return rows as a ``pandas.DataFrame``, with its columns even where there are none.
 
     Raises
     ------
@@ -19,4 +19,4 @@ def frame_of(rows: list[dict[str, Any]]) -> Any:
         import pandas as pd
     except ImportError as error:
         raise MissingDependencyError("tables need pandas: run `pip install pandas`") from error
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=list(columns))

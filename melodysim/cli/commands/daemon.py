@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 
 import click
@@ -28,5 +30,7 @@ def command(library_path: Path | None, idle: float) -> None:
     """
     from melodysim.daemon.server import serve
 
+    # As Ctrl-C does, so that its file does not stay behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if not serve(library_path, idle):
         click.echo("a melodysim daemon is running already", err=True)
