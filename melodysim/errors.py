@@ -67,6 +67,10 @@ class ReadError(MelodysimError):
     """A track cannot be read: missing, empty, damaged, or not a format that is known."""
 
 
+class OutputError(MelodysimError):
+    """A result cannot be written: the disk is full, the folder is not ours."""
+
+
 class MissingDependencyError(MelodysimError):
     """An optional package or a model file is needed and not installed."""
 

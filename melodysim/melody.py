@@ -306,6 +306,8 @@ class Piece:
         Quarter notes in a bar, for workstation projects, whose `melodies` are their tracks.
     remarks : tuple of str
         What was odd about the source and how it was read, each a sentence without its full stop.
+    left_out : tuple of str
+        Parts that could be the tune and are not among the melodies, for want of room.
     """
 
     source: str
@@ -318,6 +320,7 @@ class Piece:
     heard: SemitoneSalience | None = None
     bar: float | None = None
     remarks: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Describe the piece in one line, without its notes."""

@@ -31,7 +31,7 @@ def pack_piece(piece: Piece) -> bytes:
     """
     about = {
         "source": piece.source, "kind": piece.kind, "duration": piece.duration, "title": piece.title,
-        "creator": piece.creator, "sha256": piece.sha256, "remarks": piece.remarks,
+        "creator": piece.creator, "sha256": piece.sha256, "remarks": piece.remarks, "left_out": piece.left_out,
         "voices": [melody.voice for melody in piece.melodies],
     }  # fmt: skip
     arrays: dict[str, NDArray[Any]] = {}
@@ -89,4 +89,5 @@ def _piece(stored: np.lib.npyio.NpzFile) -> Piece:
         about["sha256"],
         heard,
         remarks=tuple(about["remarks"]),
+        left_out=tuple(about.get("left_out", ())),
     )

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -203,6 +204,38 @@ def test_the_command_from_tables_to_files(run, material, tmp_path):
     assert json.loads(shown.stdout) == answer
     lost = run(*arguments[:-3], tmp_path / "train.json", "--folder", tmp_path / "out")
     assert lost.returncode == 2
+
+
+def test_what_cannot_be_read_is_said_and_sizes_are_read_as_people_write_them(run, material, tmp_path):
+    known, held, samples = tmp_path / "known.json", tmp_path / "held.json", tmp_path / "samples"
+    training, control = material[:2]
+    table(known, [(f"t{k}", m) for k, m in enumerate(training)])
+    table(held, [(f"c{k}", m) for k, m in enumerate(control)])
+    samples.mkdir()
+    names = [f"{k}.mid" for k in range(6)]
+    for name, melody in zip(names, (*training[:3], *control[:3]), strict=True):
+        (samples / name).write_bytes(melody.to_midi())
+    (samples / "empty.mid").touch()
+    (samples / "broken.musicxml").write_text("<score-partwise>")
+    sizes = tmp_path / "sizes.csv"
+    rows = zip(names, ["10M", "10M", "1.5B", "1.5B", "125 K", "125k"], strict=True)
+    sizes.write_text("id,parameters\n" + "".join(f"{name},{size}\n" for name, size in rows))
+    done = run(
+        "audit", samples, "--trained-on", known, "--held-out", held, "--by", sizes,
+        "--folder", tmp_path / "out", "--format", "json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["all"]["samples"] == 6
+    assert [Path(line.split(":")[0]).name for line in found["unread"]] == [
+        "broken.musicxml",
+        "empty.mid",
+    ]
+    assert [group["values"][0] for group in found["groups"]] == ["125 K", "125k", "10M", "1.5B"]
+    said = run(
+        "audit", samples, "--trained-on", known, "--held-out", held, "--folder", tmp_path / "out"
+    ).stdout
+    assert "2 files or records could not be read" in said and "empty.mid" in said
 
 
 def test_recordings_are_samples_too(tmp_path, monkeypatch):

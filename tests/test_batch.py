@@ -987,3 +987,17 @@ def test_results_that_cannot_be_written_are_said(environment, album, tmp_path):
     assert done.returncode == 2
     assert "results.jsonl: cannot be written" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_page_that_cannot_be_written_stops_a_scan_and_costs_no_track(environment, album, tmp_path):
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "tracks").touch()  # where the folder of the pages belongs
+    done = scan(environment, album, output, "--html")
+    assert done.returncode == 2 and "cannot be" in done.stderr, done.stderr
+    (output / "tracks").unlink()
+    scan(environment, album, output, "--html")
+    again = tmp_path / "undisturbed"
+    scan(environment, album, again, "--html")
+    assert [line["verdict"] for line in lines(output)] == [line["verdict"] for line in lines(again)]
+    assert not [line for line in lines(output) if line["verdict"] == "error"]

@@ -1,14 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import random_tune, tune
 from hypothesis import given
 from hypothesis import strategies as st
 
+import melodysim
 from melodysim.melody import Melody
 from melodysim.readers.parts.inner_lines import is_inner
 from melodysim.readers.parts.melody_parts import MAX_MELODIES, candidate_melodies
 from melodysim.readers.parts.plain_line import is_plain, plain_line
 from melodysim.readers.parts.score import Part, Score, joined
+from melodysim.report.note_files import midi_bytes
 
 
 def part(name, onset, duration, pitch):
@@ -134,6 +138,18 @@ def test_grace_notes_are_not_in_the_plain_line():
 def test_a_melody_with_few_repetitions_has_no_plain_line():
     assert plain_line(without_repetitions()) is None
     assert plain_line(random_tune(np.random.default_rng(1), 40)) is None
+
+
+def test_a_clear_is_not_firm_where_parts_were_not_compared(tmp_path, library):
+    rng = np.random.default_rng(3)
+    for parts, level in ((8, "clear"), (20, "uncertain")):
+        tunes = [replace(random_tune(rng, 30), voice=f"part {k}") for k in range(parts)]
+        (tmp_path / "many.mid").write_bytes(midi_bytes(tunes))
+        piece = melodysim.read(tmp_path / "many.mid")
+        report = melodysim.check(piece, library)
+        assert (report.verdict.level, report.verdict.grade) == ("clear", level)
+        assert len(piece.left_out) == max(0, parts - MAX_MELODIES)
+    assert "parts were not compared" in report.verdict.headline
 
 
 def test_too_little_to_be_a_melody():

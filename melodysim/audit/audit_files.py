@@ -34,6 +34,7 @@ def audit_dict(audit: Audit) -> dict[str, Any]:
         "human": _rates_dict(audit.human),
         "threshold": None if audit.threshold is None else asdict(audit.threshold),
         "too_short": audit.too_short,
+        "unread": list(audit.unread),
         "works_copied_share": round(audit.every.rates.works / max(audit.sizes[0], 1), 6),
         "worst": [{"sample": s, "work": w, "e_value": e} for s, w, e in audit.worst],
     }
@@ -128,13 +129,13 @@ def curve_picture(audit: Audit) -> bytes:
         key = group.values[:column] + group.values[column + 1 :]
         others.setdefault(key, []).append(group)
     for key, groups in others.items():
-        x = [float(group.values[column]) for group in groups]
+        x = [number_of_text(group.values[column]) or 0.0 for group in groups]
         y = [100 * group.rates.excess.value for group in groups]
         low = [v - 100 * group.rates.excess.low for v, group in zip(y, groups, strict=True)]
         high = [100 * group.rates.excess.high - v for v, group in zip(y, groups, strict=True)]
         axes.errorbar(x, y, [low, high], marker="o", capsize=3, label=", ".join(key) or None)
     axes.axhline(0, color="0.6", linewidth=0.8)
-    if min(float(group.values[column]) for group in audit.groups) > 0:
+    if min(number_of_text(group.values[column]) or 0.0 for group in audit.groups) > 0:
         axes.set_xscale("log")
     axes.set_xlabel(audit.columns[column])
     axes.set_ylabel("samples that copy the training set,\nabove the control (percent)")

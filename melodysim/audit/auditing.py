@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ EXCESS = 0.01
 """Excess from which a generator is said to copy, in the threshold."""
 MATCHES = "matches.jsonl"
 _HUMAN = "held-out/"
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMBGTkmbgt])")
+_THOUSANDS = {"K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
 
 AuditProgress = Callable[[str, int, int], None]
 """Called with a stage, how much of it is done, and of how much."""
@@ -105,7 +108,9 @@ class Audit:
     sizes : (int, int)
         Works of the training and the control set, of which so many as the smaller has count at once.
     too_short : int
-        Samples of too few notes, which copy nothing.
+        Samples of too few notes, or recordings that cannot be read, which copy nothing.
+    unread : tuple of str
+        A line for each file or record of the three sets that could not be read, and is in none.
     worst : tuple of (str, str, float)
         Sample, work of the training set and E-value of the closest copies.
     """
@@ -119,6 +124,7 @@ class Audit:
     sizes: tuple[int, int]
     too_short: int
     worst: tuple[tuple[str, str, float], ...]
+    unread: tuple[str, ...] = ()
 
 
 def audit(
@@ -332,9 +338,10 @@ def _sortable(text: str) -> tuple[bool, float, str]:
 
 
 def number_of_text(text: str) -> float | None:
-    """Return a text as a number; None for one that is none."""
+    """Return a text as a number, "125M" and "1.3B" as people write sizes; None for one that is none."""
+    size = _SIZE.fullmatch(text.strip())
     try:
-        value = float(text)
+        value = float(size[1]) * _THOUSANDS[size[2].upper()] if size else float(text)
     except ValueError:
         return None
     return value if np.isfinite(value) else None

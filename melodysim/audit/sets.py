@@ -18,6 +18,7 @@ from melodysim.library.store import Store
 from melodysim.melody import Melody
 from melodysim.readers.audio import SUFFIXES as AUDIO_SUFFIXES
 from melodysim.util.passed_over import hidden
+from melodysim.util.plain_text import printable
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +60,15 @@ class Work:
     copies: int
 
 
-def read_samples(place: Path) -> list[Sample]:
+def read_samples(place: Path, unread: list[str] | None = None) -> list[Sample]:
     """Read the samples of a generator: recordings as files, everything else as notes.
+
+    Parameters
+    ----------
+    place : Path
+        A folder, a file or a table.
+    unread : list of str, optional
+        Is given a line for each file or record that could not be read.
 
     Raises
     ------
@@ -72,14 +80,19 @@ def read_samples(place: Path) -> list[Sample]:
         Sample(path.relative_to(place).as_posix(), _digest_of(path.read_bytes()), None, str(path))
         for path in recordings
     ]
-    samples += [Sample(name, digest_of(melody), melody) for name, melody in _notes(place)]
+    samples += [Sample(name, digest_of(melody), melody) for name, melody in _notes(place, unread)]
     if not samples:
         raise ReadError("holds no melodies", "give MIDI, ABC, MusicXML, recordings or a table", place)
     return sorted(samples, key=lambda sample: sample.id)
 
 
-def read_works(place: Path) -> list[Work]:
+def read_works(place: Path, unread: list[str] | None = None) -> list[Work]:
     """Read a set of works; of those that are alike note for note, one, with its number of copies.
+
+    Parameters
+    ----------
+    place, unread
+        As for `read_samples`.
 
     Raises
     ------
@@ -87,7 +100,7 @@ def read_works(place: Path) -> list[Work]:
         If there are none.
     """
     alike: dict[str, list[tuple[str, Melody]]] = {}
-    for name, melody in _notes(place):
+    for name, melody in _notes(place, unread):
         alike.setdefault(digest_of(melody), []).append((name, melody))
     if not alike:
         raise ReadError("holds no melodies", "give MIDI, ABC, MusicXML or a table of notes", place)
@@ -176,7 +189,7 @@ def _recordings(place: Path) -> list[Path]:
     ]
 
 
-def _notes(place: Path) -> list[tuple[str, Melody]]:
+def _notes(place: Path, unread: list[str] | None) -> list[tuple[str, Melody]]:
     """Read the melodies of all files of notes and tables; of a file with several, the likeliest."""
     if not place.exists():
         raise ReadError("no such file or folder", path=place)
@@ -193,7 +206,10 @@ def _notes(place: Path) -> list[tuple[str, Melody]]:
         path = Path(folder) / "set.db"
         with Store(path, create=True) as store:
             asked = [place] if place.is_file() or not _recordings(place) else files
-            import_paths(store, asked, Rights("in-copyright"), merge=False)  # copies are counted
+            # Copies are counted.
+            result = import_paths(store, asked, Rights("in-copyright"), merge=False)
             found = [(name, melody) for _, name, melody in store.melodies_of(store.serials())]
+    if unread is not None:
+        unread += [printable(str(error)) for _, error in result.failed]
     # A melody of a table that was named is called what the table calls it.
     return [(name.removeprefix(f"{place.name}#"), melody) for name, melody in found]

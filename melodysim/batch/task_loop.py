@@ -27,7 +27,13 @@ from melodysim.batch.ledger import Done, Ledger
 from melodysim.batch.takes import Alike, Task
 from melodysim.batch.tracks import Found, sha256_of
 from melodysim.batch.worker import Plan, check_track, compare_tracks, failed, forget_melodies, moved
-from melodysim.errors import LibraryError, MelodysimError, MissingDependencyError, ReadError
+from melodysim.errors import (
+    LibraryError,
+    MelodysimError,
+    MissingDependencyError,
+    OutputError,
+    ReadError,
+)
 from melodysim.readers.audio import SUFFIXES as AUDIO_SUFFIXES
 
 _HASHED_AT_A_TIME = 1000
@@ -249,8 +255,8 @@ def _outcome(future: Future[Any], track: Track) -> tuple[Done, bool]:
     """Return the result of a task, and whether its worker died of it."""
     try:
         return future.result(), False
-    except (MissingDependencyError, LibraryError):
-        raise
+    except (MissingDependencyError, LibraryError, OutputError):
+        raise  # no fault of the track
     except TimeoutError:
         why, died = "took longer than the time limit and was given up; the file may be damaged", False
     except MemoryError:

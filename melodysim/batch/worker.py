@@ -49,6 +49,8 @@ def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) ->
         If an optional package is needed: that is no property of the track.
     LibraryError
         If the library cannot be used, or is not the one that the scan began with.
+    OutputError
+        If the track's page cannot be written.
     """
     # A worker of a cluster has a working folder of its own.
     where = str(Path(path).absolute()) if place is None else place

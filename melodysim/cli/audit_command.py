@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from melodysim.cli import options, terminal
+from melodysim.util.plain_text import counted
 
 if TYPE_CHECKING:
     from melodysim.audit.auditing import Audit
+
+_MOST_NAMED = 5
+"""Files that could not be read, and are named on the screen."""
 
 
 @click.command("audit")
@@ -80,9 +85,14 @@ def command(
 
         require_pages()  # before hours of work
     columns, group_of = read_groups(by) if by else ([], None)
+    unread: list[str] = []
     with terminal.progress("auditing", quiet) as update:
         update(0, 3, "reading the sets")
-        sets = read_samples(samples), read_works(training), read_works(control)
+        sets = (
+            read_samples(samples, unread),
+            read_works(training, unread),
+            read_works(control, unread),
+        )
         found = audit(
             *sets,
             folder,
@@ -93,6 +103,7 @@ def command(
             seed=seed,
             progress=lambda stage, done, of: update(done, of, stage),
         )
+    found = replace(found, unread=tuple(unread))
     written = write_audit(folder, found)
     if html:
         from melodysim.audit.audit_page import write_page
@@ -119,7 +130,14 @@ def _text(audit: Audit) -> str:
         f"{audit.sizes[1]:,} held out, at E below {audit.e_value:g}"
     ]
     if audit.too_short:
-        lines.append(f"{audit.too_short:,} samples have too few notes, and copy nothing")
+        said = "samples have too few notes, or cannot be read, and copy nothing"
+        lines.append(f"{audit.too_short:,} {said}")
+    if audit.unread:
+        said = "could not be read and are in none of the sets, so the rates are not of all"
+        lines.append(f"{counted(len(audit.unread), 'file or record', 'files or records')} {said}:")
+        lines += [f"  {line}" for line in audit.unread[:_MOST_NAMED]]
+        if len(audit.unread) > _MOST_NAMED:
+            lines.append(f"  and {len(audit.unread) - _MOST_NAMED:,} more (audit.json has all)")
     lines += [
         "",
         f"{'copy the training set':<24}{rates.training:7.2%}",

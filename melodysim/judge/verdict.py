@@ -116,6 +116,8 @@ class Verdict:
         Whether something was found that a person has accepted.
     few : bool
         Whether there are so few notes that many a copy of them would not be told from chance.
+    partly : bool
+        Whether parts that could be the tune were not compared.
     """
 
     level: Level
@@ -126,11 +128,13 @@ class Verdict:
     near: bool = False
     settled: bool = False
     few: bool = False
+    partly: bool = False
 
     @property
     def firm(self) -> bool:
-        """Whether enough was heard for a "clear", and nothing is near; True for other levels."""
-        return self.level != "clear" or not (self.near or self.few or self.heard < HEARD_ENOUGH)
+        """Whether enough was compared for a "clear", and nothing is near; True for other levels."""
+        little = self.few or self.partly or self.heard < HEARD_ENOUGH
+        return self.level != "clear" or not (self.near or little)
 
     @property
     def grade(self) -> Grade:
@@ -214,9 +218,13 @@ def judge(
             f"The library holds only {held}, too few to measure chance on: typical values stand in."
         )
     heard = melody_share(piece) if piece.kind == "audio" else 1.0
-    headline = headline_of(level, heard, best if near else None, nothing=nothing, few=few)
+    partly = len(piece.left_out)
+    beside = best if near else None
+    headline = headline_of(level, heard, beside, nothing=nothing, few=few, partly=partly)
     probability = None if level == "unchecked" else probability_of(best) if best else 0.0
-    verdict = Verdict(level, probability, headline, tuple(reasons), heard, near, bool(accepted), few)
+    verdict = Verdict(
+        level, probability, headline, tuple(reasons), heard, near, bool(accepted), few, partly > 0
+    )
     if verdict.grade != "accepted":
         return verdict
     return replace(verdict, headline=accepted_headline([match for match, _ in accepted]))

@@ -38,6 +38,7 @@ def headline_of(
     *,
     nothing: bool = False,
     few: bool = False,
+    partly: int = 0,
     pair: bool = False,
 ) -> str:
     """Return a verdict in one line.
@@ -54,6 +55,8 @@ def headline_of(
         Whether there is no protected work to compare with.
     few : bool, optional
         Whether there are too few notes for a firm "clear".
+    partly : int, optional
+        Parts that were not compared.
     pair : bool, optional
         Whether two works are compared, and not a track with a library.
     """
@@ -65,6 +68,9 @@ def headline_of(
         return f"NOT ALARMING, NOT CLEARED: listen to {clock(begin)}, beside “{near.reference.title}”"
     if level == "clear" and few:
         return "NOT ALARMING, NOT CLEARED: too few notes to tell most copies from chance"
+    if level == "clear" and partly:
+        said = f"{counted(partly, 'part')} {'was' if partly == 1 else 'were'} not compared"
+        return f"NOT ALARMING, NOT CLEARED: {said}, for want of room"
     if level == "clear" and heard < HEARD_ENOUGH:
         return f"NOT ALARMING, NOT CLEARED: a melody was heard in only {heard:.0%} of the track"
     return (_PAIR_HEADLINES if pair else _HEADLINES)[level]

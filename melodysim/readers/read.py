@@ -205,9 +205,20 @@ def _piece(path: Path, digest: str, kind: Kind, score: Score) -> Piece:
             f"holds {counted(count, 'note')}, too few for a melody that can be recognised{odd}",
             path=path,
         )
-    remarks = score.remarks + _unchecked_words(left_out(score, melodies), len(melodies))
-    about = (score.title, score.creator, digest)
-    return Piece(str(path), kind, melodies, score.duration, *about, bar=score.bar, remarks=remarks)
+    missing = left_out(score, melodies)
+    remarks = score.remarks + _unchecked_words(missing, len(melodies))
+    return Piece(
+        str(path),
+        kind,
+        melodies,
+        score.duration,
+        score.title,
+        score.creator,
+        digest,
+        bar=score.bar,
+        remarks=remarks,
+        left_out=missing,
+    )
 
 
 def _unchecked_words(names: tuple[str, ...], compared: int) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from melodysim.errors import MelodysimError
+from melodysim.errors import OutputError
 
 
 def reason_of(error: OSError) -> str:
@@ -22,11 +22,11 @@ def reason_of(error: OSError) -> str:
 
 @contextlib.contextmanager
 def written_or_said(output: Path) -> Iterator[None]:
-    """Turn an `OSError` while a file is written into a `MelodysimError` that says why."""
+    """Turn an `OSError` while a file is written into an `OutputError` that says why."""
     try:
         yield
     except OSError as error:
-        raise MelodysimError(reason_of(error), path=output) from error
+        raise OutputError(reason_of(error), path=output) from error
 
 
 def make_folder(folder: Path) -> None:
@@ -36,7 +36,7 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         full = error.errno == errno.ENOSPC
         why = reason_of(error) if full else f"cannot be made ({error.strerror})"
-        raise MelodysimError(why, path=folder) from error
+        raise OutputError(why, path=folder) from error
 
 
 TORN = ".melodysim-part"
