@@ -31,7 +31,8 @@ def pack_piece(piece: Piece) -> bytes:
     """
     about = {
         "source": piece.source, "kind": piece.kind, "duration": piece.duration, "title": piece.title,
-        "creator": piece.creator, "sha256": piece.sha256, "remarks": piece.remarks, "left_out": piece.left_out,
+        "creator": piece.creator, "sha256": piece.sha256, "remarks": piece.remarks,
+        "left_out": piece.left_out,
         "voices": [melody.voice for melody in piece.melodies],
     }  # fmt: skip
     arrays: dict[str, NDArray[Any]] = {}

@@ -20,12 +20,12 @@ CONTENT = json.dumps([{"name": f"tune {k}"} for k in range(20_000)]).encode()
 class Handler(http.server.BaseHTTPRequestHandler):
     """Answers with `content`, ranges too; breaks the first answers off after `broken` bytes."""
 
-    content, broken, asked = CONTENT, [], []
+    content, broken, asked, version = CONTENT, [], [], '"1"'
 
     def do_GET(self):
         first = 0
         type(self).asked.append(self.headers.get("Range"))
-        if self.headers.get("Range"):
+        if self.headers.get("Range") and self.headers.get("If-Range") == self.version:
             first = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
             if first >= len(self.content):
                 self.send_response(416)
@@ -36,6 +36,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_response(200)
         body = self.content[first:]
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", self.version)
         self.end_headers()
         if self.broken:
             body = body[: self.broken.pop(0)]
@@ -47,7 +48,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    Handler.content, Handler.broken, Handler.asked = CONTENT, [], []
+    Handler.content, Handler.broken, Handler.asked, Handler.version = CONTENT, [], [], '"1"'
     running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=running.serve_forever, daemon=True)
     thread.start()
@@ -78,6 +79,28 @@ def test_a_download_that_broke_off_goes_on(server, tmp_path):
     count = len(Handler.asked)
     assert fetch(made(server), tmp_path) == there
     assert len(Handler.asked) == count  # it is there
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_anew(server, tmp_path):
+    Handler.broken = [100_000]
+    with pytest.raises(MelodysimError, match="run it again"):
+        fetch(made(server), tmp_path)
+    Handler.content, Handler.version = CONTENT[::-1], '"2"'
+    assert fetch(made(server), tmp_path).read_bytes() == CONTENT[::-1]
+    assert [path.name for path in (tmp_path / "thesession").iterdir()] == ["tunes.json"]
+
+
+def test_a_web_page_is_no_set(server, tmp_path):
+    Handler.content = b"\n<!DOCTYPE html><title>Sign in</title>"
+    with pytest.raises(MelodysimError, match="a web page came"):
+        fetch(made(server), tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_an_address_that_is_none_is_said(tmp_path):
+    for address in ("ftp://x/tunes.json", "x/tunes.json"):
+        with pytest.raises(MelodysimError, match="could not be fetched"):
+            fetch(made(address), tmp_path)
 
 
 def test_what_is_not_the_file_is_refused(server, tmp_path):

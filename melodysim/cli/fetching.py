@@ -73,7 +73,11 @@ def fetch(name: str, folder: Path | None, mirror: str | None, yes: bool, quiet: 
     source = replace(source, url=mirror) if mirror else source
     place = folder or user_data_path("melodysim", appauthor=False) / "sources"
     if not source.sha256 and source.url and not quiet:
-        click.echo("Nobody has published a checksum: the file changes. HTTPS vouches for it.", err=True)
+        sure = source.url.startswith("https:")
+        vouched = "HTTPS vouches for it" if sure else "over plain HTTP nobody vouches for it"
+        click.echo(f"Nobody has published a checksum, since the file changes; {vouched}.", err=True)
     with terminal.progress("fetching", quiet) as update:
         there = download(source, place, lambda done, total: update(done >> 10, total >> 10, "KB"))
+    if source.note and not quiet:
+        click.echo(source.note, err=True)
     click.echo(source.command.replace("FILE", f'"{there}"'))

@@ -67,8 +67,10 @@ def midi_bytes(melodies: Sequence[Melody]) -> bytes:
     score.tempos.append(symusic.Tempo(0, qpm=tempo))
     for melody in melodies:
         track: Any = symusic.Track(melody.voice, _PROGRAM, False)
+        key = semitones(melody.pitch)
+        lasting = _until_struck_again(melody.onset, melody.duration, key)
         for onset, duration, pitch, sure in zip(
-            melody.onset, melody.duration, semitones(melody.pitch), melody.confidence, strict=True
+            melody.onset, lasting, key, melody.confidence, strict=True
         ):
             track.notes.append(
                 symusic.Note(
@@ -80,6 +82,18 @@ def midi_bytes(melodies: Sequence[Melody]) -> bytes:
             )
         score.tracks.append(track)
     return bytes(score.dumps_midi())
+
+
+def _until_struck_again(
+    onset: NDArray[np.float64], duration: NDArray[np.float64], key: NDArray[np.int16]
+) -> NDArray[np.float64]:
+    """Cut notes off where their key is struck again: a file has no other way to end the first."""
+    order = np.lexsort((onset, key))
+    apart = np.diff(onset[order], append=np.inf)
+    apart[:-1][np.diff(key[order]) != 0] = np.inf
+    lasting = duration.copy()
+    lasting[order] = np.minimum(duration[order], apart)
+    return lasting
 
 
 def _steady_tempo(melody: Melody) -> float | None:

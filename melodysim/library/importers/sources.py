@@ -19,6 +19,9 @@ _BLOCK = 1 << 16
 _SECONDS = 30.0
 """To wait for an answer, and between two blocks."""
 
+_SNIFFED = 200
+"""Bytes that tell a web page from a set."""
+
 FetchProgress = Callable[[int, int], None]
 """Called with bytes fetched and bytes in all; 0 where that is not known."""
 
@@ -98,9 +101,10 @@ SOURCES = (
         "some 50,000 settings of Irish and other traditional tunes",
         "Open Database License (ODbL) 1.0; most tunes are traditional, not all",
         "https://github.com/adactio/TheSession-data",
-        "melodysim library import FILE --rights public-domain",
+        "melodysim library import FILE --rights unknown",
         "https://raw.githubusercontent.com/adactio/TheSession-data/main/json/tunes.json",
-        note="Newer tunes have authors who hold rights: `melodysim library rights` sets them apart.",
+        note="Newer tunes have authors who hold rights, so all count as protected until "
+        "`melodysim library rights` says which are free.",
     ),
     Source(
         "rism",
@@ -205,14 +209,22 @@ def fetch(source: Source, folder: Path, progress: FetchProgress | None = None) -
             downloader=_Resuming(place / f".{name}.part", progress),
             processor=packed,
         )
+    except OSError as error:  # of requests, some are a ValueError too
+        raise _unreachable(source, error) from error
     except ValueError as error:  # the checksum
         (place / f".{name}.part").unlink(missing_ok=True)
         raise MelodysimError(
             "what came is not the file whose checksum was published", "try again later, or get it at "
             f"{source.home}", source.url,
         ) from error  # fmt: skip
-    except OSError as error:
-        raise _unreachable(source, error) from error
+    fetched = place / name
+    with fetched.open("rb") as file:
+        page = file.read(_SNIFFED).lstrip().startswith(b"<")
+    if page:
+        fetched.unlink()
+        raise MelodysimError(
+            "a web page came, and not the file", f"get it at {source.home}", source.url
+        )
     return place / "unpacked" if source.packed else place / name
 
 
@@ -242,13 +254,22 @@ class _Resuming:
         """Fetch an address into a file."""
         import requests
 
-        there = self.part.stat().st_size if self.part.exists() else 0
-        headers = {"Range": f"bytes={there}-", "Accept-Encoding": "identity"} if there else {}
+        known = self.part.with_suffix(".version")
+        version = known.read_text() if known.exists() else ""
+        there = self.part.stat().st_size if self.part.exists() and version else 0
+        headers = {"Accept-Encoding": "identity"}
+        if there:  # of another version the site sends all
+            headers |= {"Range": f"bytes={there}-", "If-Range": version}
         with requests.get(url, stream=True, headers=headers, timeout=_SECONDS) as answer:
             # A range that begins at the end of the file: all of it is there.
             if answer.status_code != requests.codes.requested_range_not_satisfiable:
                 answer.raise_for_status()
+                tag = answer.headers.get("ETag", "")
+                # A weak tag says nothing of bytes (RFC 9110, 13.1.5).
+                strong = "" if tag.startswith("W/") else tag
+                known.write_text(strong or answer.headers.get("Last-Modified", ""))
                 self._receive(answer, there)
+        known.unlink(missing_ok=True)
         shutil.move(self.part, output_file if isinstance(output_file, str) else output_file.name)
 
     def _receive(self, answer: Any, there: int) -> None:

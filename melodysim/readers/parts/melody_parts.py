@@ -14,8 +14,8 @@ import numpy as np
 
 from melodysim.melody import FEWEST_NOTES, Melody
 from melodysim.readers.parts.inner_lines import inner_lines
-from melodysim.readers.parts.part_line import many_voices, part_lines
-from melodysim.readers.parts.part_names import ACCOMPANIES, sings
+from melodysim.readers.parts.part_line import many_voices, part_lines, part_melody
+from melodysim.readers.parts.part_names import ACCOMPANIES, TRANSCRIBED, sings
 from melodysim.readers.parts.plain_line import plain_line
 from melodysim.readers.parts.score import Part, Score, joined
 
@@ -104,8 +104,11 @@ def candidate_melodies(score: Score) -> tuple[Melody, ...]:
         of the likeliest; last, lines inside polyphonic parts, unless another part is known to be the
         tune. Where no part's name suggests the
         tune, the top line of all parts together is a candidate too. Empty if no line has
-        `FEWEST_NOTES` notes.
+        `FEWEST_NOTES` notes. What `melodysim transcribe` wrote keeps its order.
     """
+    if score.parts and all(part.name in TRANSCRIBED for part in score.parts):
+        lines = (part_melody(part) for part in score.parts)
+        return tuple(line for line in lines if len(line) >= FEWEST_NOTES)
     parts = _whole_parts(list(score.parts))
     together = []
     if len(parts) > 1 and not any(sings(part.name) for part in parts):

@@ -17,6 +17,8 @@ ACCOMPANIES = re.compile(
     r"鼓|贝司|贝斯|베이스|드럼|반주|бас|аккорд|ударн",
     re.IGNORECASE,
 )
+TRANSCRIBED = ("voice line", "tracked line", "top line")
+"""Names that `melodysim transcribe` gives to its lines, which stand in the order of their likelihood."""
 _DRUMS = re.compile(
     r"\bdrum|drums?\b|\bperc|\bkick\b|snare|hi-?hat|\bcymbal|\btoms?\b|schlagzeug|schlagwerk|bater[ií]a|"
     r"batterie|batteria|ударн|барабан|ドラム|パーカッション|鼓|打击|打擊|드럼",
