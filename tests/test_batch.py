@@ -344,6 +344,9 @@ def test_bad_usage_is_said(environment, folder, tmp_path):
         (["--against-each-other", "--html"], "--html shows"),
         (["--library", tmp_path / "none.db"], "no library there"),
         (["--scheduler", "tcp://127.0.0.1:1"], "no Dask scheduler"),
+        (["--scheduler", "foo"], "is no address of a Dask scheduler"),
+        (["--scheduler", ""], "is no address of a Dask scheduler"),
+        (["--scheduler", "http://127.0.0.1:8786"], "is no address of a Dask scheduler"),
     ):
         done = scan(environment, folder, tmp_path / "out", *arguments)
         assert done.returncode == 2

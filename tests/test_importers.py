@@ -318,6 +318,62 @@ def test_beats_count_only_if_they_go_on(tmp_path, beat, kept):
     assert (melodies["t.csv"].beat is not None) == kept
 
 
+NOTES = [[k, 0.5, 60 + k] for k in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        (
+            "t.json",
+            json.dumps(
+                [{"id": "a", "notes": NOTES}, {"id": "b", "title": 5}, {"id": "c", "notes": NOTES}]
+            ),
+            "melody b: it has no list of `notes`",
+        ),
+        (
+            "t.json",
+            json.dumps([{"id": "a", "notes": NOTES}, {"id": "b", "notes": [None] * 9}])[:-1]
+            + f", {json.dumps({'id': 'c', 'notes': NOTES})}]",
+            "melody b: a note is three numbers",
+        ),
+        (
+            "t.json",
+            "\n".join(
+                [
+                    json.dumps({"id": "a", "notes": NOTES}),
+                    "{oh",
+                    json.dumps({"id": "c", "notes": NOTES}),
+                ]
+            ),
+            "melody 2: line 2: no JSON object",
+        ),
+        (
+            "t.csv",
+            "\n".join(
+                ["id,onset,duration,pitch"]
+                + [f"{name},{k},1,{60 + k}" for name in "abc" for k in range(9)]
+                + ["b,10,1", "b,11,?,60"]
+            ),
+            "melody b: line 29: 10, 1, nothing is no note",
+        ),
+    ],
+)
+def test_one_record_of_a_table_costs_no_other(tmp_path, name, text, says):
+    (tmp_path / name).write_text(text)
+    done, entries, _ = imported(tmp_path, tmp_path / name)
+    assert set(entries) == {f"{name}#a", f"{name}#c"}
+    ((_, error),) = done.failed
+    assert says in str(error)
+
+
+def test_a_table_with_two_columns_of_one_name_is_refused(tmp_path):
+    rows = [f"{k},1,{60 + k},99" for k in range(9)]
+    (tmp_path / "t.csv").write_text("\n".join(["onset,duration,pitch,Pitch", *rows]))
+    done, entries, _ = imported(tmp_path, tmp_path / "t.csv")
+    assert not entries and "two columns are named 'pitch'" in str(done.failed[0][1])
+
+
 def test_one_damaged_melody_of_a_table_costs_no_other(tmp_path):
     good = [[k, 0.5, 60 + k] for k in range(9)]
     found = [

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import melodysim
 from melodysim.melody import Melody
+from melodysim.readers.midi import read_midi
 from melodysim.readers.parts.inner_lines import is_inner
 from melodysim.readers.parts.melody_parts import MAX_MELODIES, candidate_melodies
 from melodysim.readers.parts.plain_line import is_plain, plain_line
@@ -138,6 +139,22 @@ def test_grace_notes_are_not_in_the_plain_line():
 def test_a_melody_with_few_repetitions_has_no_plain_line():
     assert plain_line(without_repetitions()) is None
     assert plain_line(random_tune(np.random.default_rng(1), 40)) is None
+
+
+def test_a_transcript_keeps_the_order_of_its_lines(tmp_path):
+    rng = np.random.default_rng(3)
+    for names in (("top line", "voice line", "tracked line"), ("tracked line", "top line")):
+        lines = [replace(random_tune(rng, 40), voice=name) for name in names]
+        (tmp_path / "heard.mid").write_bytes(midi_bytes(lines))
+        read = melodysim.read(tmp_path / "heard.mid").melodies
+        assert tuple(line.voice for line in read) == names
+
+
+def test_a_key_that_is_struck_again_ends_its_note_in_a_file(tmp_path):
+    struck = Melody.from_notes([0, 0.5, 1.0, 1.5], [2.0, 0.5, 0.5, 0.5], [60, 62, 60, 64])
+    (part,) = read_midi(tmp_path / "x.mid", midi_bytes([struck])).parts
+    assert part.onset.tolist() == pytest.approx([0, 0.5, 1.0, 1.5], abs=0.01)
+    assert part.duration.tolist() == pytest.approx([1.0, 0.5, 0.5, 0.5], abs=0.01)
 
 
 def test_a_clear_is_not_firm_where_parts_were_not_compared(tmp_path, library):

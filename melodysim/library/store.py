@@ -118,7 +118,8 @@ class Store:
                     )
                 db.execute("COMMIT")
             except BaseException:
-                db.execute("ROLLBACK")
+                if db.in_transaction:  # SQLite undoes it by itself where the disk is full
+                    db.execute("ROLLBACK")
                 raise
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,10 @@ SLOW_SECONDS = 20.0
 """After which a track is named that a worker is at."""
 NOTIFY_SECONDS = 20.0
 """To wait for an answer to --notify."""
+
+
+_ADDRESS = re.compile(r"((tcp|tls|ws|wss|ucx|ucxx)://)?[^/\s]+:\d{1,5}")
+"""How Dask writes an address; one of another form makes its client wait in vain."""
 
 
 @click.command()
@@ -159,6 +164,11 @@ def _settings(places: tuple[Path, ...], **asked: Any) -> ScanSettings:
         raise click.UsageError("--html shows matches with a library, not --against-each-other")
     if asked["spread"] and not asked["scheduler"]:
         raise click.UsageError("--spread needs a cluster: --scheduler ADDRESS")
+    address = asked["scheduler"]
+    if address is not None and not _ADDRESS.fullmatch(address):
+        raise click.UsageError(
+            f"--scheduler {address!r} is no address of a Dask scheduler, such as tcp://10.0.0.1:8786"
+        )
     cores = terminal.threads()
     return ScanSettings(
         places=tuple(named),

@@ -26,7 +26,7 @@ from melodysim.readers.text_encoding import decode_text
 
 _COLUMNS = ("onset", "duration", "pitch")
 Said = tuple[dict[str, Any], list[tuple[float, ...]]]
-"""Fields of a melody in a table (id, title, creator, beat), and its notes."""
+"""Fields of a melody in a table (id, title, creator, beat; wrong, if something is), and its notes."""
 
 
 def read_table(job: Job) -> Iterator[Made]:
@@ -47,8 +47,10 @@ def read_table(job: Job) -> Iterator[Made]:
         if name:
             identity += "'" * (seen[name] - 1)
         try:
+            if said.get("wrong"):
+                raise ReadError(said["wrong"])
             melody = _melody(notes, said.get("beat"))
-        except (MelodysimError, ValueError, TypeError, KeyError, OverflowError) as error:
+        except (MelodysimError, OverflowError) as error:
             why = ReadError(f"melody {name or position}: {error}", path=job.path)
             yield f"{job.source}#{name or position}", why
             continue
@@ -63,7 +65,10 @@ def _melody(notes: list[tuple[float, ...]], beat: list[Any] | None = None) -> Me
 
     Of notes that begin together the highest is the melody's.
     """
-    rows = [(float(onset), float(duration), float(pitch)) for onset, duration, pitch, *_ in notes]
+    try:
+        rows = [(float(onset), float(duration), float(pitch)) for onset, duration, pitch, *_ in notes]
+    except (TypeError, ValueError, KeyError) as error:
+        raise ReadError("a note is three numbers: onset, duration, pitch") from error
     order = sorted(range(len(rows)), key=lambda k: (rows[k][0], -rows[k][2]))
     before = [None, *(rows[k][0] for k in order)]
     order = [k for k, onset in zip(order, before, strict=False) if rows[k][0] != onset]
@@ -88,6 +93,10 @@ def _csv(job: Job, text: str) -> Iterator[Said]:
     """Group the rows of a CSV table by the column ``id``, in the order in which ids first occur."""
     csv.field_size_limit(LONGEST_CELL)
     rows = csv.DictReader(io.StringIO(text))
+    given = [name.strip().lower() for name in rows.fieldnames or () if name]
+    twice = next((name for name in given if given.count(name) > 1), None)
+    if twice is not None:
+        raise ReadError(f"two columns are named {twice!r}", "leave one of them out", job.path)
     names = {name.strip().lower(): name for name in rows.fieldnames or () if name}
     missing = [column for column in _COLUMNS if column not in names]
     if missing:
@@ -102,11 +111,13 @@ def _csv(job: Job, text: str) -> Iterator[Said]:
         said: dict[str, Any] = {
             key: row.get(names[key]) for key in ("id", "title", "creator") if key in names
         }
+        about, notes = melodies.setdefault(said.get("id") or "", (said, []))
         try:
             note = tuple(float(row[names[column]]) for column in _COLUMNS)
-        except (TypeError, ValueError) as error:
-            raise ReadError(f"line {number}: no note ({error})", path=job.path) from error
-        about, notes = melodies.setdefault(said.get("id") or "", (said, []))
+        except (TypeError, ValueError):
+            cells = ", ".join(str(row[names[column]] or "nothing") for column in _COLUMNS)
+            about.setdefault("wrong", f"line {number}: {cells} is no note")
+            continue
         notes.append(note)
         if "beat" in names:
             about.setdefault("beat", []).append(row[names["beat"]])
@@ -115,16 +126,31 @@ def _csv(job: Job, text: str) -> Iterator[Said]:
 
 def _json(job: Job, text: str) -> Iterator[Said]:
     """Read melodies from a JSON list of objects, or from one object on each line."""
+    items = list(_json_items(job, text))
+    if not any(isinstance(item, dict) and isinstance(item.get("notes"), list) for item in items):
+        raise ReadError("no list of objects with `notes`, and no set that is known", path=job.path)
+    for item in items:
+        if isinstance(item, str):
+            yield {"wrong": item}, []
+        elif not isinstance(item, dict) or not isinstance(item.get("notes"), list):
+            about = item if isinstance(item, dict) else {}
+            yield {**about, "wrong": "it has no list of `notes`"}, []
+        else:
+            yield {**item, "beat": None, "wrong": None}, item["notes"]
+
+
+def _json_items(job: Job, text: str) -> Iterator[Any]:
+    """Yield what is in a list, or on each line; for a line that is no JSON, what is wrong with it."""
     try:
         if text.lstrip().startswith("["):
-            objects = json.loads(text)
-        else:
-            objects = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except ValueError as error:
-        raise ReadError(
-            f"neither a JSON list nor one JSON object a line ({error})", path=job.path
-        ) from error
-    for item in objects:
-        if not isinstance(item, dict) or not isinstance(item.get("notes"), list):
-            raise ReadError("no list of objects with `notes`, and no set that is known", path=job.path)
-        yield {**item, "beat": None}, item["notes"]
+            yield from json.loads(text)
+            return
+    except (ValueError, RecursionError) as error:
+        why = "too deep" if isinstance(error, RecursionError) else error
+        raise ReadError(f"no JSON list ({why})", path=job.path) from error
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                yield json.loads(line)
+            except (ValueError, RecursionError):
+                yield f"line {number}: no JSON object"

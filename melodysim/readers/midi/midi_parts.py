@@ -83,8 +83,8 @@ def read_midi(path: Path, content: bytes) -> Score:
             said.append(f"{without}: taken to end with the next onset or after four quarter notes")
         if events.format == 2 and len(events.tracks) > 1:
             said.append(
-                f"it holds {len(events.tracks):,} sequences that do not sound together (type 2); they were "
-                "read as parts of one piece"
+                f"it holds {len(events.tracks):,} sequences that do not sound together (type 2); they "
+                "were read as parts of one piece"
             )
         if any(not value for track in events.tracks for _, value in track.tempi):
             said.append("a tempo of 0 was passed over")

@@ -18,7 +18,7 @@ ACCOMPANIES = re.compile(
     re.IGNORECASE,
 )
 TRANSCRIBED = ("voice line", "tracked line", "top line")
-"""Names that `melodysim transcribe` gives to its lines, which stand in the order of their likelihood."""
+"""Names that `melodysim transcribe` gives to its lines, the likeliest first."""
 _DRUMS = re.compile(
     r"\bdrum|drums?\b|\bperc|\bkick\b|snare|hi-?hat|\bcymbal|\btoms?\b|schlagzeug|schlagwerk|bater[ií]a|"
     r"batterie|batteria|ударн|барабан|ドラム|パーカッション|鼓|打击|打擊|드럼",
