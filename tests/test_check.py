@@ -1,13 +1,16 @@
+import shutil
+import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import random_tune
+from conftest import random_tune, tune
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_salience_dtw import heard_from
 
 import melodysim
+from melodysim.align.corpus import corpus_of, lay_melodies
 from melodysim.align.dtw import IN_TIME, OTHER_RHYTHM, align_path, align_scores
 from melodysim.align.repetition import own_freshness
 from melodysim.checking import check, compare
@@ -26,7 +29,7 @@ from melodysim.search import by_salience
 from melodysim.search.by_notes import BACKWARDS_WEIGHT, STAND_IN, TYPICAL_NOTES
 from melodysim.search.e_values import fit_background
 from melodysim.search.pipeline import find_matches
-from melodysim.search.standing import FEW_DISTINCT, LEAST, LEAST_BY_PITCH
+from melodysim.search.standing import FEW_DISTINCT, LEAST, LEAST_BY_PITCH, SHUFFLES
 
 SLOW = settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -97,6 +100,25 @@ def test_a_tune_under_held_notes_is_found(library, lanterns, above):
     match = report.closest
     assert match.reference.title == "Paper Lanterns" and match.voice == "inner line"
     assert match.query.seconds[0] == pytest.approx(lanterns.onset[match.reference_span.notes[0]])
+
+
+def test_notes_at_random_follow_no_work_of_wide_leaps(tmp_path, library_path):
+    # Few protected works: folk tunes stand in for them, and have no such leaps.
+    rng = np.random.default_rng(2)
+    leaping = [tune(rng.integers(55, 80, 40), rng.choice([0.25, 0.5, 1.0], 40)) for _ in range(3)]
+    library = Library(shutil.copy(library_path, tmp_path / "l.db"))
+    for k, song in enumerate(leaping):
+        library.add(song, f"leaping {k}", rights="in-copyright")
+    e_values = []
+    for _ in range(40):
+        pitches = rng.integers(55, 80, 200)
+        report = melodysim.check_notes(np.arange(200) * 0.25, [0.25] * 200, pitches, library)
+        e_values.append(report.closest.e_value)
+    assert np.mean(np.array(e_values) < 0.1) <= 0.3
+    assert np.mean(np.array(e_values) < 0.01) <= 0.05
+    for song in leaping:  # and a copy is found all the same
+        part = song[8:24]
+        assert melodysim.check(part, library).verdict.level == "likely"
 
 
 def test_where_a_line_bears_the_verdict_its_place_is_shown(library, lanterns):
@@ -334,11 +356,29 @@ def by_hand(query, theirs, match, shelf):
     passage = normalise(Melody.from_notes(query.onset[cut], query.duration[cut], query.pitch[cut]))
     alone = standardised(passage, costs, score)[0]
     standing = (in_time + max(other, LEAST_BY_PITCH * in_time, LEAST) + alone) / 3
+    standing = min(standing, beside_own_notes(theirs, sequence, corpus, costs, score))
     new = [max(own_freshness(sequence)[i], own_freshness(normalise(theirs))[j]) for i, j in path[1:]]
     if standing > 0:
         standing *= 1 - np.exp(-sum(new) / FEW_DISTINCT)
     assert match.standardised == pytest.approx(standing, abs=1e-4)
     return float(np.exp(typical_chance(1).log_e(standing)))
+
+
+def beside_own_notes(theirs, sequence, corpus, costs, score):
+    """How far a score stands above those of tunes made of a work's own intervals and lengths."""
+    rng = np.random.default_rng(zlib.crc32(corpus.interval.tobytes()))
+    steps, gaps = np.diff(theirs.pitch), np.diff(theirs.onset)
+    tunes = []
+    for _ in range(SHUFFLES):
+        order = rng.permutation(len(steps))
+        pitch = 64 + np.concatenate([[0], np.cumsum(steps[order])])
+        onset = np.concatenate([[0], np.cumsum(gaps[order])])
+        tunes.append(normalise(Melody.from_notes(onset, np.full(len(onset), 0.1), pitch)))
+    shuffled = corpus_of(lay_melodies(tunes), corpus.rarity)
+    scores = align_scores(sequence, shuffled, np.arange(SHUFFLES), costs=costs).astype(float)
+    return float(
+        fit_background(scores, shuffled.lengths, TYPICAL_NOTES).standardised(score, len(theirs))
+    )
 
 
 def test_free_tunes_beside_a_work_do_not_hide_it(tmp_path, lanterns):

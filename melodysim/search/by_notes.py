@@ -222,10 +222,15 @@ def _backgrounds(
 
 def as_of_kind(background: Background, library: Shelf, kind: int) -> Background:
     """Raise the mode of a background of protected works that was fitted to free works."""
-    few = len(library.backgrounds[1]) < SMALLEST_BACKGROUND <= len(library.backgrounds[0])
-    if not (kind and few and background.measured):
+    if not (kind and others_stand_in(library, kind) and background.measured):
         return background
     return replace(background, mode=background.mode + STAND_IN * background.scale)
+
+
+def others_stand_in(library: Shelf, kind: int) -> bool:
+    """Say whether a kind has too few works for a background, so that the other stands in for it."""
+    mine, other = library.backgrounds[kind], library.backgrounds[1 - kind]
+    return len(mine) < SMALLEST_BACKGROUND <= len(other)
 
 
 def background_sample(library: Shelf, kind: int, but: int = -1) -> NDArray[np.int64]:

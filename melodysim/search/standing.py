@@ -15,12 +15,13 @@ PSI-BLAST protein database searches with composition-based statistics").
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.align.corpus import Corpus
+from melodysim.align.corpus import Corpus, corpus_of, lay_melodies
 from melodysim.align.dtw import Costs, align_path, align_scores
 from melodysim.align.repetition import own_freshness, path_freshness
 from melodysim.intervals import Sequence, time_ratio
@@ -30,6 +31,7 @@ from melodysim.search.by_notes import (
     TYPICAL_NOTES,
     as_of_kind,
     background_sample,
+    others_stand_in,
     shares_of_chance,
 )
 from melodysim.search.e_values import SMALLEST_BACKGROUND, Background, fit_background
@@ -42,6 +44,8 @@ against it."""
 FEW_DISTINCT = 5.0
 """Distinct notes of a passage with which 0.63 of its standing counts (an exponential law). However rare
 a turn is, many pairs of songs share one of four notes."""
+SHUFFLES = 200
+"""Orders of a reference's own notes that chance is measured on."""
 SMALLEST_LOG_E = -690.0
 """Natural logarithm of the smallest E-value: beyond, a float is 0."""
 
@@ -107,6 +111,7 @@ class _Weighing:
         self._closest = np.argmax([in_time, *others], axis=0)  # reading that follows most closely
         count = len(in_time)
         self._passage = np.full(count, np.nan)  # standardised scores of passages that were measured
+        self._at_most = np.full(count, np.inf)  # what their own notes leave of references
         self._trust = np.ones(count)  # less where a passage has few distinct notes
         self._measured: set[int] = set()
 
@@ -118,6 +123,7 @@ class _Weighing:
         """Return the mean of what was measured, for each reference."""
         whole, passage = self._whole, self._passage
         mean = np.where(np.isnan(passage), whole, (2 * whole + passage) / 3)
+        mean = np.minimum(mean, self._at_most)
         return np.where(mean > 0, self._trust * mean, mean)
 
     def hypotheses(self, library: Shelf) -> list[Hypothesis]:
@@ -151,9 +157,48 @@ class _Weighing:
         if len(path):
             distinct = path_freshness(own_freshness(sequence), corpus.fresh, path).sum()
             self._trust[place] = -np.expm1(-float(distinct) / FEW_DISTINCT)
+            if library.protected[reference] and others_stand_in(library, 1):
+                asked = sequence, corpus, reading, place, threads
+                self._at_most[place] = standardised_by_own_notes(*asked)
             found = _standardised_by_passage(sequence, path, reading, place, library, threads)
             if found is not None:
                 self._passage[place] = found
+
+
+def standardised_by_own_notes(
+    sequence: Sequence, reference: Corpus, reading: Hypothesis, place: int, threads: int
+) -> float:
+    """Return the standardised score of a reference beside tunes made of its own notes.
+
+    Where a library has too few protected works to measure what chance does among them, others stand in,
+    and one of odd intervals would stand out among those for any track that is as odd. Its intervals
+    and inter-onset intervals in any other order say what such notes score by themselves (Karlin &
+    Altschul 1990 measure chance on shuffled sequences in the same way).
+
+    Parameters
+    ----------
+    sequence : Sequence
+        The query.
+    reference : Corpus
+        Of the reference alone.
+    reading : Hypothesis
+    place : int
+        Of the reference in the reading.
+    threads : int
+    """
+    rng = np.random.default_rng(zlib.crc32(reference.interval.tobytes()))
+    interval = reference.interval[:-1]
+    gap = np.diff(reference.time)
+    shuffled = []
+    for _ in range(SHUFFLES):
+        order = rng.permutation(len(interval))
+        time = np.concatenate([[0.0], np.cumsum(gap[order])])
+        pitch = np.concatenate([[0], np.cumsum(interval[order])]).astype(np.int16)
+        shuffled.append(Sequence(interval[order], time_ratio(time), pitch, time))
+    corpus = corpus_of(lay_melodies(shuffled), reference.rarity)
+    score = align_scores(sequence, corpus, np.arange(SHUFFLES), threads, reading.costs)
+    chance = fit_background(score.astype(np.float64), corpus.lengths, TYPICAL_NOTES)
+    return float(chance.standardised(reading.score[place], reference.lengths[0]))
 
 
 def _standardised_by_passage(
