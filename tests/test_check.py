@@ -29,7 +29,7 @@ from melodysim.search import by_salience
 from melodysim.search.by_notes import BACKWARDS_WEIGHT, STAND_IN, TYPICAL_NOTES
 from melodysim.search.e_values import fit_background
 from melodysim.search.pipeline import find_matches
-from melodysim.search.standing import FEW_DISTINCT, LEAST, LEAST_BY_PITCH, SHUFFLES
+from melodysim.search.standing import FEW_DISTINCT, LEAST, LEAST_BY_PITCH, SHUFFLES, TELLING
 
 SLOW = settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -356,10 +356,13 @@ def by_hand(query, theirs, match, shelf):
     passage = normalise(Melody.from_notes(query.onset[cut], query.duration[cut], query.pitch[cut]))
     alone = standardised(passage, costs, score)[0]
     standing = (in_time + max(other, LEAST_BY_PITCH * in_time, LEAST) + alone) / 3
-    standing = min(standing, beside_own_notes(theirs, sequence, corpus, costs, score))
     new = [max(own_freshness(sequence)[i], own_freshness(normalise(theirs))[j]) for i, j in path[1:]]
     if standing > 0:
         standing *= 1 - np.exp(-sum(new) / FEW_DISTINCT)
+    if typical_chance(1).log_e(standing) < np.log(TELLING):
+        own = beside_own_notes(theirs, sequence, corpus, costs, score)
+        trusted = own * (1 - np.exp(-sum(new) / FEW_DISTINCT)) if own > 0 else own
+        standing = min(standing, trusted)
     assert match.standardised == pytest.approx(standing, abs=1e-4)
     return float(np.exp(typical_chance(1).log_e(standing)))
 

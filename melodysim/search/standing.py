@@ -44,6 +44,8 @@ against it."""
 FEW_DISTINCT = 5.0
 """Distinct notes of a passage with which 0.63 of its standing counts (an exponential law). However rare
 a turn is, many pairs of songs share one of four notes."""
+TELLING = 0.1
+"""E-value below which a reference is measured beside its own notes too: above, it raises no verdict."""
 SHUFFLES = 200
 """Orders of a reference's own notes that chance is measured on."""
 SMALLEST_LOG_E = -690.0
@@ -157,12 +159,14 @@ class _Weighing:
         if len(path):
             distinct = path_freshness(own_freshness(sequence), corpus.fresh, path).sum()
             self._trust[place] = -np.expm1(-float(distinct) / FEW_DISTINCT)
-            if library.protected[reference] and others_stand_in(library, 1):
-                asked = sequence, corpus, reading, place, threads
-                self._at_most[place] = standardised_by_own_notes(*asked)
             found = _standardised_by_passage(sequence, path, reading, place, library, threads)
             if found is not None:
                 self._passage[place] = found
+            if library.protected[reference] and others_stand_in(library, 1):
+                log_e = library.chances[1].log_e(self._standing()[place], self._tries)
+                if log_e < np.log(TELLING):
+                    asked = sequence, corpus, reading, place, threads
+                    self._at_most[place] = standardised_by_own_notes(*asked)
 
 
 def standardised_by_own_notes(
