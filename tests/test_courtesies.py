@@ -7,11 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mido
+import numpy as np
 import pytest
 from conftest import FIXTURES, ROOT, small_library
 
 import melodysim
+from melodysim import Melody
 from melodysim.cli.options import exit_status
+from melodysim.report.note_files import midi_bytes
 
 LANTERNS = FIXTURES / "paper-lanterns.mid"
 TWINKLE = FIXTURES / "twinkle.mid"
@@ -174,6 +178,28 @@ def test_a_clear_says_what_it_rests_on(run, library, tmp_path):
     assert len(every.splitlines()) > len(done.stdout.splitlines())
 
 
+def test_markers_stand_at_the_tracks_tempo(run, library, tmp_path):
+    song = melodysim.read(LANTERNS).melodies[0]
+    at_90 = Melody.from_notes(
+        song.beat * 60 / 90 + 8 * 60 / 90, np.full(len(song), 0.3), song.pitch, beat=song.beat + 8
+    )
+    (tmp_path / "slow.mid").write_bytes(midi_bytes([at_90]))
+    done = run(
+        "check", tmp_path / "slow.mid", "--library", library, "--labels", tmp_path / "labels.mid"
+    )
+    assert done.returncode in {0, 1}, done.stderr
+    written = mido.MidiFile(tmp_path / "labels.mid")
+    now, markers, tempi = 0, [], []
+    for message in mido.merge_tracks(written.tracks):
+        now += message.time
+        if message.type == "marker":
+            markers.append(now / written.ticks_per_beat)
+        elif message.type == "set_tempo":
+            tempi.append(mido.tempo2bpm(message.tempo))
+    assert tempi == [pytest.approx(90, abs=0.01)]
+    assert markers[0] == pytest.approx(8 + song.beat[0], abs=0.05)
+
+
 def test_labels_for_other_programs(run, library, tmp_path):
     for name in ("labels.txt", "labels.csv", "labels.mid"):
         done = run("check", LANTERNS, "--library", library, "--labels", tmp_path / name)
@@ -184,8 +210,6 @@ def test_labels_for_other_programs(run, library, tmp_path):
     (row, *_) = csv.reader(io.StringIO((tmp_path / "labels.csv").read_text()))
     assert float(row[0]) == float(begin)
     assert float(row[1]) == pytest.approx(float(end) - float(begin), abs=1e-5)
-    import mido
-
     markers = [
         m
         for track in mido.MidiFile(tmp_path / "labels.mid").tracks

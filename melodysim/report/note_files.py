@@ -61,7 +61,7 @@ def midi_bytes(melodies: Sequence[Melody]) -> bytes:
         begin = 0.0
     if max((m.end for m in melodies), default=0.0) - begin > _LONGEST:
         raise InvalidNotesError("last too long for a MIDI file", "give onsets and durations in seconds")
-    tempo = next((t for t in map(_steady_tempo, melodies) if t is not None), _USUAL_TEMPO)
+    tempo = _tempo_of(melodies)
     ticks_per_second = tempo / 60 * _TICKS
     score: Any = symusic.Score(_TICKS)
     score.tempos.append(symusic.Tempo(0, qpm=tempo))
@@ -94,6 +94,11 @@ def _until_struck_again(
     lasting = duration.copy()
     lasting[order] = np.minimum(duration[order], apart)
     return lasting
+
+
+def _tempo_of(melodies: Sequence[Melody]) -> float:
+    """Return the tempo of the first melody whose beats are steady, else the usual one."""
+    return next((tempo for tempo in map(_steady_tempo, melodies) if tempo is not None), _USUAL_TEMPO)
 
 
 def _steady_tempo(melody: Melody) -> float | None:
@@ -256,7 +261,7 @@ def labels_of(report: Report) -> list[Label]:
     return sorted(labels, key=lambda label: (label.begin, label.end))
 
 
-def labels_bytes(labels: Sequence[Label], form: str) -> bytes:
+def labels_bytes(labels: Sequence[Label], form: str, melodies: Sequence[Melody] = ()) -> bytes:
     """Write labels as a file.
 
     Parameters
@@ -265,9 +270,12 @@ def labels_bytes(labels: Sequence[Label], form: str) -> bytes:
     form : {"txt", "csv", "mid"}
         Audacity's label track (tab-separated: begin, end, text); regions for Sonic Visualiser
         (comma-separated: begin, duration, text); markers in a MIDI file, for workstations.
+    melodies : sequence of Melody, optional
+        Of the track: markers are written at its tempo if that is steady, so that they stand at the
+        right bar of a project too.
     """
     if form == "mid":
-        return _marker_bytes(labels)
+        return _marker_bytes(labels, _tempo_of(melodies))
     out = io.StringIO()
     if form == "csv":
         writer = csv.writer(out, lineterminator="\n")
@@ -279,13 +287,13 @@ def labels_bytes(labels: Sequence[Label], form: str) -> bytes:
     return out.getvalue().encode()
 
 
-def _marker_bytes(labels: Sequence[Label]) -> bytes:
-    """Write a marker at the beginning and at the end of each label, at 120 quarter notes a minute."""
+def _marker_bytes(labels: Sequence[Label], tempo: float) -> bytes:
+    """Write a marker at the beginning and end of each label, at a tempo in quarter notes a minute."""
     import symusic
 
     score: Any = symusic.Score(_TICKS)
-    score.tempos.append(symusic.Tempo(0, qpm=_USUAL_TEMPO))
-    per_second = _USUAL_TEMPO / 60 * _TICKS
+    score.tempos.append(symusic.Tempo(0, qpm=tempo))
+    per_second = tempo / 60 * _TICKS
     for label in labels:
         score.markers.append(symusic.TextMeta(round(label.begin * per_second), label.words))
         score.markers.append(symusic.TextMeta(round(label.end * per_second), f"end of {label.words}"))

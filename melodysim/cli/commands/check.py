@@ -142,7 +142,9 @@ def command(
     if labels and not reports[0].error:
         from melodysim.report.note_files import labels_bytes, labels_of
 
-        write_whole(labels, labels_bytes(labels_of(reports[0]), form_of_labels))
+        piece = reports[0].piece
+        melodies = piece.melodies if piece is not None else ()
+        write_whole(labels, labels_bytes(labels_of(reports[0]), form_of_labels, melodies))
     levels = [report.verdict.level if report.verdict else "error" for report in reports]
     ctx.exit(options.exit_status(levels, fail_on, errors))
 

@@ -102,9 +102,9 @@ def candidate_melodies(score: Score) -> tuple[Melody, ...]:
     tuple of Melody
         At most `MAX_MELODIES`, the likeliest first. Of a polyphonic part its line; then the plain lines
         of the likeliest; last, lines inside polyphonic parts, unless another part is known to be the
-        tune. Where no part's name suggests the
-        tune, the top line of all parts together is a candidate too. Empty if no line has
-        `FEWEST_NOTES` notes. What `melodysim transcribe` wrote keeps its order.
+        tune. Where no part's name suggests the tune, the top line of all parts together is a
+        candidate too. Empty if no line has `FEWEST_NOTES` notes. What `melodysim transcribe` wrote
+        keeps its order.
     """
     if score.parts and all(part.name in TRANSCRIBED for part in score.parts):
         lines = (part_melody(part) for part in score.parts)
