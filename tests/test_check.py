@@ -557,7 +557,9 @@ def test_a_passage_of_a_few_notes_is_no_more_than_review(library, lanterns):
     assert found.e_value < Rates().likely
     for notes, level in ((8, "likely"), (7, "review")):
         match = replace(found, notes=notes)
-        assert judge(piece(lanterns), [match], 100, Rates(), 50).level == level
+        verdict = judge(piece(lanterns), [match], 100, Rates(), 50)
+        assert verdict.level == level
+        assert any("takes 8 notes" in reason for reason in verdict.reasons) is (level == "review")
         assert judge_pair(piece(lanterns), piece(lanterns), match, Rates()).level == level
 
 

@@ -78,6 +78,8 @@ def test_a_recording_is_named_shown_corrected_and_taken_off(run, library_file, t
     # Two recordings, or notes and a recording: either way round it is found.
     assert "LIKELY" in run("check", FIXTURES / "twinkle.mid", *asked).stdout
     assert "LIKELY" in run("check", FIXTURES / "twinkle-piano.ogg", *asked).stdout
+    own = run("suspect", "correct", "twinkle-piano", heard, *asked)
+    assert own.returncode == 0 and "are a transcript" in own.stderr
     assert run("suspect", "correct", "twinkle-piano", LANTERNS, *asked).returncode == 0
     corrected = json.loads(run("suspect", "list", "--format", "json", *asked).stdout)["suspects"][0]
     assert (corrected["id"], corrected["corrected"]) == ("twinkle-piano", True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from melodysim.judge.wording import clock, notes_heard, sure_notes
 from melodysim.melody import Piece
+from melodysim.readers.parts.part_names import TRANSCRIBED
 from melodysim.search.match import Match
 from melodysim.util.plain_text import counted
 
@@ -62,6 +63,11 @@ def next_steps(level: str, firm: bool, match: Match | None, finding: str = "") -
 def trust_words(piece: Piece) -> str:
     """Say how far the melody of a song can be trusted that tracks are compared with: sentences."""
     melody = piece.melodies[0]
+    if piece.kind != "audio" and all(line.voice in TRANSCRIBED for line in piece.melodies):
+        return (
+            f"Its lines are a transcript ({notes_heard(piece)} notes in the longest), as they were "
+            "heard or as you have corrected them; tracks are compared with each of them."
+        )
     if piece.kind != "audio":
         return (
             f"Its notes are written ({notes_heard(piece)} in the longest part), so nothing is guessed."

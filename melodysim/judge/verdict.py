@@ -187,6 +187,12 @@ def judge(
             for match in named[:_WORDS_IN_TEXT]
         ]
         reasons += [
+            f"A passage of {counted(match.notes, 'note')} is never more than “review”, however seldom "
+            f"chance does so: that takes {FEWEST_JUDGED} notes."
+            for match in named[:1]
+            if _level(match, rates) != level_of(match.e_value, rates)
+        ]
+        reasons += [
             _borrowed_words(named[0], other)
             for other in [m for m in free if m.reference.rights.status == "public-domain"][:1]
             if _same_passage(named[0], other, rates)
