@@ -1,6 +1,7 @@
 import shutil
 import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +24,9 @@ from melodysim.library.packed.index import sample_references
 from melodysim.library.rights import Rights
 from melodysim.library.store import Store
 from melodysim.melody import Melody, Piece
+from melodysim.readers.midi import read_midi
 from melodysim.readers.read import read
+from melodysim.report.note_files import evidence_files
 from melodysim.report.passage import passage_of
 from melodysim.search import by_salience
 from melodysim.search.by_notes import BACKWARDS_WEIGHT, STAND_IN, TYPICAL_NOTES
@@ -291,6 +294,20 @@ def test_a_copy_that_is_played_loosely_has_the_same_rhythm(library, lanterns):
     best = check(piece(loose), library).matches[0]
     assert best.reference.title == "Paper Lanterns"
     assert best.in_time
+
+
+def test_both_passages_of_the_evidence_go_together_though_the_tempo_changes(library, lanterns):
+    half = len(lanterns) // 2
+    slower = lanterns.onset.copy()
+    slower[half:] = slower[half] + (lanterns.onset[half:] - lanterns.onset[half]) * 1.5
+    track = piece(Melody.from_notes(slower + 3, lanterns.duration, lanterns.pitch))
+    report = check(track, library, 1)
+    (files,) = evidence_files(report)
+    mine, theirs = read_midi(Path("evidence.mid"), files.midi).parts
+    passage = passage_of(track, report.matches[0])
+    assert len(passage.pairs) > 20
+    for a, b in passage.pairs:
+        assert mine.onset[a] == pytest.approx(theirs.onset[b], abs=0.02)
 
 
 def test_a_tune_and_a_passage_are_kept_apart(library, lanterns):

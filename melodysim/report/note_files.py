@@ -31,6 +31,8 @@ _SLOWEST, _FASTEST = 4.0, 1000.0
 """Quarter notes a minute that a MIDI file can say (in three bytes of microseconds) and players play."""
 _STEADY = 0.01
 """Quarter notes that an onset may be off a steady tempo."""
+_SHORTEST = 0.01
+"""Seconds that a note of evidence lasts at least."""
 _PROGRAM = 73
 """General MIDI's flute: it makes a line easy to follow by ear."""
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -135,23 +137,24 @@ def _from_beat(beat: NDArray[np.float64] | None, notes: slice) -> NDArray[np.flo
     return None if beat is None else beat[notes] - beat[notes.start]
 
 
-def passage_melodies(track: Melody, reference: Melody, match: Match) -> list[Melody]:
+def passage_melodies(passage: Passage, match: Match) -> list[Melody]:
     """Cut out the two passages of a match, to be written beside each other.
 
     Parameters
     ----------
-    track, reference : Melody
-        The whole melodies.
+    passage : Passage
     match : Match
 
     Returns
     -------
     list of Melody
         The track's passage in its own time and pitch, from 0 s on, then the reference's: at its own
-        pitch, stretched by the tempo ratio so that both last about as long.
+        pitch, each note where it is in the track, so that both go together though the tempo drifts.
     """
-    begin, first = match.query.seconds[0], match.reference_span.seconds[0]
+    track, reference = passage.track, passage.reference
     mine, theirs = slice(*match.query.notes), slice(*match.reference_span.notes)
+    placed = passage.placed
+    begin = min(match.query.seconds[0], float(placed[:, 0].min(initial=np.inf)))
     return [
         Melody.from_notes(
             np.maximum(track.onset[mine] - begin, 0),
@@ -160,9 +163,9 @@ def passage_melodies(track: Melody, reference: Melody, match: Match) -> list[Mel
             voice="track",
             beat=_from_beat(track.beat, mine),
         ),
-        Melody.from_notes(
-            (reference.onset[theirs] - first) / match.tempo_ratio,
-            reference.duration[theirs] / match.tempo_ratio,
+        Melody.from_overlapping(
+            placed[:, 0] - begin,
+            np.maximum(placed[:, 1] - placed[:, 0], _SHORTEST),
             reference.pitch[theirs],
             voice=match.reference.title,
         ),
@@ -201,7 +204,7 @@ def evidence_of(rank: int, passage: Passage, match: Match) -> EvidenceFiles:
     title = re.sub(r"[^A-Za-z0-9]+", "-", match.reference.title).strip("-")[:50]
     return EvidenceFiles(
         f"{rank:02d}-{title or 'match'}",
-        midi_bytes(passage_melodies(passage.track, passage.reference, match)),
+        midi_bytes(passage_melodies(passage, match)),
         notation_of(passage, match, None).musicxml.encode(),
     )
 
