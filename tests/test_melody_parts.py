@@ -91,6 +91,18 @@ def test_a_tune_far_below_what_accompanies_it_is_a_candidate():
     assert max(in_common(line, song) for line in lines) > 0.9
 
 
+def test_a_tune_among_chords_that_are_struck_again_is_a_candidate():
+    # The smoothest way through the notes is along one pitch of the chords.
+    song = lead(shift=-5)
+    onset = np.repeat(np.arange(0, song.onset[-1], 0.5), 3)
+    roots = np.repeat(np.resize([67, 62, 64, 69], len(onset) // 12 + 1), 12)[: len(onset)]
+    struck = part("", onset, 0.45, roots + np.resize([0, 4, 7], len(onset)))
+    hidden = joined((song, struck), "Piano")
+    lines = [line for line in candidate_melodies(Score((hidden,))) if is_inner(line)]
+    smooth, next_smooth, held = (in_common(line, song) for line in lines)
+    assert held > 0.5 > max(smooth, next_smooth)
+
+
 def test_one_voice_and_a_named_tune_have_no_lines_inside():
     (_,) = candidate_melodies(Score((lead(),)))
     song = lead()

@@ -22,6 +22,8 @@ INNER_LINES = 2
 _INNER = "inner line"
 _NOTE, _LENGTH, _USUAL_LENGTH = 0.6, 0.15, 0.15
 """What a note is worth, what one twice as long is worth more, and seconds."""
+_RESTRUCK, _AT_ONCE = 0.8, 0.1
+"""Share of its notes that a part keeps at most where many are struck again; seconds between these."""
 _SAME = 0.9
 """Share of notes in common from which on two lines are one."""
 
@@ -38,13 +40,19 @@ def inner_lines(part: Part, known: list[Melody]) -> list[Melody]:
     Returns
     -------
     list of Melody
-        At most `INNER_LINES`; none of a part of one voice.
+        At most `INNER_LINES`, and one more where many notes are struck again: chords that are would
+        draw a line to themselves, since nothing is smoother than one pitch. None of a part of one
+        voice.
     """
     if len(part) > MOST_NOTES or not hides_lines(part):
         return []
     taken, found = [_notes(line) for line in known], []
-    for path in islice(_paths(part), INNER_LINES):
-        line = line_of(part, path, f"{part.name}, {_INNER}".lstrip(", "))
+    chosen = [(part, path) for path in islice(_paths(part), INNER_LINES)]
+    held = _held(part)
+    if len(held) < _RESTRUCK * len(part):
+        chosen += [(held, path) for path in islice(_paths(held), 1)]
+    for notes_of, path in chosen:
+        line = line_of(notes_of, path, f"{part.name}, {_INNER}".lstrip(", "))
         notes = _notes(line)
         if all(len(notes & other) < _SAME * max(len(notes), len(other)) for other in taken):
             found.append(line)
@@ -66,6 +74,20 @@ def _paths(part: Part) -> Iterator[NDArray[np.intp]]:
         path = best_path(onset, onset + duration, part.pitch[left], worth)
         yield left[path]
         left = np.delete(left, path)
+
+
+def _held(part: Part) -> Part:
+    """Join notes of one pitch that follow each other at once to a note that is held."""
+    order = np.lexsort((part.onset, part.pitch))
+    onset, pitch = part.onset[order], part.pitch[order]
+    end = onset + part.duration[order]
+    again = (np.diff(pitch) == 0) & (onset[1:] - end[:-1] < _AT_ONCE)
+    first = np.flatnonzero(np.append(True, ~again))
+    end = np.maximum.reduceat(end, first)
+    in_time = np.lexsort((pitch[first], onset[first]))
+    notes = order[first][in_time]
+    duration = end[in_time] - part.onset[notes]
+    return Part(part.name, part.onset[notes], duration, part.pitch[notes], part.beat[notes])
 
 
 def is_inner(line: Melody) -> bool:
