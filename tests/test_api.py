@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -465,13 +464,3 @@ def test_what_is_wrong_with_an_argument_is_said_in_a_line(path, wrong):
         with pytest.raises(melodysim.MelodysimError) as raised:
             wrong(lanterns(), library)
     assert "\n" not in str(raised.value)
-
-
-def test_frames_without_rows_have_columns(path):
-    pytest.importorskip("pandas")
-    library = Library.open(path)
-    report = library.check(PAPER, 3)
-    filled, empty = report.to_frame(), replace(report, matches=()).to_frame()
-    assert len(empty) == 0 and list(empty.columns) == list(filled.columns)
-    assert filled.title[0] == "Paper Lanterns" and filled.begin[0] == report.matches[0].query.seconds[0]
-    assert list(library.to_frame("zzzzqq").columns) == list(library.to_frame("Lanterns").columns)

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import mido
@@ -231,14 +232,20 @@ def test_reports_and_libraries_show_themselves_in_notebooks(library, monkeypatch
     assert "1 protected" in repr(opened)
 
     class Frame:
-        def __init__(self, rows):
-            self.rows = rows
+        def __init__(self, rows, columns):
+            self.rows = [dict(zip(columns, row, strict=True)) for row in rows]
+            self.columns = columns
 
     fake = type(sys)("pandas")
     fake.DataFrame = Frame
     monkeypatch.setitem(sys.modules, "pandas", fake)
     assert report.to_frame().rows[0]["title"] == "Paper Lanterns"
     assert {row["rights"] for row in opened.to_frame().rows} == {"public-domain", "in-copyright"}
+    (first, *_) = report.matches
+    assert report.to_frame().rows[0]["begin"] == first.query.seconds[0]
+    # Without rows there are columns all the same.
+    assert replace(report, matches=()).to_frame().columns == report.to_frame().columns
+    assert opened.to_frame("zzzzqq").columns == opened.to_frame().columns
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(melodysim.MelodysimError, match="pip install pandas"):
         report.to_frame()
