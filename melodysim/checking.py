@@ -172,9 +172,14 @@ def _checked_rates(rates: Rates | None) -> Rates:
     return rates
 
 
+def _is_whole(value: object) -> bool:
+    """Say whether a value is a whole number, of Python or of numpy."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def _checked_threads(threads: int) -> int:
     """Return a number of threads; raise `MelodysimError` if it is none."""
-    if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
+    if not _is_whole(threads):
         raise MelodysimError(f"threads is {threads!r}", "give a number of threads, 1 or more")
     return int(threads)
 
@@ -183,7 +188,7 @@ def _checked_top(top: int | None) -> int:
     """Return the number of matches that are asked for; raise `MelodysimError` if it is none."""
     if top is None:
         return DEFAULT_TOP
-    if isinstance(top, bool) or not isinstance(top, int | np.integer) or top < 0:
+    if not _is_whole(top) or top < 0:
         raise MelodysimError(f"top is {top!r}", "give a number of matches, 0 or more")
     return int(top)
 

@@ -121,6 +121,10 @@ def curve_picture(audit: Audit) -> bytes:
         ) from error
     column = numbered_column(audit)
     assert column is not None
+
+    def size(group: Group) -> float:
+        return number_of_text(group.values[column]) or 0.0
+
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -129,13 +133,13 @@ def curve_picture(audit: Audit) -> bytes:
         key = group.values[:column] + group.values[column + 1 :]
         others.setdefault(key, []).append(group)
     for key, groups in others.items():
-        x = [number_of_text(group.values[column]) or 0.0 for group in groups]
+        x = [size(group) for group in groups]
         y = [100 * group.rates.excess.value for group in groups]
         low = [v - 100 * group.rates.excess.low for v, group in zip(y, groups, strict=True)]
         high = [100 * group.rates.excess.high - v for v, group in zip(y, groups, strict=True)]
         axes.errorbar(x, y, [low, high], marker="o", capsize=3, label=", ".join(key) or None)
     axes.axhline(0, color="0.6", linewidth=0.8)
-    if min(number_of_text(group.values[column]) or 0.0 for group in audit.groups) > 0:
+    if min(map(size, audit.groups)) > 0:
         axes.set_xscale("log")
     axes.set_xlabel(audit.columns[column])
     axes.set_ylabel("samples that copy the training set,\nabove the control (percent)")

@@ -28,7 +28,7 @@ from melodysim._version import __version__
 from melodysim.api import melody_of, piece_of_notes
 from melodysim.daemon.client import proof_of, running, state_path
 from melodysim.errors import InvalidNotesError, MelodysimError
-from melodysim.library import Library, Store, default_library_path
+from melodysim.library import Library, default_library_path
 from melodysim.util.atomic_files import replaced
 
 IDLE_SECONDS = 900.0
@@ -64,11 +64,11 @@ class _Server(socketserver.ThreadingTCPServer):
             # Licences run out, and works become free, by the day.
             today = date.today()
             day, opened = self._libraries.get(place, (None, None))
-            with Store(place) as store:
-                stale = opened is None or opened.version != store.version()
-            if opened is None or stale or day != today:
+            if opened is None or day != today:
                 opened = Library.open(place)
                 self._libraries[place] = today, opened
+            else:
+                opened.refresh()
             return opened
 
     def began(self) -> None:

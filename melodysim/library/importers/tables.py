@@ -127,30 +127,31 @@ def _csv(job: Job, text: str) -> Iterator[Said]:
 def _json(job: Job, text: str) -> Iterator[Said]:
     """Read melodies from a JSON list of objects, or from one object on each line."""
     items = list(_json_items(job, text))
-    if not any(isinstance(item, dict) and isinstance(item.get("notes"), list) for item in items):
+    if all(wrong for _, wrong in items):
         raise ReadError("no list of objects with `notes`, and no set that is known", path=job.path)
-    for item in items:
-        if isinstance(item, str):
-            yield {"wrong": item}, []
-        elif not isinstance(item, dict) or not isinstance(item.get("notes"), list):
-            about = item if isinstance(item, dict) else {}
-            yield {**about, "wrong": "it has no list of `notes`"}, []
-        else:
-            yield {**item, "beat": None, "wrong": None}, item["notes"]
+    for item, wrong in items:
+        yield {**item, "beat": None, "wrong": wrong}, [] if wrong else item["notes"]
 
 
-def _json_items(job: Job, text: str) -> Iterator[Any]:
-    """Yield what is in a list, or on each line; for a line that is no JSON, what is wrong with it."""
+def _json_items(job: Job, text: str) -> Iterator[tuple[dict[str, Any], str | None]]:
+    """Yield what is in a list, or on each line, with what is wrong with it."""
+    if not text.lstrip().startswith("["):
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.strip():
+                try:
+                    yield _with_notes(json.loads(line))
+                except (ValueError, RecursionError):
+                    yield {}, f"line {number}: no JSON object"
+        return
     try:
-        if text.lstrip().startswith("["):
-            yield from json.loads(text)
-            return
+        items = json.loads(text)
     except (ValueError, RecursionError) as error:
         why = "too deep" if isinstance(error, RecursionError) else error
         raise ReadError(f"no JSON list ({why})", path=job.path) from error
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            try:
-                yield json.loads(line)
-            except (ValueError, RecursionError):
-                yield f"line {number}: no JSON object"
+    yield from map(_with_notes, items)
+
+
+def _with_notes(item: Any) -> tuple[dict[str, Any], str | None]:
+    """Return what stands for a melody in JSON, with what is wrong with it."""
+    about = item if isinstance(item, dict) else {}
+    return about, None if isinstance(about.get("notes"), list) else "it has no list of `notes`"

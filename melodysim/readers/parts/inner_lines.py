@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from melodysim.melody import FEWEST_NOTES, Melody
 from melodysim.readers.parts.note_path import MOST_NOTES, best_path
 from melodysim.readers.parts.part_line import hides_lines, line_of
+from melodysim.readers.parts.part_names import line_name
 from melodysim.readers.parts.score import Part
 
 INNER_LINES = 2
@@ -52,7 +53,7 @@ def inner_lines(part: Part, known: list[Melody]) -> list[Melody]:
     if len(held) < _RESTRUCK * len(part):
         chosen += [(held, path) for path in islice(_paths(held), 1)]
     for notes_of, path in chosen:
-        line = line_of(notes_of, path, f"{part.name}, {_INNER}".lstrip(", "))
+        line = line_of(notes_of, path, line_name(part.name, _INNER))
         notes = _notes(line)
         if all(len(notes & other) < _SAME * max(len(notes), len(other)) for other in taken):
             found.append(line)

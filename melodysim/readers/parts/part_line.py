@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.melody import Melody, top_line
+from melodysim.readers.parts.part_names import line_name
 from melodysim.readers.parts.score import Part
 from melodysim.readers.parts.transcribed_line import is_transcribed, transcribed_line
 
@@ -123,7 +124,7 @@ def part_lines(part: Part, accompanies: bool = False) -> list[Melody]:
     followed = upper[transcribed_line(inside)]
     return [
         line_of(part, followed, part.name),
-        line_of(part, top, f"{part.name}, top line".lstrip(", ")),
+        line_of(part, top, line_name(part.name, "top line")),
     ]
 
 

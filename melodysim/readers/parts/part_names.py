@@ -37,6 +37,11 @@ _INSTRUMENTS = re.compile(
 )
 
 
+def line_name(part: str, what: str) -> str:
+    """Name a line of a part after both: "Piano, inner line"; of a part without a name, "inner line"."""
+    return f"{part}, {what}" if part else what
+
+
 def names_instrument(name: str) -> bool:
     """Say whether a name is one of an instrument with pitch."""
     return bool(_INSTRUMENTS.search(name) or _TUNED.search(name))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.melody import FEWEST_NOTES, Melody
+from melodysim.readers.parts.part_names import line_name
 
 _PLAIN = "plain line"
 _ADDED = 0.35
@@ -41,7 +42,7 @@ def plain_line(melody: Melody) -> Melody | None:
     if len(notes) > (1 - _ADDED) * len(melody) or len(notes) < FEWEST_NOTES:
         return None
     end = np.maximum.reduceat((melody.onset + melody.duration)[kept], np.flatnonzero(first))
-    name = f"{melody.voice}, {_PLAIN}".lstrip(", ")
+    name = line_name(melody.voice, _PLAIN)
     onset, sure = melody.onset[notes], melody.confidence[notes]
     beat = None if melody.beat is None else melody.beat[notes]
     return Melody.from_overlapping(onset, end - onset, melody.pitch[notes], sure, name, beat)
