@@ -103,6 +103,31 @@ def test_a_track_dropped_on_the_page_ends_in_a_report(address, page):
     assert wrong == []
 
 
+def test_the_focus_stays_with_its_check_whatever_others_are_called(address, page):
+    ids = []
+    for name in ("twinkle.mid", "paper-lanterns.mid"):
+        ids.append(json.loads(upload(address, FIXTURES / name, "song.mid")[1])["id"])
+        finished(address, ids[-1])
+    page.goto(address)
+    button = page.locator(f"li[data-id='{ids[1]}'] button", has_text="Forget")
+    button.focus()
+    third = json.loads(upload(address, FIXTURES / "twinkle.mid", "song.mid")[1])["id"]
+    page.wait_for_selector(f"li[data-id='{third}'][data-state=done]", timeout=30_000)
+    assert page.evaluate("document.activeElement.closest('li').dataset.id") == ids[1]
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"li[data-id='{ids[1]}']", state="detached")
+    assert page.locator(f"li[data-id='{ids[0]}']").count() == 1
+
+
+def test_an_upload_can_be_stopped(address, page):
+    page.goto(address)
+    page.route("**/api/checks?name=*", lambda route: None)  # never answered
+    page.locator("#file").set_input_files(FIXTURES / "twinkle.mid")
+    page.locator("li", has_text="uploading").locator("button", has_text="Stop").click()
+    page.wait_for_function("!document.body.innerText.includes('uploading')")
+    assert page.locator("#says").inner_text() == ""
+
+
 def test_a_hostile_file_name_stays_text(address, page):
     name = HOSTILE.replace("/", "") + ".mid"
     status, body, _ = upload(address, FIXTURES / "paper-lanterns.mid", name)

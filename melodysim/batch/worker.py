@@ -46,7 +46,7 @@ def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) ->
     Raises
     ------
     MissingDependencyError
-        If an optional package is needed: that is no property of the track.
+        If an optional package is needed that every recording needs: that is no property of the track.
     LibraryError
         If the library cannot be used, or is not the one that the scan began with.
     OutputError
@@ -63,10 +63,13 @@ def check_track(plan: Plan, path: str, sha256: str, place: str | None = None) ->
         else:
             with _asked(plan) as library:
                 report = check(piece, library, plan.settings.top, plan.settings.rates)
-    except (MissingDependencyError, LibraryError):
+    except LibraryError:
         raise
     except MelodysimError as error:
-        lasting = not isinstance(error.__cause__, OSError)
+        needs_package = isinstance(error, MissingDependencyError)
+        if needs_package and error.path is None:
+            raise
+        lasting = not (needs_package or isinstance(error.__cause__, OSError))
         return replace(failed(path, error.renamed(where, path), False), lasting=lasting)
     done = _done(plan, path, report, where)
     # The file may have been replaced since it was hashed: then this is not the result of that content.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -102,6 +103,11 @@ def _plain_lines(description: str) -> Callable[[int, int, str], None]:
             click.echo(f"melodysim: {description}{of}: {printable(item)}", err=True)
 
     return line
+
+
+def end_on_sigterm() -> None:
+    """End by an exception when asked to end, as containers are: nothing is left half made."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def measure_chance(library: Library, quiet: bool) -> None:

@@ -303,12 +303,12 @@ def with_named(
     quiet = [song for song, one, match in named if match is None or not one.near]
     others = []
     if quiet:
-        which = f"The song you named, “{quiet[0]}”, is"
+        which, than = f"The song you named, “{quiet[0]}”, is", "no more"
         if len(named) > 1:
-            which = f"Of the {len(named)} songs you named, {len(quiet)} are"
+            which = f"Of the {len(named)} songs you named, {len(quiet)} {_are(len(quiet))}"
         if 1 < len(named) == len(quiet):
-            which = f"None of the {len(named)} songs you named is"
-        others.append(f"{which} followed no more closely than chance explains.")
+            which, than = f"None of the {len(named)} songs you named is", "more"
+        others.append(f"{which} followed {than} closely than chance explains.")
     graver = worst if _gravity(worst) > _gravity(verdict) else verdict
     headline = graver.headline if graver is verdict else named_headline(worst.level, title, worst.firm)
     told = [
@@ -321,6 +321,10 @@ def with_named(
         reasons=(*reasons, *verdict.reasons, *others),
         settled=verdict.settled,
     )
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _gravity(verdict: Verdict) -> int:

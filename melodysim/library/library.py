@@ -179,16 +179,16 @@ class Library:
             index = load_index(store)
             self.version = store.version()
             protected, backgrounds = protection(store, index, self.territory)
-            chance = load_chance(store, int(protected.sum()))
+            bound = int(protected.sum())
+            counts = len(index) - bound, bound
+            chance = load_chance(store, bound, counts[0])
             heard = store.recordings()
         if self._exhaustive:
             index.exhaustive, index.everything = len(index), True
-        bound = int(protected.sum())
         look_up = partial(_references, self.path, self.territory)
-        counts = len(index) - bound, bound
         chances = (
             typical_chance(counts[0]),
-            typical_chance(bound) if chance is None else chance.among(bound),
+            typical_chance(bound, counts[0]) if chance is None else chance.among(bound),
         )
         recordings = NOTHING
         if len(heard):

@@ -295,14 +295,16 @@ def _read_recording(
 
     levels = audio.ChannelLevels()
     mix = _Metered(audio.audio_blocks(path, SAMPLE_RATE, None, levels), tick)
-    sung = audio.voice_stems(stems) if stems else []
-    mixed = audio.mixed(audio.audio_blocks(stem, SAMPLE_RATE) for stem in sung)
-    alone = _Metered(mixed) if sung else None
+    streams, sung, misplaced = [], [], []
+    if stems:
+        streams, sung, misplaced = audio.stems_in(path, audio.voice_stems(stems), SAMPLE_RATE)
+    alone = _Metered(audio.mixed(streams)) if sung else None
     melodies, heard = transcribe_recording(mix, threads, alone)
     peak, duration = mix.peak, mix.samples / SAMPLE_RATE
     remarks: tuple[str, ...] = ()
     if alone is not None:
         remarks = _stem_remarks(sung, alone.total() / SAMPLE_RATE, duration, bool(heard.separated))
+    remarks += tuple(misplaced)
     if accelerators.chosen() != accelerators.PROCESSOR:
         remarks += (f"the networks that hear ran on {accelerators.chosen()}",)
     if levels.cut_off:

@@ -13,10 +13,10 @@ from melodysim.align.dtw import IN_TIME, OTHER_RHYTHM, PITCH_ALONE, Costs, align
 from melodysim.align.repetition import NEW, own_freshness, path_freshness
 from melodysim.intervals import Sequence, retrograde
 from melodysim.library import Reference, Shelf
+from melodysim.library.chance import few_beside_free
 from melodysim.melody import Piece
 from melodysim.search.e_values import (
     BEYOND_CHANCE,
-    SMALLEST_BACKGROUND,
     Background,
     fit_background,
     suspects,
@@ -230,7 +230,7 @@ def as_of_kind(background: Background, library: Shelf, kind: int) -> Background:
 def others_stand_in(library: Shelf, kind: int) -> bool:
     """Say whether a kind has too few works for a background, so that the other stands in for it."""
     mine, other = library.backgrounds[kind], library.backgrounds[1 - kind]
-    return len(mine) < SMALLEST_BACKGROUND <= len(other)
+    return few_beside_free(len(mine), len(other))
 
 
 def background_sample(library: Shelf, kind: int, but: int = -1) -> NDArray[np.int64]:
@@ -239,7 +239,7 @@ def background_sample(library: Shelf, kind: int, but: int = -1) -> NDArray[np.in
     If the kind has too few, the other kind stands in.
     """
     mine, other = (s[s != but] for s in (library.backgrounds[kind], library.backgrounds[1 - kind]))
-    return other if len(mine) < SMALLEST_BACKGROUND <= len(other) else mine
+    return other if few_beside_free(len(mine), len(other)) else mine
 
 
 def match_notes(

@@ -19,8 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-SMALLEST_BACKGROUND = 100
-"""References below which a library is too small for a background of its own."""
+from melodysim.library.chance import SMALLEST_BACKGROUND
 
 
 @dataclass(frozen=True)

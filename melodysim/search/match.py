@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from melodysim.align.salience_dtw import SalienceAlignment
 from melodysim.library import Entry
+from melodysim.library.chance import SMALLEST_BACKGROUND
 from melodysim.melody import Melody
-from melodysim.search.e_values import SMALLEST_BACKGROUND, Background
+from melodysim.search.e_values import Background
 from melodysim.util.plain_text import counted
 
 DESCRIBED = 0.5

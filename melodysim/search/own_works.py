@@ -22,7 +22,6 @@ from melodysim.library import Entry, Library, Shelf
 from melodysim.library.chance import SMALLEST_SCALE, Chance, typical_chance
 from melodysim.library.packed.index import sample_references
 from melodysim.melody import FEWEST_NOTES, Piece
-from melodysim.search.e_values import SMALLEST_BACKGROUND
 from melodysim.search.pipeline import best_of_others
 
 QUERIES = 300
@@ -32,8 +31,11 @@ RELATED = 10.0
 and relatives begin, both are rare."""
 MOST_RELATED = 0.6
 """Largest share of the works that may have relatives in the library."""
-PRIOR = 60.0
-"""Queries that the typical scale is worth: a hundred queries know theirs to a tenth."""
+FEWEST_QUERIES = 10
+"""Works below which the typical values stay: fewer say little of what others would."""
+PRIOR_SCALE, PRIOR_MODE = 60.0, 10.0
+"""Queries that the typical scale and mode are worth. A hundred queries know the scale to a tenth; the
+mode of libraries of one size differs by half a unit, and ten queries know theirs to a third."""
 _ROUNDS = 300
 _measuring = threading.Lock()
 
@@ -48,7 +50,7 @@ def with_chance(
     Parameters
     ----------
     library : Library
-        With fewer than `SMALLEST_BACKGROUND` protected works it stays as it is.
+        With fewer than `FEWEST_QUERIES` protected works it stays as it is.
     threads : int, optional
         Threads to use.
     progress : callable, optional
@@ -63,7 +65,7 @@ def with_chance(
 
 
 def _unknown(shelf: Shelf) -> bool:
-    return shelf.comparisons[1] >= SMALLEST_BACKGROUND and not shelf.chances[1].measured
+    return shelf.comparisons[1] >= FEWEST_QUERIES and not shelf.chances[1].measured
 
 
 def chance_among_own_works(
@@ -97,35 +99,47 @@ def chance_among_own_works(
                 progress(number + 1, len(queries))
     finally:
         pool.shutdown(cancel_futures=True)
-    return fit_chance(np.array(standings), shelf.comparisons[1])
+    free, works = shelf.comparisons
+    return fit_chance(np.array(standings), typical_chance(works, free))
 
 
 def _another(entry: Entry, other: Entry) -> bool:
-    """Say whether two entries are of different works, as far as their files and titles tell."""
-    same_file = entry.source == other.source
-    return not same_file and entry.title.casefold() != other.title.casefold()
+    """Say whether two entries are of different works, as far as their titles tell.
+
+    The tracks of a project are one work: "title: track", from one file. A table or a tune book is one
+    file too, and holds a work a line.
+    """
+    if entry.title.casefold() == other.title.casefold():
+        return False
+    project, theirs = (one.title.rpartition(": ")[0] for one in (entry, other))
+    return entry.source != other.source or not project or project != theirs
 
 
-def fit_chance(standings: NDArray[np.float64], works: int) -> Chance:
+def fit_chance(standings: NDArray[np.float64], typical: Chance) -> Chance:
     """Fit the distribution of the standing of the best of some unrelated works.
 
     Parameters
     ----------
     standings : ndarray of float64, shape (n,)
         Of queries that are in none of these works, but for a few.
-    works : int
-        That each query was compared with.
+    typical : Chance
+        Among as many works.
 
     Returns
     -------
     Chance
-        A Gumbel distribution; of few queries the typical values.
+        A Gumbel distribution, held near the typical one as far as the queries are few.
     """
-    if len(standings) < SMALLEST_BACKGROUND:
-        return replace(typical_chance(works), measured=True)
+    count = len(standings)
+    if count < FEWEST_QUERIES:
+        return replace(typical, measured=True)
     mode, scale = _chance_without_relatives(standings)
-    held = (len(standings) * scale + PRIOR * typical_chance(works).scale) / (len(standings) + PRIOR)
-    return Chance(mode, held, works)
+    return replace(
+        typical,
+        mode=(count * mode + PRIOR_MODE * typical.mode) / (count + PRIOR_MODE),
+        scale=(count * scale + PRIOR_SCALE * typical.scale) / (count + PRIOR_SCALE),
+        measured=True,
+    )
 
 
 def _chance_without_relatives(standings: NDArray[np.float64]) -> tuple[float, float]:

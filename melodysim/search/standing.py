@@ -26,6 +26,7 @@ from melodysim.align.dtw import Costs, align_path, align_scores
 from melodysim.align.repetition import own_freshness, path_freshness
 from melodysim.intervals import Sequence, time_ratio
 from melodysim.library import Shelf
+from melodysim.library.chance import SMALLEST_BACKGROUND
 from melodysim.search.by_notes import (
     MEASURED_AGAIN,
     TYPICAL_NOTES,
@@ -34,7 +35,7 @@ from melodysim.search.by_notes import (
     others_stand_in,
     shares_of_chance,
 )
-from melodysim.search.e_values import SMALLEST_BACKGROUND, Background, fit_background
+from melodysim.search.e_values import Background, fit_background
 from melodysim.search.hypothesis import Hypothesis, best_of_each_kind, best_reading, ranking
 
 LEAST_BY_PITCH, LEAST = 0.4, 2.0

@@ -104,13 +104,13 @@ def init(
     12,700 in all: a background of what melodies have in common, and a first library to check with.
     Running it again changes nothing.
     """
-    from melodysim.library.importers import builtin_folder, import_builtin
-    from melodysim.library.store import Store
+    from melodysim.library.importers import builtin_folder, fill_builtin
 
     path = options.library_path_or_default(library_path)
     builtin_folder()  # before there is a library that would stay empty
-    with terminal.progress("reading tune books", quiet) as update, Store(path, create=True) as store:
-        result = import_builtin(store, update)
+    terminal.end_on_sigterm()
+    with terminal.progress("reading tune books", quiet) as update:
+        result = fill_builtin(path, update)
     _finish(ctx, result, path, form, output, quiet)
 
 

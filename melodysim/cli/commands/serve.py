@@ -119,13 +119,15 @@ def command(
 def _make_library(path: Path, quiet: bool) -> None:
     """Make a library of the public-domain tunes that come with music21; without it, an empty one."""
     from melodysim.errors import MissingDependencyError
-    from melodysim.library.importers import import_builtin
+    from melodysim.library.importers import fill_builtin
     from melodysim.library.store import Store
 
-    with terminal.progress("making a library", quiet) as update, Store(path, create=True) as store:
+    terminal.end_on_sigterm()
+    with terminal.progress("making a library", quiet) as update:
         try:
-            import_builtin(store, update)
+            fill_builtin(path, update)
         except MissingDependencyError as error:
+            Store(path, create=True).close()
             if not quiet:
                 click.echo(f"melodysim: the library is empty: {error}", err=True)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from melodysim.errors import MissingDependencyError, ReadError
@@ -20,9 +21,17 @@ from melodysim.library.importers.rights_table import INDEX, is_index
 from melodysim.library.importers.run import ImportProgress, ImportResult, run_jobs
 from melodysim.library.rights import Rights
 from melodysim.library.store import Store
+from melodysim.util.atomic_files import replaced
 from melodysim.util.passed_over import suffix_of
 
-__all__ = ["ImportProgress", "ImportResult", "builtin_folder", "import_builtin", "import_paths"]
+__all__ = [
+    "ImportProgress",
+    "ImportResult",
+    "builtin_folder",
+    "fill_builtin",
+    "import_builtin",
+    "import_paths",
+]
 
 BUILTIN = {
     "essenFolksong": "Essen Folksong Collection",
@@ -71,6 +80,33 @@ def import_builtin(store: Store, progress: ImportProgress | None = None) -> Impo
     ]
     # Tunes that two collections share are kept in both.
     return run_jobs(store, jobs, progress, merge=False)
+
+
+def fill_builtin(path: Path, progress: ImportProgress | None = None) -> ImportResult:
+    """Make a library of the tunes that come with music21, or add them to one that is there.
+
+    A new library appears when it is whole: with a part of the tunes it would be used as if it had all.
+
+    Parameters
+    ----------
+    path : Path
+        Of the library.
+    progress : callable, optional
+        See `ImportProgress`.
+    """
+    if not path.exists():
+        with suppress(_MadeMeanwhileError), replaced(path) as temporary:
+            with Store(temporary, create=True) as store:
+                result = import_builtin(store, progress)
+            if path.exists():
+                raise _MadeMeanwhileError
+            return result
+    with Store(path, create=True) as store:
+        return import_builtin(store, progress)
+
+
+class _MadeMeanwhileError(Exception):
+    """Another process has made the library: it must not be replaced."""
 
 
 def import_paths(

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from melodysim.align.surprisal import Rarity
 from melodysim.errors import MelodysimError
-from melodysim.library.chance import Chance
+from melodysim.library.chance import Chance, few_beside_free
 from melodysim.library.packed.index import Index, Order, order_shards, sample_references
 from melodysim.library.packed.shard import (
     MOST,
@@ -48,7 +48,7 @@ from melodysim.util.atomic_files import write_whole
 
 FORMAT = 9
 """Raised whenever the arrays, or how they are worked out, change."""
-CHANCE_METHOD = 3
+CHANCE_METHOD = 4
 """Raised whenever the same library's chance would be measured to another result."""
 CHANCE_FILE = "chance.json"
 HEARD_FOLDER = "heard"
@@ -292,25 +292,28 @@ def protection(
     return protected, (free, bound)
 
 
-def load_chance(store: Store, works: int) -> Chance | None:
+def load_chance(store: Store, works: int, free: int) -> Chance | None:
     """Read what was measured; None where nothing was, or with another number of works.
 
     Parameters
     ----------
     store : Store
-    works : int
-        Protected works of the library today.
+    works, free : int
+        Protected and free works of the library today.
     """
+    few = few_beside_free(works, free)
     for folder in _folders(store.path):
         try:
             said = json.loads((folder / CHANCE_FILE).read_bytes())
-            chance = Chance(float(said["mode"]), float(said["scale"]), int(said["works"]))
+            mode, scale, beside = float(said["mode"]), float(said["scale"]), bool(said["beside_free"])
+            chance = Chance(mode, scale, int(said["works"]), beside_free=beside)
             method = int(said["method"])
         except (OSError, ValueError, KeyError, TypeError):
             if (folder / "manifest.json").exists():
                 return None  # the folder in use; the other one need not be looked for
             continue
-        if method == CHANCE_METHOD and chance.works and FEWER <= works / chance.works <= MORE:
+        same = method == CHANCE_METHOD and chance.beside_free == few
+        if same and chance.works and FEWER <= works / chance.works <= MORE:
             return chance
     return None
 

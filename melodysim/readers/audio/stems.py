@@ -9,8 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melodysim.errors import ReadError
-from melodysim.readers.audio.decoding import SUFFIXES
+from melodysim.readers.audio.decoding import SUFFIXES, audio_blocks
+from melodysim.readers.audio.stem_place import DECIMATION, stem_place, thinned
 from melodysim.readers.parts.part_names import ACCOMPANIES, sings
+
+REMARKED_LAG = 0.1
+"""Seconds that a stem may be off its mix without a word: lossy formats shift by less."""
 
 
 def voice_stems(stems: Sequence[Path]) -> list[Path]:
@@ -35,6 +39,7 @@ def voice_stems(stems: Sequence[Path]) -> list[Path]:
             sorted(f for f in stem.glob("*") if f.suffix.lower() in SUFFIXES) if stem.is_dir() else []
         )
         files += inside or [stem]
+    files = list({file.resolve(): file for file in files}.values())
     if len(files) == 1 and files[0].is_file():
         return files
     named = [f for f in files if f.is_file() and sings(f.stem) and not ACCOMPANIES.search(f.stem)]
@@ -43,6 +48,64 @@ def voice_stems(stems: Sequence[Path]) -> list[Path]:
             "no stem is named as a voice", "name the one that is sung: --stem vocals.wav", stems[0]
         )
     return named
+
+
+def stems_in(
+    mix: Path, stems: Sequence[Path], rate: int
+) -> tuple[list[Iterator[NDArray[np.float32]]], list[Path], list[str]]:
+    """Open stems in step with their mix, no louder than they are in it; leave aside what is not in it.
+
+    Parameters
+    ----------
+    mix : Path
+    stems : sequence of Path
+    rate : int
+        Samples a second to read with.
+
+    Returns
+    -------
+    streams : list of iterator of ndarray of float32
+        Of the stems that are in the mix.
+    used : list of Path
+        Their files.
+    remarks : list of str
+        What was moved or left aside.
+    """
+    streams, used, remarks = [], [], []
+    whole = thinned(audio_blocks(mix, rate), rate)
+    for stem in stems:
+        alone = thinned(audio_blocks(stem, rate), rate)
+        place = stem_place(whole, alone, rate / DECIMATION)
+        if not alone.any():
+            remarks.append(f"nothing was heard in “{stem.name}”, so it was of no use")
+            continue
+        if not place.found:
+            remarks.append(
+                f"what is in “{stem.name}” is not in the recording, so it was left aside: is it a stem "
+                "of this one?"
+            )
+            continue
+        if abs(place.lag) >= REMARKED_LAG:
+            side = "after" if place.lag > 0 else "before"
+            remarks.append(
+                f"“{stem.name}” begins {abs(place.lag):.1f} s {side} the recording, and was moved"
+            )
+        streams.append(_moved(audio_blocks(stem, rate), round(place.lag * rate), min(place.gain, 1.0)))
+        used.append(stem)
+    return streams, used, remarks
+
+
+def _moved(
+    blocks: Iterator[NDArray[np.float32]], later: int, gain: float
+) -> Iterator[NDArray[np.float32]]:
+    """Yield samples multiplied by a gain and moved by so many samples, or earlier if negative."""
+    if later > 0:
+        yield np.zeros(later, np.float32)
+    left_out = max(-later, 0)
+    for block in blocks:
+        if len(block) > left_out:
+            yield np.float32(gain) * block[left_out:]
+        left_out = max(left_out - len(block), 0)
 
 
 def mixed(streams: Iterable[Iterator[NDArray[np.float32]]]) -> Iterator[NDArray[np.float32]]:
