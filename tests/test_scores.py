@@ -325,3 +325,38 @@ def test_a_score_has_its_melody(fixtures):
     piece = read(fixtures / "greensleeves.musicxml")
     assert piece.kind == "score"
     assert len(piece.melodies[0]) == 19
+
+
+TUNE = "CDEFGFEDCEGCEFDC"
+LEADS = "GEGAGEFGAGEFGAGE"
+"""Over the tune, and as smooth."""
+
+
+def test_each_voice_of_a_staff_is_a_candidate(tmp_path):
+    """The tune in the second voice: the top line and the smoothest one are both the first."""
+    bars = [
+        "".join(note(name, 4, "<voice>1</voice>", 5) for name in LEADS[k : k + 4])
+        + "<backup><duration>16</duration></backup>"
+        + "".join(note(name, 4, "<voice>2</voice>") for name in TUNE[k : k + 4])
+        for k in range(0, 16, 4)
+    ]
+    path = tmp_path / "closed.musicxml"
+    path.write_bytes(score(*bars))
+    lines = {line.voice: line.pitch.tolist() for line in read(path).melodies}
+    expected = [60.0 + "C.D.EF.G.A.B".index(name) for name in TUNE]
+    assert lines["p0, voice 2"] == expected
+    assert "p0, voice 1" not in lines  # the top line, which is there already
+
+
+def test_voices_that_split_off_again_and_again_are_one(tmp_path):
+    """What a spine of kern splits into has one name, whenever it does."""
+    lines = ["**kern"]
+    for k in range(0, 16, 4):
+        lines += ["*^"]
+        pairs = zip(LEADS[k : k + 4], TUNE[k : k + 4], strict=True)
+        lines += [f"4{top.lower() * 2}\t4{low.lower()}" for top, low in pairs]
+        lines += ["*v\t*v", "=" if k < 12 else "=="]
+    path = tmp_path / "split.krn"
+    path.write_text("\n".join([*lines, "*-"]))
+    found = {line.voice: line.pitch.tolist() for line in read(path).melodies}
+    assert found["spine 1, voice 2"] == [60.0 + "C.D.EF.G.A.B".index(name) for name in TUNE]

@@ -295,9 +295,9 @@ def _read_recording(
 
     levels = audio.ChannelLevels()
     mix = _Metered(audio.audio_blocks(path, SAMPLE_RATE, None, levels), tick)
-    streams, sung, misplaced = [], [], []
-    if stems:
-        streams, sung, misplaced = audio.stems_in(path, audio.voice_stems(stems), SAMPLE_RATE)
+    streams, sung, misplaced = audio.stems_in(
+        path, audio.voice_stems(stems) if stems else [], SAMPLE_RATE
+    )
     alone = _Metered(audio.mixed(streams)) if sung else None
     melodies, heard = transcribe_recording(mix, threads, alone)
     peak, duration = mix.peak, mix.samples / SAMPLE_RATE

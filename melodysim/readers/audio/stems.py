@@ -72,7 +72,7 @@ def stems_in(
         What was moved or left aside.
     """
     streams, used, remarks = [], [], []
-    whole = thinned(audio_blocks(mix, rate), rate)
+    whole = thinned(audio_blocks(mix, rate), rate) if stems else np.zeros(0, np.float32)
     for stem in stems:
         alone = thinned(audio_blocks(stem, rate), rate)
         place = stem_place(whole, alone, rate / DECIMATION)

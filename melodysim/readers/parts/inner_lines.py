@@ -1,12 +1,13 @@
 """Lines inside a part of many voices: a tune under a pad, between arpeggios, or in the left hand.
 
-The top line misses a tune that anything sounds above. The lines inside a part are those that go most
-smoothly, as tunes do. What they find is in docs/research/reading.md.
+The top line misses a tune that anything sounds above. The lines inside a part are the voices that it is
+written in, if a score says so, and those that go most smoothly, as tunes do. What they find is in
+docs/research/reading.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import numpy as np
@@ -20,6 +21,8 @@ from melodysim.readers.parts.score import Part
 
 INNER_LINES = 2
 """Lines of a part that are looked for inside it; a third found nothing more."""
+WRITTEN_VOICES = 4
+"""Voices of a staff that are looked at; notation knows no more."""
 _INNER = "inner line"
 _NOTE, _LENGTH, _USUAL_LENGTH = 0.6, 0.15, 0.15
 """What a note is worth, what one twice as long is worth more, and seconds."""
@@ -47,13 +50,43 @@ def inner_lines(part: Part, known: list[Melody]) -> list[Melody]:
     """
     if len(part) > MOST_NOTES or not hides_lines(part):
         return []
-    taken, found = [_notes(line) for line in known], []
     chosen = [(part, path) for path in islice(_paths(part), INNER_LINES)]
     held = _held(part)
     if len(held) < _RESTRUCK * len(part):
         chosen += [(held, path) for path in islice(_paths(held), 1)]
-    for notes_of, path in chosen:
-        line = line_of(notes_of, path, line_name(part.name, _INNER))
+    return _others((line_of(*one, line_name(part.name, _INNER)) for one in chosen), known)
+
+
+def written_voices(part: Part, known: list[Melody]) -> list[Melody]:
+    """Return the voices that a part is written in, such as the tenor and the bass of one staff.
+
+    Parameters
+    ----------
+    part : Part
+    known : list of Melody
+        Lines of the part that are candidates already.
+
+    Returns
+    -------
+    list of Melody
+        At most `WRITTEN_VOICES`: the highest note of each voice at a time. None of a part that is one
+        voice, or does not say.
+    """
+    if part.written is None or not part.written.any():
+        return []
+    lines = []
+    for voice in range(min(int(part.written.max()) + 1, WRITTEN_VOICES)):
+        notes = np.flatnonzero(part.written == voice)
+        if len(notes) >= FEWEST_NOTES:
+            order = notes[np.lexsort((-part.pitch[notes], part.onset[notes]))]
+            lines.append(line_of(part, order, line_name(part.name, f"voice {voice + 1}")))
+    return _others(lines, known)
+
+
+def _others(lines: Iterable[Melody], known: list[Melody]) -> list[Melody]:
+    """Leave out lines that are the same as one before, or as one that is known."""
+    taken, found = [_notes(line) for line in known], []
+    for line in lines:
         notes = _notes(line)
         if all(len(notes & other) < _SAME * max(len(notes), len(other)) for other in taken):
             found.append(line)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from melodysim.melody import FEWEST_NOTES, Melody
-from melodysim.readers.parts.inner_lines import inner_lines
+from melodysim.readers.parts.inner_lines import inner_lines, written_voices
 from melodysim.readers.parts.part_line import many_voices, part_lines, part_melody
 from melodysim.readers.parts.part_names import ACCOMPANIES, TRANSCRIBED, sings
 from melodysim.readers.parts.plain_line import plain_line
@@ -101,10 +101,10 @@ def candidate_melodies(score: Score) -> tuple[Melody, ...]:
     -------
     tuple of Melody
         At most `MAX_MELODIES`, the likeliest first. Of a polyphonic part its line; then the plain lines
-        of the likeliest; last, lines inside polyphonic parts, unless another part is known to be the
-        tune. Where no part's name suggests the tune, the top line of all parts together is a
-        candidate too. Empty if no line has `FEWEST_NOTES` notes. What `melodysim transcribe` wrote
-        keeps its order.
+        of the likeliest; the voices that a staff is written in; last, lines inside polyphonic parts,
+        unless another part is known to be the tune. Where no part's name suggests the tune, the top
+        line of all parts together is a candidate too. Empty if no line has `FEWEST_NOTES` notes. What
+        `melodysim transcribe` wrote keeps its order.
     """
     if score.parts and all(part.name in TRANSCRIBED for part in score.parts):
         lines = (part_melody(part) for part in score.parts)
@@ -170,5 +170,7 @@ def _ranked(parts: list[Part], end: float, together: Sequence[Part] = ()) -> tup
     plain = [one for line in likely[:_PLAIN_LINES] if (one := plain_line(line)) is not None]
     # Whatever sounds above a tune hides it from the top line, unless a part is known to be the tune.
     inside = [k for k in order if k < len(single) and not named]
-    inner = [line for k in inside for line in inner_lines(parts[k], lines[k])]
-    return tuple(line for line in likely + plain + inner if len(line) >= FEWEST_NOTES)
+    voices = {k: written_voices(parts[k], lines[k]) for k in order if k < len(single)}
+    written = [line for found in voices.values() for line in found]
+    inner = [line for k in inside for line in inner_lines(parts[k], lines[k] + voices[k])]
+    return tuple(line for line in likely + plain + written + inner if len(line) >= FEWEST_NOTES)

@@ -26,6 +26,8 @@ class Part:
         Onsets in quarter notes.
     velocity : ndarray of float64, shape (n,), or None
         How hard each key is struck, 1 to 127, where the file says.
+    written : ndarray of intp, shape (n,), or None
+        Which voice of the staff each note is written in, from 0; of notation.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Part:
     pitch: NDArray[np.float64]
     beat: NDArray[np.float64]
     velocity: NDArray[np.float64] | None = None
+    written: NDArray[np.intp] | None = None
 
     def __post_init__(self) -> None:
         """Remove unprintable characters from the name."""

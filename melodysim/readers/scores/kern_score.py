@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from melodysim.errors import ReadError
@@ -61,7 +62,6 @@ class _Reading:
     expansion: list[str] = field(default_factory=list)
     now: float = 0.0
     parts: int = 0
-    voices: int = 0
     notes: int = 0
     unread: int = 0
 
@@ -165,9 +165,17 @@ def _read_line(reading: _Reading, tokens: list[str], number: int) -> None:
 def _begun(reading: _Reading, token: str) -> _Spine:
     """Begin a spine with its exclusive interpretation."""
     kern = token.startswith("**kern")
-    reading.voices += 1
     reading.parts += kern
-    return _Spine(reading.parts - 1, f"{reading.voices}", kern, reading.now)
+    return _Spine(reading.parts - 1, "1", kern, reading.now)
+
+
+def _free_voice(spines: list[_Spine], spine: _Spine) -> str:
+    """Name the voice that a spine splits off: the lowest number that no other of its part has.
+
+    So a voice that ends and begins again, as second voices do, is one.
+    """
+    taken = {other.voice for other in spines if other.part == spine.part}
+    return next(str(k) for k in count(1) if str(k) not in taken)
 
 
 def _interpret(reading: _Reading, tokens: list[str]) -> None:
@@ -207,8 +215,8 @@ def _moved(reading: _Reading, tokens: list[str]) -> list[_Spine]:
         if token == "*-":
             reading.now = max(reading.now, spine.free)
         elif token == "*^":
-            reading.voices += 1
-            moved += [spine, _Spine(spine.part, f"{reading.voices}", spine.kern, spine.free)]
+            there = moved + reading.spines[k:]
+            moved += [spine, _Spine(spine.part, _free_voice(there, spine), spine.kern, spine.free)]
         elif token == "*+":
             moved += [spine, _Spine(-1, "", False, reading.now)]
         elif token.startswith("**"):

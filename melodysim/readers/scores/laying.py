@@ -31,7 +31,7 @@ class MeasureNote:
     pitch : float
         MIDI note number, as it sounds.
     staff, voice : str
-        Where it stands.
+        Where it stands. A voice has one name throughout a staff.
     tie_begins, tie_ends : bool
         Whether it is tied to the next note of its pitch, and to the one before.
     """
@@ -92,10 +92,11 @@ def lay(measures: Iterable[tuple[float, bool, list[MeasureNote]]]) -> dict[str, 
 
     Returns
     -------
-    dict of str to list of [onset, duration, pitch]
-        By staff; in quarter notes.
+    dict of str to list of [onset, duration, pitch, voice]
+        By staff; in quarter notes. Voices are numbered as they come.
     """
     laid: dict[str, list[list[float]]] = {}
+    voices: dict[tuple[str, str], int] = {}
     open_ties: dict[tuple[str, str, float], list[float]] = {}
     count = 0
     for begin, follows, notes in measures:
@@ -106,7 +107,8 @@ def lay(measures: Iterable[tuple[float, bool, list[MeasureNote]]]) -> dict[str, 
                 before[1] = onset + note.duration - before[0]
                 row = before
             else:
-                row = [onset, note.duration, note.pitch]
+                voice = voices.setdefault((note.staff, note.voice), len(voices) + 1)
+                row = [onset, note.duration, note.pitch, voice]
                 laid.setdefault(note.staff, []).append(row)
                 count += 1
                 if count > MOST_NOTES:
@@ -143,7 +145,7 @@ def parts_of(
     """Make a part of each staff; of drums, only if they move like a tune."""
     parts = []
     for number, (staff, rows) in enumerate(sorted(laid.items()), 1):
-        beat, length, pitch = np.array(sorted(rows), np.float64).T
+        beat, length, pitch, voice = np.array(sorted(rows), np.float64).T
         if beat[-1] + length.max() > MAX_QUARTERS:
             raise ReadError(f"claims to last more than {MAX_QUARTERS:,.0f} quarter notes")
         onset = tempo.seconds(beat)
@@ -152,7 +154,15 @@ def parts_of(
         if drums and not moves_like_a_tune(onset, pitch):
             continue
         called = name if len(laid) == 1 else f"{name}, staff {staff or number}"
-        part = Part(called, onset[kept], duration[kept], pitch[kept], beat[kept])
+        written = np.unique(voice[kept], return_inverse=True)[1]
+        part = Part(
+            called,
+            onset[kept],
+            duration[kept],
+            pitch[kept],
+            beat[kept],
+            written=written.astype(np.intp),
+        )
         if len(part):
             parts.append(part)
     return parts
