@@ -99,8 +99,21 @@ def test_a_tune_among_chords_that_are_struck_again_is_a_candidate():
     struck = part("", onset, 0.45, roots + np.resize([0, 4, 7], len(onset)))
     hidden = joined((song, struck), "Piano")
     lines = [line for line in candidate_melodies(Score((hidden,))) if is_inner(line)]
-    smooth, next_smooth, held = (in_common(line, song) for line in lines)
+    smooth, next_smooth, held, _ = (in_common(line, song) for line in lines)
     assert held > 0.5 > max(smooth, next_smooth)
+
+
+CHORDS = [67, 69, 72, 76, 79, 69, 71, 74, 77, 79]
+
+
+def test_a_left_hand_in_step_with_the_chords_above_it_is_a_candidate():
+    # Chords that are struck with each note of it, and go more smoothly.
+    song = lead(shift=-12)
+    onset = np.repeat(song.onset, 5)
+    struck = part("", onset, np.repeat(song.duration, 5), np.resize(CHORDS, len(onset)))
+    hidden = joined((song, struck), "Piano")
+    lines = [line for line in candidate_melodies(Score((hidden,))) if is_inner(line)]
+    assert lines[-1].pitch.tolist() == song.pitch.tolist()
 
 
 def test_one_voice_and_a_named_tune_have_no_lines_inside():

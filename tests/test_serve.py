@@ -19,11 +19,13 @@ from conftest import COMMAND, FIXTURES, small_library
 from test_html import HOSTILE
 from test_midi import midi, scale
 
+from melodysim.cli.commands.serve import _names
 from melodysim.errors import MelodysimError
 from melodysim.judge.verdict import Rates
 from melodysim.library.rights import Rights
 from melodysim.library.store import Store
 from melodysim.serve.check_queue import CheckQueue, Terms, known_suffix
+from melodysim.serve.requests import OwnHosts
 
 OURS = {"X-Melodysim": "1"}
 
@@ -203,6 +205,22 @@ def test_only_pages_of_ours_may_change_anything(address):
     assert ask(address, "/", headers={"Host": "attacker.example"})[0] == 400
     headers = ask(address, "/api/checks")[2]
     assert "access-control-allow-origin" not in {name.lower() for name in headers}
+
+
+@pytest.mark.parametrize(
+    ("host", "on_loopback", "everywhere"),
+    [
+        ("localhost:8765", True, True), ("LOCALHOST", True, True), ("127.0.0.1:8765", True, True),
+        ("[::1]:8765", True, True), ("192.168.1.7:8765", False, True), ("[fe80::1]", False, True),
+        ("attacker.example", False, False), ("attacker.example:8765", False, False), ("", False, False),
+        ("127.0.0.1.attacker.example", False, False), ("localhost.", True, True),
+    ],
+)  # fmt: skip
+def test_only_names_of_ours_are_answered(host, on_loopback, everywhere):
+    """A name of somebody else's can lead here; an address in numbers leads nowhere else."""
+    names = _names("127.0.0.1")
+    assert OwnHosts(None, names, any_address=False)._is_ours(host) is on_loopback
+    assert OwnHosts(None, _names("0.0.0.0"), any_address=True)._is_ours(host) is everywhere
 
 
 @pytest.mark.parametrize("identity", ["..%2f..%2fetc", "....", "%2e%2e", "0123456789abcdef", "x" * 400])

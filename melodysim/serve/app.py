@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from typing import Any
 from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
@@ -32,6 +31,7 @@ from melodysim.report.json import browsed_dict, entry_dict, played_dict
 from melodysim.serve.check_queue import CheckQueue, known_suffix
 from melodysim.serve.requests import (
     COMMON,
+    OwnHosts,
     RefusedError,
     answered,
     failed_answer,
@@ -51,17 +51,21 @@ _LONGEST_NAME = 100
 _SANDBOX = "sandbox allow-scripts allow-downloads allow-modals"
 
 
-def create_app(queue: CheckQueue, hosts: list[str], most_bytes: int) -> Starlette:
+def create_app(
+    queue: CheckQueue, hosts: Collection[str], most_bytes: int, *, any_address: bool = False
+) -> Starlette:
     """Make the web app.
 
     Parameters
     ----------
     queue : CheckQueue
         That does the checks; it is closed with the app.
-    hosts : list of str
+    hosts : collection of str
         Names under which the app may be asked.
     most_bytes : int
         Of an upload.
+    any_address : bool, optional
+        Whether it may be asked under any address in numbers.
     """
     answers = _Answers(queue, most_bytes)
 
@@ -92,7 +96,7 @@ def create_app(queue: CheckQueue, hosts: list[str], most_bytes: int) -> Starlett
     return Starlette(
         routes=routes,
         lifespan=lifespan,
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
+        middleware=[Middleware(OwnHosts, names=hosts, any_address=any_address)],
         exception_handlers={RefusedError: refused, MelodysimError: refused, Exception: failed_answer},
     )
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from anyio.to_thread import run_sync
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from melodysim.util.atomic_files import reason_of
 
@@ -24,6 +28,46 @@ COMMON = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+
+class OwnHosts:
+    """Answers only requests for a name of ours.
+
+    A page of another site can have its own name lead to this machine (DNS rebinding); its requests name
+    that site. No name leads to an address that is written out in numbers.
+
+    Parameters
+    ----------
+    app : ASGIApp
+    names : collection of str
+        In small letters, and addresses without brackets.
+    any_address : bool
+        Whether any address in numbers is ours, where the app listens at all of them.
+    """
+
+    def __init__(self, app: ASGIApp, names: Collection[str], any_address: bool) -> None:
+        self._app, self._names, self._any_address = app, names, any_address
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] == "http" and not self._is_ours(Headers(scope=scope).get("host", "")):
+            words = "this is not a name of the server's; `--allow-host NAME` lets it be one"
+            await JSONResponse({"error": words}, 400, headers=COMMON)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _is_ours(self, host: str) -> bool:
+        bracketed = re.fullmatch(r"\[([^\]]*)\](:\d+)?", host)
+        name = bracketed[1] if bracketed else host.rpartition(":")[0] or host
+        if name.lower().rstrip(".") in self._names:
+            return True
+        if not self._any_address:
+            return False
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
 
 
 class RefusedError(Exception):

@@ -12,6 +12,7 @@ import click
 from melodysim.cli import options, terminal
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+EVERYWHERE = ("0.0.0.0", "::")
 
 
 @click.command()
@@ -28,6 +29,13 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     default="127.0.0.1",
     show_default=True,
     help="Address to listen at. There is no password: any other lets your network in.",
+)
+@click.option(
+    "--allow-host",
+    "allowed",
+    multiple=True,
+    metavar="NAME",
+    help="A name under which browsers may ask for it too, such as that of a proxy; several.",
 )
 @click.option("--folder", type=options.PATH, help="Where checks are kept. Default: beside the library.")
 @click.option(
@@ -53,6 +61,7 @@ def command(
     library_path: Path | None,
     port: int,
     host: str,
+    allowed: tuple[str, ...],
     folder: Path | None,
     most_megabytes: int,
     time_limit: float,
@@ -106,7 +115,8 @@ def command(
         raise MelodysimError(
             error.reason, "name another folder for the checks with --folder", error.path
         ) from error
-    app = create_app(queue, _names(host), most_megabytes * 1_000_000)
+    names = {*_names(host), *(name.lower().rstrip(".") for name in allowed)}
+    app = create_app(queue, names, most_megabytes * 1_000_000, any_address=host in EVERYWHERE)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}/"
     click.echo(f"melodysim: {address}", err=True)
@@ -132,8 +142,11 @@ def _make_library(path: Path, quiet: bool) -> None:
                 click.echo(f"melodysim: the library is empty: {error}", err=True)
 
 
-def _names(host: str) -> list[str]:
-    """Names in a Host header that are ours; any, where the user listens at an address for all."""
+def _names(host: str) -> set[str]:
+    """Names in a Host header that are ours; of a server that listens everywhere, the machine's own."""
     if host in LOOPBACK:
-        return ["127.0.0.1", "localhost", "[::1]"]
-    return ["*"] if host in {"0.0.0.0", "::"} else [host]
+        return set(LOOPBACK)
+    if host not in EVERYWHERE:
+        return {host.lower()}
+    own = {socket.gethostname().lower(), socket.getfqdn().lower()}
+    return {"localhost", *own, *(f"{name}.local" for name in own)}

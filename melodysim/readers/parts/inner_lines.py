@@ -13,7 +13,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from melodysim.melody import FEWEST_NOTES, Melody
+from melodysim.melody import FEWEST_NOTES, Melody, top_line
 from melodysim.readers.parts.note_path import MOST_NOTES, best_path
 from melodysim.readers.parts.part_line import hides_lines, line_of
 from melodysim.readers.parts.part_names import line_name
@@ -28,6 +28,8 @@ _NOTE, _LENGTH, _USUAL_LENGTH = 0.6, 0.15, 0.15
 """What a note is worth, what one twice as long is worth more, and seconds."""
 _RESTRUCK, _AT_ONCE = 0.8, 0.1
 """Share of its notes that a part keeps at most where many are struck again; seconds between these."""
+_COVERS = 4.0
+"""Seconds for which a held note hides those above it; one without an end hides no more."""
 _SAME = 0.9
 """Share of notes in common from which on two lines are one."""
 
@@ -44,9 +46,9 @@ def inner_lines(part: Part, known: list[Melody]) -> list[Melody]:
     Returns
     -------
     list of Melody
-        At most `INNER_LINES`, and one more where many notes are struck again: chords that are would
-        draw a line to themselves, since nothing is smoother than one pitch. None of a part of one
-        voice.
+        At most `INNER_LINES`; one more where many notes are struck again: chords that are would draw a
+        line to themselves, since nothing is smoother than one pitch; and the lowest notes. None of a
+        part of one voice.
     """
     if len(part) > MOST_NOTES or not hides_lines(part):
         return []
@@ -54,6 +56,8 @@ def inner_lines(part: Part, known: list[Melody]) -> list[Melody]:
     held = _held(part)
     if len(held) < _RESTRUCK * len(part):
         chosen += [(held, path) for path in islice(_paths(held), 1)]
+    # A left hand that goes in step with the chords above it: nothing is smoother than they are.
+    chosen.append((part, top_line(part.onset, np.minimum(part.duration, _COVERS), -part.pitch)))
     return _others((line_of(*one, line_name(part.name, _INNER)) for one in chosen), known)
 
 
