@@ -223,6 +223,22 @@ def test_only_names_of_ours_are_answered(host, on_loopback, everywhere):
     assert OwnHosts(None, _names("0.0.0.0"), any_address=True)._is_ours(host) is everywhere
 
 
+def test_a_folder_of_checks_is_used_by_one_process_at_a_time(place, tmp_path):
+    """A second one would throw away uploads that the first is receiving."""
+    terms = Terms(place / "library.db", "anywhere", Rates(), 1)
+    queue = CheckQueue(tmp_path / "checks", terms)
+    upload, _ = queue.upload_path("song.mid")
+    try:
+        with pytest.raises(MelodysimError, match="another `melodysim serve` keeps its checks here"):
+            CheckQueue(tmp_path / "checks", terms)
+        assert (tmp_path / "checks" / upload).exists()
+        if os.name == "posix":
+            assert (tmp_path / "checks").stat().st_mode & 0o077 == 0
+    finally:
+        queue.close()
+    CheckQueue(tmp_path / "checks", terms).close()
+
+
 @pytest.mark.parametrize("identity", ["..%2f..%2fetc", "....", "%2e%2e", "0123456789abcdef", "x" * 400])
 def test_an_id_is_never_a_path(address, identity):
     for path in ("/checks/{}", "/checks/{}/report.json", "/api/checks/{}"):

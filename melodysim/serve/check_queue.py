@@ -7,11 +7,13 @@ moment; checks that had not been done are then taken up again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import re
 import secrets
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -118,6 +120,8 @@ class CheckQueue:
     ------
     MissingDependencyError
         If pebble is not installed.
+    MelodysimError
+        If another process serves from the folder.
     """
 
     def __init__(self, folder: Path, terms: Terms, limit: float = LIMIT_SECONDS) -> None:
@@ -128,7 +132,12 @@ class CheckQueue:
                 "the web app needs pebble, starlette and uvicorn: run `pip install 'melodysim[serve]'`"
             ) from error
         self.folder, self.terms, self.limit = folder, terms, limit
+        made = not folder.exists()
         make_folder(folder)
+        if made:  # tracks that are not released: nobody else on this machine need read them
+            with contextlib.suppress(OSError):
+                folder.chmod(0o700)
+        self._held = _hold(folder)
         self._closing = False
         self._lock = threading.Lock()
         self._futures: dict[str, Future[Any]] = {}
@@ -223,11 +232,21 @@ class CheckQueue:
             words = f"took longer than {self.limit:.0f} s and was given up; the file may be damaged"
             done = replace(ticket, state="failed", words=words)
         except MelodysimError as error:
-            done = replace(ticket, state="failed", words=str(error))
+            within = error.path is not None and self.folder in Path(error.path).parents
+            done = replace(ticket, state="failed", words=error.why if within else str(error))
         except Exception as error:  # whatever killed the worker costs this track alone
             words = f"could not be checked ({type(error).__name__}); the file may be damaged"
+            if type(error).__name__ == "ProcessExpired":
+                words = (
+                    "the process that checked it was ended, as happens where memory runs out; the file "
+                    "may be damaged, or too long for this machine"
+                )
             done = replace(ticket, state="failed", words=words)
-        self._keep(done, new=False)
+        try:
+            self._keep(done, new=False)
+        except MelodysimError as error:  # a full disk: the list says it while the app runs
+            with self._lock:
+                self._tickets[ticket.id] = replace(ticket, state="failed", words=error.why)
 
     def _keep(self, ticket: Ticket, new: bool = True) -> None:
         with self._lock:
@@ -339,6 +358,27 @@ class CheckQueue:
         for pool in (self._pool, self._importers):
             pool.stop()
             pool.join(5)
+        self._held.close()
+
+
+def _hold(folder: Path) -> sqlite3.Connection:
+    """Keep a folder for this process until what is returned is closed, or the process ends.
+
+    Two that served from one folder would take up each other's checks, and throw away each other's
+    uploads as cut off. SQLite locks files on every system.
+    """
+    lock = folder / "lock.db"
+    try:
+        held = sqlite3.connect(lock, isolation_level=None, timeout=0.5, check_same_thread=False)
+        held.execute("PRAGMA locking_mode = EXCLUSIVE")
+        held.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        used = "locked" in str(error)
+        reason = (
+            "another `melodysim serve` keeps its checks here" if used else f"cannot be used ({error})"
+        )
+        raise MelodysimError(reason, path=folder) from error
+    return held
 
 
 def known_suffix(name: str) -> str:
@@ -405,7 +445,7 @@ def _check(folder: str, name: str, suffix: str, terms: Terms) -> dict[str, Any]:
         "settled": settled,
         "accepted": bool(settled) and verdict.level not in {"review", "likely"},
         "probability": verdict.probability,
-        "words": f"{verdict.reasons[0]} ({time.monotonic() - started:.0f} s)",
+        "words": f"{verdict.reasons[0]} (Checked in {time.monotonic() - started:.0f} s.)",
     }
 
 
