@@ -126,7 +126,7 @@ local function ask_for_command()
   end
 end
 
--- Ask about notes; gives rows of words, or nothing after it has said why.
+-- Ask about notes; gives rows of words, or nothing and why, or nothing after it has said why.
 local function ask(onsets, durations, pitches)
   local path = os.tmpname()
   local file = io.open(path, "wb")
@@ -141,7 +141,7 @@ local function ask(onsets, durations, pitches)
   local done, _, status = pipe:close()
   os.remove(path)
   if status == 126 or status == 127 then return ask_for_command() end
-  if not done then return say((said:gsub("^Error: ", ""))) end
+  if not done then return nil, (said:gsub("^Error: ", ""):gsub("%s+$", "")) end
   local rows = {}
   for line in said:gmatch("[^\r\n]+") do
     local row = {}
@@ -155,6 +155,7 @@ end
 
 local function level(row)
   local e_value, status = tonumber(row[4]), row[8]
+  if status == "accepted" then return nil end -- somebody has settled it
   if status ~= "in-copyright" and status ~= "unknown" then
     return e_value < REVIEW and "free" or nil
   end
@@ -199,9 +200,15 @@ local answers, lines = {}, {}
 for _, region in ipairs(checked) do
   local onsets, durations, pitches = notes_of(region)
   if #onsets > 0 then
-    local rows = ask(onsets, durations, pitches)
-    if not rows then return end -- the marks of the last check stay
-    answers[#answers + 1] = {rows, region:name()}
+    local rows, why = ask(onsets, durations, pitches)
+    if rows then
+      answers[#answers + 1] = {rows, region:name()}
+    elseif why and why:find("too few") then -- of this region: the others are checked all the same
+      lines[#lines + 1] = region:name() .. ": " .. why:gsub("^notes: ", "")
+    else
+      if why then say(why) end
+      return -- the marks of the last check stay
+    end
   elseif selected then
     lines[#lines + 1] = region:name() .. ": no notes to check"
   end

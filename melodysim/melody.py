@@ -283,6 +283,29 @@ LOWEST_SEMITONE = 21
 
 
 @dataclass(frozen=True, eq=False)
+class Measures:
+    """The measures of a score, in the order in which they are played, repeats and all.
+
+    Attributes
+    ----------
+    begin : ndarray of float64, shape (n,)
+        Quarter notes from the beginning of the piece.
+    written : ndarray of intp, shape (n,)
+        Which measure of the page each is, from 0.
+    number : tuple of str
+        What is printed at each measure of the page.
+    """
+
+    begin: NDArray[np.float64]
+    written: NDArray[np.intp]
+    number: tuple[str, ...]
+
+    def at(self, beat: float) -> int:
+        """Return which measure of the page is played at a beat."""
+        return int(self.written[max(int(np.searchsorted(self.begin, beat + 1e-6)) - 1, 0)])
+
+
+@dataclass(frozen=True, eq=False)
 class Piece:
     """A track or a score as it was read: its candidate melodies, and where they come from.
 
@@ -308,6 +331,8 @@ class Piece:
         What was odd about the source and how it was read, each a sentence without its full stop.
     left_out : tuple of str
         Parts that could be the tune and are not among the melodies, for want of room.
+    measures : Measures or None
+        Of a score that is read by measures.
     """
 
     source: str
@@ -321,6 +346,7 @@ class Piece:
     bar: float | None = None
     remarks: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    measures: Measures | None = None
 
     def __repr__(self) -> str:
         """Describe the piece in one line, without its notes."""

@@ -50,20 +50,32 @@ MuseScore {
         for (var j = 0; j < old.length; j++) removeElement(old[j])
     }
 
-    // Write a line above the first note from a beat on; say which bar that is. Beats are counted as the
-    // score is played, so that behind a repeat they are not those on the page.
-    function mark(beat, text) {
+    // The staff that a passage lies in: its part is named first, as in "Choir, voice 2".
+    function staffOf(voice) {
+        for (var k = 0; k < curScore.parts.length; k++) {
+            var part = curScore.parts[k], names = [part.longName, part.partName]
+            for (var j = 0; j < names.length; j++)
+                if (names[j] && voice.indexOf(names[j]) === 0) {
+                    var staff = /, staff (\d+)/.exec(voice)
+                    return part.startTrack / 4 + (staff ? Number(staff[1]) - 1 : 0)
+                }
+        }
+        return 0
+    }
+
+    // Write a line above a measure of the page, counted from 1.
+    function mark(measure, voice, text) {
+        var bar = curScore.firstMeasure
+        for (var k = 1; bar && k < measure; k++) bar = bar.nextMeasure
+        if (!bar) return
         var cursor = curScore.newCursor()
         cursor.rewind(0)
-        while (cursor.segment && cursor.tick < Math.round(beat * division)) cursor.next()
-        if (!cursor.segment) return "in a repeat, which is not marked"
+        cursor.staffIdx = staffOf(voice)
+        while (cursor.segment && cursor.tick < bar.firstSegment.tick) cursor.next()
+        if (!cursor.segment) return
         var line = newElement(Element.STAFF_TEXT)
         line.text = plain(text)
         cursor.add(line)
-        var number = 0
-        for (var bar = curScore.firstMeasure; bar && bar.firstSegment.tick <= cursor.tick; bar = bar.nextMeasure)
-            number++
-        return "from bar " + number
     }
 
     onRun: {
@@ -86,16 +98,18 @@ MuseScore {
         var track = JSON.parse(answer.read()).tracks[0]
         answer.remove()
         var said = [track.verdict.toUpperCase()].concat(track.reasons || [])
+        var settled = (track.accepted || []).map(function (one) { return one.id })
         curScore.startCmd()
         clearMarks()
         for (var k = 0; k < (track.matches || []).length; k++) {
             var match = track.matches[k]
             var status = match.reference.rights.status
-            if (match.e_value >= review) continue
+            if (match.e_value >= review || settled.indexOf(match.reference.id) >= 0) continue
             var level = status !== "in-copyright" && status !== "unknown" ? "free"
                 : match.e_value < likely ? "likely" : "review"
             var words = "melodysim " + level + ": " + match.reference.title
-            said.push(words + ", " + mark(match.query.beats[0], words))
+            mark(match.query.measures[0], match.voice, words)
+            said.push(words + ", " + match.voice + ", bars " + match.query.bars.join(" to "))
         }
         curScore.endCmd()
         say(said.join("\n"))

@@ -140,6 +140,7 @@ end
 
 local function level(row)
   local e_value, status = tonumber(row[4]), row[8]
+  if status == "accepted" then return nil end -- somebody has settled it
   if status ~= "in-copyright" and status ~= "unknown" then
     return e_value < M.REVIEW and "free" or nil
   end

@@ -155,6 +155,13 @@ def test_what_goes_wrong_is_said(tmp_path, environment, monkeypatch):
 
 
 @needs_ardour
+def test_a_region_of_a_few_notes_is_named(tmp_path, environment):
+    """It says why it was not checked, and is in the way of no other."""
+    folder = session(tmp_path / "song", protected()[0][:3], 0)
+    assert "hook: only 3 notes, too few" in host(HERE / "act.lua", folder, SCRIPT, 1)
+
+
+@needs_ardour
 @pytest.mark.parametrize("name", ["plain", 'it\'s $HOME `id` of "me"'])
 def test_the_command_may_lie_in_any_folder(name, tmp_path, environment, monkeypatch):
     folder = session(tmp_path / "song", protected()[0], 0)

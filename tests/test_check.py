@@ -376,12 +376,12 @@ def by_hand(query, theirs, match, shelf):
     new = [max(own_freshness(sequence)[i], own_freshness(normalise(theirs))[j]) for i, j in path[1:]]
     if standing > 0:
         standing *= 1 - np.exp(-sum(new) / FEW_DISTINCT)
-    if typical_chance(1).log_e(standing) < np.log(TELLING):
+    if typical_chance(1, len(shelf.backgrounds[0])).log_e(standing) < np.log(TELLING):
         own = beside_own_notes(theirs, sequence, corpus, costs, score)
         trusted = own * (1 - np.exp(-sum(new) / FEW_DISTINCT)) if own > 0 else own
         standing = min(standing, trusted)
     assert match.standardised == pytest.approx(standing, abs=1e-4)
-    return float(np.exp(typical_chance(1).log_e(standing)))
+    return float(np.exp(typical_chance(1, len(shelf.backgrounds[0])).log_e(standing)))
 
 
 def beside_own_notes(theirs, sequence, corpus, costs, score):

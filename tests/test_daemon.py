@@ -15,6 +15,7 @@ import pytest
 from conftest import COMMAND, FIXTURES, daemon_of, small_library
 
 import melodysim
+from melodysim.cli.commands.ask import _lines
 from melodysim.daemon import client
 
 
@@ -309,3 +310,13 @@ def test_a_daemon_that_is_ended_from_outside_removes_its_file(runtime):
         daemon.terminate()
         daemon.wait(20)
     assert not state.exists()
+
+
+def test_what_somebody_has_settled_is_no_alarm_in_lines(library, fixtures):
+    """Hosts mark passages by the status of the work."""
+    answer = library.check(fixtures / "paper-lanterns.mid").to_dict()
+    (row,) = [row for row in _lines(answer) if row.startswith("match") and "Paper Lanterns" in row]
+    assert "\tin-copyright\t" in row
+    settled = answer | {"accepted": [{"id": answer["closest"]["id"], "note": "", "day": "2026-01-01"}]}
+    (row,) = [row for row in _lines(settled) if row.startswith("match") and "Paper Lanterns" in row]
+    assert "\taccepted\t" in row

@@ -88,9 +88,34 @@ def test_the_plugin_marks_the_open_score(home, tmp_path):
     musescore("-o", score, FIXTURES / "paper-lanterns.mid")
     said = musescore("-p", PLUGIN.name, score)
     assert "LIKELY" in said
-    assert "melodysim likely: Paper Lanterns, from bar 1" in said
+    assert re.search(r"melodysim likely: Paper Lanterns, .+, bars 1 to \d+", said)
     words = [each.text for each in ElementTree.parse(tmp_path / "marked.musicxml").iter("words")]
     assert words == ["melodysim likely: Paper Lanterns"]
+
+
+@needs_musescore
+def test_the_mark_stands_on_the_page_behind_a_repeat(home, tmp_path):
+    """Two bars of rest are repeated: the tune is played from bar 5 on, and printed from bar 3 on."""
+    score = tmp_path / "score.musicxml"
+    musescore("-o", score, FIXTURES / "paper-lanterns.mid")
+    tree = ElementTree.parse(score)
+    part = tree.find("part")
+    rests = "<note><rest measure='yes'/><duration>{}</duration></note>"
+    attributes = part.find("measure/attributes")
+    rests = rests.format(4 * int(attributes.findtext("divisions")))
+    back = '<barline location="right"><repeat direction="backward"/></barline>'
+    new = [ElementTree.fromstring(f"<measure>{rests}{end}</measure>") for end in ("", back)]
+    part.find("measure").remove(attributes)
+    new[0].insert(0, attributes)
+    for k, measure in enumerate(new):
+        part.insert(k, measure)
+    for k, measure in enumerate(part.findall("measure"), 1):
+        measure.set("number", str(k))
+    tree.write(score)
+    said = musescore("-p", PLUGIN.name, score)
+    assert re.search(r"melodysim likely: Paper Lanterns, .+, bars 3 to \d+", said)
+    marked = ElementTree.parse(tmp_path / "marked.musicxml").findall("part/measure")
+    assert [k for k, bar in enumerate(marked, 1) if bar.find(".//words") is not None] == [3]
 
 
 @needs_musescore

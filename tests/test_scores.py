@@ -157,6 +157,43 @@ def test_the_order_of_playing(signs, order):
     assert playing_order(signs) == order
 
 
+def test_the_first_of_two_printed_coda_signs_is_the_way_to_the_coda():
+    to, jump, coda = Signs(coda=True), Signs(jump="dal segno"), Signs(coda=True)
+    signs = [Signs(), Signs(segno=True), to, jump, coda]
+    assert playing_order(signs) == [0, 1, 2, 3, 1, 2, 4]
+
+
+def test_signs_that_repeat_a_measure_are_played():
+    sign = '<measure-style><measure-repeat type="{}">1</measure-repeat></measure-style>'
+    start, stop = (f"<attributes>{sign.format(kind)}</attributes>" for kind in ("start", "stop"))
+    rest = "<note><rest/><duration>16</duration></note>"
+    content = score(BAR, start + rest, rest, stop + note("G", 16))
+    assert names(content) == "CDEF" * 3 + "G"
+    assert notes(content)[-1] == (12.0, 67.0)
+
+
+def test_passages_stand_in_measures_of_the_page(tmp_path):
+    """Behind a repeat, beats as they are played lead to the measure that is printed there."""
+    back = '<barline location="right"><repeat direction="backward"/></barline>'
+    path = tmp_path / "x.musicxml"
+    path.write_bytes(
+        score(BAR, BAR + back, note("G", 16), BAR).replace(b"<measure>", b"<measure number='7'>", 1)
+    )
+    measures = read(path).measures
+    assert [measures.at(beat) for beat in (0, 3.5, 4, 8, 12, 16, 19.9, 20, 99)] == [
+        0,
+        0,
+        1,
+        0,
+        1,
+        2,
+        2,
+        3,
+        3,
+    ]
+    assert measures.number == ("7", "2", "3", "4")
+
+
 def test_a_tie_out_of_a_repeat_does_not_lead_back_into_it():
     right = '<barline location="right"><repeat direction="backward"/></barline>'
     tied = note("C", 4, '<tie type="start"/>')

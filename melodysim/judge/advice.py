@@ -14,7 +14,9 @@ _ALONE = 0.8
 """Share of the power in the voice above which a recording is a voice by itself."""
 
 
-def next_steps(level: str, firm: bool, match: Match | None, finding: str = "") -> list[str]:
+def next_steps(
+    level: str, firm: bool, match: Match | None, finding: str = "", library: str = ""
+) -> list[str]:
     """Return what a person may do about a verdict, in the order to do it in: sentences.
 
     Parameters
@@ -25,7 +27,10 @@ def next_steps(level: str, firm: bool, match: Match | None, finding: str = "") -
         What the verdict rests on.
     finding : str, optional
         Its id.
+    library : str, optional
+        File name of the library, where it is not the user's own.
     """
+    where = f" --library {library}" if library else ""
     if level == "unchecked":
         return [
             "Add the works that you are worried about: `melodysim library import FOLDER --rights "
@@ -52,8 +57,8 @@ def next_steps(level: str, firm: bool, match: Match | None, finding: str = "") -
         f"To do without, change the melody from {first} to {last}: other intervals, another contour. "
         "Another key, tempo, sound or text leaves it the same melody.",
         "Check the new version again.",
-        f"You hold a licence, or know better? `melodysim scan accept {finding} --note …` settles this "
-        "finding." if finding else "",
+        f"You hold a licence, or know better? `melodysim scan accept {finding}{where} --note …` settles "
+        "this finding." if finding else "",
         "What a mechanical licence is, and when a work is free, stands in melodysim's documentation "
         "under “Rights” (docs/rights.md).",
     ]  # fmt: skip

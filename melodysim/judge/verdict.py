@@ -183,7 +183,7 @@ def judge(
     if level in {"review", "likely"}:
         named = [m for m in protected if m.e_value < rates.review]
         reasons += [
-            describe(match) + place_words(match, piece.bar) + _note_words(match)
+            describe(match) + place_words(match, piece) + _note_words(match)
             for match in named[:_WORDS_IN_TEXT]
         ]
         reasons += [
@@ -212,7 +212,7 @@ def judge(
         reasons.append(nearest_words(best, near, rates.review))
     reasons += [
         describe(match) + f" It is {free_words(match)}, so this match does not count."
-        f"{place_words(match, piece.bar)}{_note_words(match)}"
+        f"{place_words(match, piece)}{_note_words(match)}"
         for match in free[:1]
         if match.e_value < rates.review
     ]

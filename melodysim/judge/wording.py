@@ -184,13 +184,20 @@ def recurrence_words(match: Match) -> str:
     return f" It also comes at {when}{': a refrain' if others[1:] else ''}."
 
 
-def place_words(match: Match, bar: float | None) -> str:
-    """Say in which track and bars of a project a passage lies; empty for other files."""
-    if bar is None or match.query.beats is None:
+def place_words(match: Match, piece: Piece) -> str:
+    """Say in which track and bars of a project or a score a passage lies; empty for other files."""
+    if match.query.beats is None:
         return ""
-    first, last = (int(beat // bar) + 1 for beat in match.query.beats)
+    if piece.bar is not None:
+        first, last = (str(int(beat // piece.bar) + 1) for beat in match.query.beats)
+        kind = "track"
+    elif piece.measures is not None:
+        first, last = (piece.measures.number[piece.measures.at(beat)] for beat in match.query.beats)
+        kind = "part"
+    else:
+        return ""
     bars = f"bar {first}" if first == last else f"bars {first} to {last}"
-    return f" It lies in track “{match.voice}”, {bars}."
+    return f" It lies in {kind} “{match.voice}”, {bars}."
 
 
 def rarity_words(match: Match) -> str:

@@ -218,6 +218,7 @@ def _piece(path: Path, digest: str, kind: Kind, score: Score) -> Piece:
         bar=score.bar,
         remarks=remarks,
         left_out=missing,
+        measures=score.measures,
     )
 
 

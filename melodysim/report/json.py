@@ -11,7 +11,7 @@ from melodysim.judge.advice import trust_words
 from melodysim.judge.verdict import LEVELS, Verdict
 from melodysim.library import Accepted, Entry, Suspect, finding_id
 from melodysim.library.rights import effective
-from melodysim.melody import Melody, Piece
+from melodysim.melody import Measures, Melody, Piece
 from melodysim.report.reports import NamedSong, PairReport, Report
 from melodysim.search.match import Match, Span
 
@@ -52,6 +52,17 @@ def _span_dict(span: Span) -> dict[str, Any]:
     return given
 
 
+def _measures_dict(span: Span, measures: Measures | None) -> dict[str, Any]:
+    """Return where a passage stands on the page of a score."""
+    if measures is None or span.beats is None:
+        return {}
+    first, last = (measures.at(beat) for beat in span.beats)
+    return {
+        "measures": [first + 1, last + 1],
+        "bars": [measures.number[first], measures.number[last]],
+    }
+
+
 def match_dict(match: Match, piece: Piece) -> dict[str, Any]:
     """Return a match of a piece as JSON has it."""
     turn = match.turn
@@ -70,7 +81,7 @@ def match_dict(match: Match, piece: Piece) -> dict[str, Any]:
         "voice": match.voice,
         "evidence": match.evidence,
         "recorded": match.recorded,
-        "query": _span_dict(match.query),
+        "query": _span_dict(match.query) | _measures_dict(match.query, piece.measures),
         "reference_span": _span_dict(match.reference_span),
         "path": match.path.tolist(),
         "likeness": match.likeness,

@@ -53,8 +53,10 @@ def _lines(answer: dict[str, Any]) -> list[str]:
     if "verdict" in answer:
         rows.append(("verdict", answer["verdict"], answer["probability"]))
         rows += [("reason", reason) for reason in answer["reasons"]]
+        settled = {one["id"] for one in answer["accepted"]}
         for match in answer["matches"]:
             reference = match["reference"]
+            status = reference["rights"]["status"]
             rows.append(
                 (
                     "match",
@@ -63,7 +65,7 @@ def _lines(answer: dict[str, Any]) -> list[str]:
                     match["notes"],
                     match["identity"],
                     match["transposition"],
-                    reference["rights"]["status"],
+                    "accepted" if reference["id"] in settled else status,
                     reference["title"],
                     reference["creator"],
                 )

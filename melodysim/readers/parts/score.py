@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from melodysim.melody import Measures
 from melodysim.util.plain_text import printable, printable_or_none
 
 
@@ -61,6 +62,8 @@ class Score:
         Quarter notes in a bar, for projects, where passages are found by bar.
     remarks : tuple of str
         What was odd about the file, and how it was read.
+    measures : Measures or None
+        In the order in which they are played, where the file has them.
     """
 
     parts: tuple[Part, ...]
@@ -68,6 +71,7 @@ class Score:
     creator: str | None = None
     bar: float | None = None
     remarks: tuple[str, ...] = ()
+    measures: Measures | None = None
 
     def __post_init__(self) -> None:
         """Remove unprintable characters from title and creator."""

@@ -15,12 +15,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
+
 from melodysim.errors import ReadError
+from melodysim.melody import Measures
 from melodysim.readers.bounds import Archive, Element, damage, finite, parse_xml
 from melodysim.readers.parts.score import Score
-from melodysim.readers.scores.laying import MeasureNote, lay, parts_of, placings, tempo_map
+from melodysim.readers.scores.laying import (
+    MeasureNote,
+    Placing,
+    lay,
+    parts_of,
+    placings,
+    tempo_map,
+)
 from melodysim.readers.scores.playing_order import Signs, playing_order
-from melodysim.util.plain_text import counted
+from melodysim.util.plain_text import counted, printable
 
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _BEATS = {
@@ -55,6 +65,8 @@ class _State:
     bar: float = 4.0
     shift: dict[str, float] = field(default_factory=dict)
     slashes: set[str] = field(default_factory=set)
+    repeated: int = 0
+    """Measures before that a sign repeats, again and again; 0 where there is no such sign."""
     unread: int = 0
 
 
@@ -110,7 +122,8 @@ def _score(root: Element) -> Score:
             element.tag = _tag(element)
     names, drums = _announced(root)
     signs: list[Signs] = []
-    read = {part: _read_part(written, signs) for part, written in _measures_by_part(root).items()}
+    by_part = _measures_by_part(root)
+    read = {part: _read_part(written, signs) for part, written in by_part.items()}
     lengths = [_length(read, k) for k in range(len(signs))]
     placed = placings(playing_order(signs), lengths)
     parts = []
@@ -139,7 +152,20 @@ def _score(root: Element) -> Score:
     remarks = (
         (f"{counted(unread, 'note')} of no length or an impossible pitch: left out",) if unread else ()
     )
-    return Score(tuple(parts), title, creators[0].text if creators else None, remarks=remarks)
+    creator = creators[0].text if creators else None
+    played_as = _measures(placed, max(by_part.values(), key=len, default=[]))
+    return Score(tuple(parts), title, creator, remarks=remarks, measures=played_as)
+
+
+def _measures(placed: list[Placing], written: list[Element]) -> Measures | None:
+    """Return the measures as they are played, with the numbers that the page has."""
+    if not placed:
+        return None
+    number = tuple(
+        printable(measure.get("number") or str(k))[:20] for k, measure in enumerate(written, 1)
+    )
+    begin, place = (np.array([getattr(at, name) for at in placed]) for name in ("begin", "written"))
+    return Measures(begin.astype(np.float64), place.astype(np.intp), number)
 
 
 def _announced(root: Element) -> tuple[dict[str, str], set[str]]:
@@ -187,12 +213,16 @@ def _read_part(measures: list[Element], signs: list[Signs]) -> list[_Measure]:
     """Read the measures of a part; add what its bar lines say to the signs of all parts."""
     state = _State()
     ending: tuple[int, ...] = ()
-    found = []
+    found: list[_Measure] = []
     for k, element in enumerate(measures):
         if k == len(signs):
             signs.append(Signs())
         ending = _read_signs(element, signs[k], signs[k - 1] if k else None, ending)
-        found.append(_read_measure(element, state))
+        measure = _read_measure(element, state)
+        if 0 < state.repeated <= k and not measure.notes:
+            again = found[k - state.repeated]
+            measure.notes, measure.length = again.notes, max(again.length, measure.length)
+        found.append(measure)
     return found
 
 
@@ -275,6 +305,11 @@ def _apply_attributes(element: Element, state: _State) -> None:
             state.shift.clear()
         state.shift[staff] = chromatic + 12 * octaves
     for style in element.iterfind("measure-style"):
+        again = style.find("measure-repeat")
+        if again is not None:
+            said = (again.text or "").strip()
+            count = int(said[:2]) if said.isdecimal() else 1
+            state.repeated = count if again.get("type") == "start" else 0
         slash = style.find("slash")
         if slash is not None:
             staff = style.get("number") or _EVERY_STAFF

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _MOST_TIMES = 8
 """A repeat that asks for more is taken as one that asks for this many."""
@@ -54,6 +54,7 @@ def playing_order(signs: list[Signs]) -> list[int]:
     >>> playing_order([Signs(forward=True), one, two, Signs()])
     [0, 1, 0, 2, 3]
     """
+    signs = _with_way_to_coda(signs)
     order: list[int] = []
     at, began, turn, jumped = 0, 0, 1, False
     while at < len(signs) and len(order) < _LONGEST * len(signs):
@@ -86,6 +87,16 @@ def playing_order(signs: list[Signs]) -> list[int]:
         if here.times or (here.endings and at < len(signs) and not signs[at].endings):
             began, turn = _after(signs, at, began, turn)
     return order
+
+
+def _with_way_to_coda(signs: list[Signs]) -> list[Signs]:
+    """Take the first of two coda signs for the way to the coda, where no words say where that is."""
+    codas = [k for k, sign in enumerate(signs) if sign.coda]
+    jump = next((k for k, sign in enumerate(signs) if sign.jump), -1)
+    if len(codas) < 2 or any(sign.to_coda for sign in signs) or not codas[0] <= jump < codas[-1]:
+        return signs
+    leaving = replace(signs[codas[0]], coda=False, to_coda=True)
+    return [*signs[: codas[0]], leaving, *signs[codas[0] + 1 :]]
 
 
 def _row(signs: list[Signs], at: int) -> list[Signs]:

@@ -24,6 +24,7 @@ from melodysim.judge.wording import (
     transposed,
 )
 from melodysim.library import finding_id
+from melodysim.library.library import default_library_path
 from melodysim.melody import Piece
 from melodysim.report.html.svg import match_level, roll_of, strip_svg
 from melodysim.report.html.template import file_name, rendered_page, require_pages
@@ -85,6 +86,7 @@ def track_html(
     if report.piece is None or report.verdict is None:
         raise ValueError(f"{report.source}: has no report, because it could not be read")
     piece = report.piece
+    library = report.holdings.name if report.holdings else ""
     return _page(
         piece,
         report.verdict,
@@ -92,6 +94,7 @@ def track_html(
         report.rates,
         named=report.named,
         leading=report.leading,
+        library="" if library == default_library_path().name else library,
         accepted={work: settled.day for work, settled in report.accepted.items()},
         back=back,
         kind="Check of a track",
@@ -147,6 +150,7 @@ def _page(
     recording: Path | None = None,
     named: tuple[NamedSong, ...] = (),
     leading: Match | None = None,
+    library: str = "",
     accepted: dict[str, str] | None = None,
     back: str = "",
 ) -> str:
@@ -191,7 +195,7 @@ def _page(
         missing=sound.missing,
         holdings=holdings,
         back=back,
-        steps=[] if unrelated != "tracks" else _steps(piece, verdict, leading),
+        steps=[] if unrelated != "tracks" else _steps(piece, verdict, leading, library),
         named=[_named_row(song, accepted or {}) for song in named],
         partly=f"The {1 - share:.0%} of the track in which no melody was heard."
         if recorded and share < 1 - HEARD_ENOUGH / 2
@@ -215,10 +219,12 @@ def _chance_words(verdict: Verdict, followed: str) -> str:
     return f"{level} · probability {followed}, where one in two does: {verdict.probability:.3f}"
 
 
-def _steps(piece: Piece, verdict: Verdict, leading: Match | None) -> list[list[tuple[bool, str]]]:
+def _steps(
+    piece: Piece, verdict: Verdict, leading: Match | None, library: str
+) -> list[list[tuple[bool, str]]]:
     """Return what to do next, each step as pieces of text that are commands or not."""
     finding = "" if leading is None else finding_id(piece, leading.reference.id)
-    steps = next_steps(verdict.level, verdict.firm, leading, finding)
+    steps = next_steps(verdict.level, verdict.firm, leading, finding, library)
     return [[(bool(k % 2), part) for k, part in enumerate(step.split("`"))] for step in steps]
 
 
