@@ -216,7 +216,6 @@ def test_what_was_exported_keeps_its_names_and_rights(tmp_path, run, fixtures):
         (b"000000-again", b"gone", "gone.csv"),
         (b",own,", b",free,", "line 2"),
         (b",own,", b',"own,', "line"),
-        (b",", b";", "separate columns by commas"),
     ],
 )
 def test_a_damaged_export_says_where(tmp_path, run, fixtures, was, now, says):
@@ -365,6 +364,83 @@ def test_one_record_of_a_table_costs_no_other(tmp_path, name, text, says):
     assert set(entries) == {f"{name}#a", f"{name}#c"}
     ((_, error),) = done.failed
     assert says in str(error)
+
+
+NOTE_ROWS = [(0.5 * k, 0.5, 60 + k % 7) for k in range(12)]
+
+
+@pytest.mark.parametrize("name", ["works.csv", "works.tsv", "works.json", "works.jsonl"])
+def test_a_table_may_say_the_rights_of_its_melodies(tmp_path, name):
+    """For what it leaves open, what the import says holds."""
+    about = {"status": "licensed", "holder": "B", "published": 1990, "expires": "2999-12-31"}
+    if name.endswith(("csv", "tsv")):
+        separator = ";" if name.endswith("csv") else "\t"
+        lines = [["id", "onset", "duration", "pitch", *about]]
+        for identity, more in (("a", about.values()), ("b", [""] * 4)):
+            lines += [[identity, *(str(x).replace(".", ",") for x in row), *more] for row in NOTE_ROWS]
+        text = "\n".join(separator.join(map(str, line)) for line in lines)
+    else:
+        items = [{"id": "a", "notes": NOTE_ROWS, **about}, {"id": "b", "notes": NOTE_ROWS}]
+        each = [json.dumps(item) for item in items]
+        text = "\n".join(each) if name.endswith("l") else f"[{','.join(each)}]"
+    (tmp_path / name).write_text(text)
+    with Store(tmp_path / "library.db", create=True) as store:
+        result = import_paths(store, [tmp_path / name], Rights("in-copyright", holder="C"))
+        assert (result.imported, result.failed) == (2, [])
+        one, other = store.entries()
+        assert np.array_equal(store.melody(one.id).onset, [row[0] for row in NOTE_ROWS])
+    assert one.rights == Rights("licensed", "B", published=1990, expires="2999-12-31")
+    assert other.rights == Rights("in-copyright", "C")
+
+
+def test_a_melody_of_a_table_with_wrong_rights_is_left_out_alone(tmp_path):
+    items = [{"id": k, "notes": NOTE_ROWS, "status": s} for k, s in (("a", "mine"), ("b", "own"))]
+    (tmp_path / "works.json").write_text(json.dumps(items))
+    with Store(tmp_path / "library.db", create=True) as store:
+        result = import_paths(store, [tmp_path / "works.json"], Rights())
+    assert result.imported == 1
+    assert "melody a" in str(result.failed[0][1])
+
+
+def test_libraries_of_other_rights_are_merged_aloud(tmp_path, run):
+    """The same melody, licensed to one and not to the other: what is there stays, and it is said."""
+    for name, status in (("a", "in-copyright"), ("b", "licensed")):
+        (tmp_path / name).mkdir()
+        shutil.copy(FIXTURES / "twinkle.mid", tmp_path / name / "song.mid")
+        library = tmp_path / f"{name}.db"
+        run("library", "import", tmp_path / name, "--rights", status, "--library", library)
+        run("library", "export", tmp_path / f"e{name}", "--library", library)
+    for order in ("ab", "ba"):
+        merged = tmp_path / f"{order}.db"
+        done = run("library", "import", *(tmp_path / f"e{k}" for k in order), "--library", merged)
+        assert "1 melody imported" in done.stdout
+        kept = "in-copyright" if order[0] == "a" else "licensed"
+        assert f"stays “{kept}”" in done.stdout
+        with Store(merged) as store:
+            assert [entry.rights.status for entry in store.entries()] == [kept]
+
+
+def test_titles_and_creators_can_be_corrected(tmp_path, run):
+    library = tmp_path / "library.db"
+    run("library", "import", FIXTURES / "twinkle.mid", "--rights", "own", "--library", library)
+    done = run("library", "rights", "twinkle.mid", "--title", "Star", "--library", library)
+    assert "titles or creators changed: 1" in done.stderr
+    (tmp_path / "names.csv").write_text("id;title;creator\ntwinkle.mid;Little Star;Trad.\n")
+    done = run("library", "rights", "--csv", tmp_path / "names.csv", "--library", library)
+    assert done.returncode == 0, done.stderr
+    with Store(library) as store:
+        (entry,) = store.entries()
+    assert (entry.title, entry.creator, entry.rights.status) == ("Little Star", "Trad.", "own")
+
+
+def test_a_date_can_be_taken_away(tmp_path, run):
+    library = tmp_path / "library.db"
+    run("library", "import", FIXTURES / "twinkle.mid", "--rights", "own", "--library", library)
+    for expires, kept in (("2999-01-01", "2999-01-01"), ("", None)):
+        done = run("library", "rights", "twinkle.mid", "--expires", expires, "--library", library)
+        assert done.returncode == 0, done.stderr
+        with Store(library) as store:
+            assert store.entries()[0].rights.expires == kept
 
 
 def test_a_table_with_two_columns_of_one_name_is_refused(tmp_path):

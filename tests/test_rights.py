@@ -126,7 +126,6 @@ def test_rights_in_bulk(small, run, tmp_path):
     [
         ("id,colour\n", "colour"),
         ("status\n", "needs the column id"),
-        ("id;status\n", "separate columns by commas"),
         ("id,holder\nx,A, Inc\n", "3 cells under 2"),
         ("id,holder\nx,A\nx,B\n", "already"),
         ("id,status\nx,free\n", "line 2"),

@@ -30,7 +30,7 @@ def next_steps(
     library : str, optional
         File name of the library, where it is not the user's own.
     """
-    where = f" --library {library}" if library else ""
+    accept = f"melodysim scan accept {finding}{f' --library {library}' if library else ''} --note …"
     if level == "unchecked":
         return [
             "Add the works that you are worried about: `melodysim library import FOLDER --rights "
@@ -57,8 +57,7 @@ def next_steps(
         f"To do without, change the melody from {first} to {last}: other intervals, another contour. "
         "Another key, tempo, sound or text leaves it the same melody.",
         "Check the new version again.",
-        f"You hold a licence, or know better? `melodysim scan accept {finding}{where} --note …` settles "
-        "this finding." if finding else "",
+        f"You hold a licence, or know better? `{accept}` settles this finding." if finding else "",
         "What a mechanical licence is, and when a work is free, stands in melodysim's documentation "
         "under “Rights” (docs/rights.md).",
     ]  # fmt: skip

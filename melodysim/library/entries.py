@@ -79,6 +79,11 @@ def file_of(source: str) -> Path:
     return path if "#" not in source or path.exists() else Path(source.rsplit("#", 1)[0])
 
 
+def is_there(source: str) -> bool:
+    """Say whether the file of a source exists; that of an exported melody is ``index@mark``."""
+    return file_of(source).exists() or Path(source.rsplit("@", 1)[0]).is_file()
+
+
 def same_notes(there: Melody, new: Melody) -> bool:
     """Say whether two melodies have the same notes, times to float32 precision."""
     if len(there) != len(new) or (there.beat is None) != (new.beat is None):

@@ -29,6 +29,7 @@ from melodysim.library.entries import (
     Reference,
     entry_of,
     file_of,
+    is_there,
     melody_of,
     of_one_set,
     same_notes,
@@ -262,7 +263,7 @@ class Store:
                 return identity, None, None
             if row[0] == path:  # two melodies of this very source: each is kept
                 continue
-            has_moved = row[1] == sha256 and not file_of(row[0]).exists()
+            has_moved = row[1] == sha256 and not is_there(row[0])
             if has_moved or of_one_set(path, row[0]):
                 return identity, row[0], row[3:]
         raise AssertionError("unreachable")
@@ -318,11 +319,8 @@ class Store:
     def heard_by(self, version: int) -> set[str]:
         """Return the sources of recordings of which a version of the transcription was kept."""
         with explained(self.path):
-            rows = self._connection.execute(
-                "SELECT path FROM source JOIN recording ON recording.source = source.id "
-                "WHERE version = ?",
-                (version,),
-            )
+            tables = "source JOIN recording ON recording.source = source.id"
+            rows = self._connection.execute(f"SELECT path FROM {tables} WHERE version = ?", (version,))
             return {row[0] for row in rows}
 
     def entries(self, pattern: str | None = None, limit: int = -1, offset: int = 0) -> list[Entry]:

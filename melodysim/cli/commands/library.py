@@ -266,6 +266,8 @@ def show(identity: str, library_path: Path | None, form: str, output: Path | Non
 @click.option("--died", type=int, help="Year in which the last of the authors died.")
 @click.option("--expires", metavar="YYYY-MM-DD", help="Last day of a licence that you hold.")
 @click.option("--note", help="Anything else, such as a licence number.")
+@click.option("--title", help="A corrected title.")
+@click.option("--creator", help="A corrected composer or artist.")
 @click.option("--csv", "table", type=options.PATH, help="Take many from a CSV file instead.")
 @options.library_option
 def rights_(
@@ -277,21 +279,25 @@ def rights_(
     died: int | None,
     expires: str | None,
     note: str | None,
+    title: str | None,
+    creator: str | None,
     table: Path | None,
     library_path: Path | None,
 ) -> None:
     """Set the rights of melodies: of the IDs that you name, or of all in a CSV file.
 
-    What you do not name stays as it is. From years of publication and death melodysim works out where
+    Titles and creators can be corrected too. What you do not name stays as it is; an empty text ("")
+    takes away what was there. From years of publication and death melodysim works out where
     a tune is free (`check --territory`); a licence counts until the day on which it expires.
 
     \b
     $ melodysim library rights hook.mid --status licensed --expires 2027-12-31
+    $ melodysim library rights hook.mid --title "The Hook" --creator "A. Composer"
     $ melodysim library rights --csv rights.csv
 
     The CSV file has a line of column names: id, and any of status, holder, iswc, published, died,
-    expires, note. An empty cell means that it is not known. All of it is taken, or, if a line is
-    wrong, nothing. `melodysim library export` writes such a file, index.csv, to begin with.
+    expires, note, title, creator. An empty cell means that it is not known. All of it is taken, or, if
+    a line is wrong, nothing. `melodysim library export` writes such a file, index.csv, to begin with.
     """
     from melodysim.errors import LibraryError
     from melodysim.library.importers.rights_table import read_list
@@ -302,18 +308,23 @@ def rights_(
         "status": status, "holder": holder, "iswc": iswc, "published": published, "died": died,
         "expires": expires, "note": note,
     }  # fmt: skip
-    named = {name: value for name, value in given.items() if value is not None}
+    named = {name: value or None for name, value in given.items() if value is not None}
+    names = {"title": title, "creator": creator}
+    called: dict[str, str | None] = {k: value for k, value in names.items() if value is not None}
+    if title == "":
+        raise click.UsageError("a title cannot be empty")
     if table is not None:
-        if identities or named:
+        if identities or named or called:
             raise click.UsageError("give either IDs and what holds of them, or --csv, not both")
-        rows = [(row.id, row.rights) for row in read_list(table)]
-    elif not identities or not named:
+        rows = [(row.id, row.rights, row.beside) for row in read_list(table)]
+    elif not identities or not (named or called):
         raise click.UsageError("give IDs and what holds of them, such as --status, or --csv FILE")
     else:
-        rows = [(identity, named) for identity in identities]
+        rows = [(identity, named, called) for identity in identities]
+    renamed = 0
     with Store(path, writable=True) as store, store.transaction():
-        entries = store.entries_by_id(identity for identity, _ in rows)
-        missing = [identity for identity, _ in rows if identity not in entries]
+        entries = store.entries_by_id(identity for identity, *_ in rows)
+        missing = [identity for identity, *_ in rows if identity not in entries]
         if missing:
             more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
             raise LibraryError(
@@ -321,12 +332,19 @@ def rights_(
                 "`melodysim library list TEXT` finds ids",
                 path,
             )
-        for identity, fields in rows:
-            rights = check_rights(replace(entries[identity].rights, **fields))
+        for identity, fields, about in rows:
+            entry = entries[identity]
+            rights = check_rights(replace(entry.rights, **fields))
             store.set_rights(identity, rights)
+            now = about.get("title") or entry.title, about.get("creator", entry.creator) or None
+            if now != (entry.title, entry.creator):
+                store.set_names(identity, *now)
+                renamed += 1
     click.echo(f"rights set: {len(rows):,}", err=True)
+    if renamed:
+        click.echo(f"titles or creators changed: {renamed:,}", err=True)
     today = date.today().isoformat()
-    past = [i for i, fields in rows if (fields.get("expires") or today) < today]
+    past = [i for i, fields, _ in rows if (fields.get("expires") or today) < today]
     if past:
         click.echo(f"of these, the licence has run out already: {', '.join(past[:3])}", err=True)
 

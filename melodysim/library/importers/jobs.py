@@ -28,7 +28,8 @@ from melodysim.transcribe import TRANSCRIPTION_VERSION
 from melodysim.util.passed_over import hidden, suffix_of
 
 _SNIFFED = 65_536
-TABLE_SUFFIXES = {".csv", ".json"}
+ROW_SUFFIXES = {".csv", ".tsv"}
+TABLE_SUFFIXES = {*ROW_SUFFIXES, ".json", ".jsonl", ".ndjson"}
 """Suffixes of plain tables of notes (`melodysim.library.importers.tables`)."""
 
 
@@ -150,7 +151,7 @@ def looks_like_table(path: Path) -> bool:
             start = file.read(_SNIFFED).lower()
     except OSError:
         return False
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() in ROW_SUFFIXES:
         header = start.split(b"\n")[0]
         return all(column in header for column in (b"onset", b"duration", b"pitch"))
     return b'"notes"' in start

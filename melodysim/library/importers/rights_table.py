@@ -17,7 +17,7 @@ from melodysim.util.plain_text import cell, uncell
 
 COLUMNS = ("id", "status", "holder", "iswc", "published", "died", "expires", "note")
 BESIDE = ("file", "title", "creator", "source")
-"""Other columns of an exported library's index; ignored where only rights are read."""
+"""Other columns of an exported library's index."""
 INDEX = "index.csv"
 """Name of the index of an exported library."""
 _HEADER = ("file", "id", "title", "creator", *COLUMNS[1:], "source")
@@ -84,7 +84,8 @@ def read_list(path: Path) -> list[ListedMelody]:
     ----------
     path : Path
         CSV in UTF-8, its first line naming the columns: "id", and any of the others in `COLUMNS` and
-        `BESIDE`. An empty cell means that the value is not known.
+        `BESIDE`, separated by commas, semicolons or tabs. An empty cell means that the value is not
+        known.
 
     Raises
     ------
@@ -98,14 +99,15 @@ def read_list(path: Path) -> list[ListedMelody]:
         reason = getattr(error, "strerror", None) or "not UTF-8"
         raise ReadError(f"cannot be read ({reason})", path=path) from error
     csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(io.StringIO(text, newline=""))
+    separator = separator_of(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     with _line_named(path, reader):
         names = [name.strip().lower() for name in next(reader, [])]
     unknown = [name for name in names if name not in (*COLUMNS, *BESIDE)]
-    if unknown or "id" not in names or not set(names) & set(COLUMNS[1:]):
+    known = (*COLUMNS, "title", "creator")
+    if unknown or "id" not in names or not set(names) & set(known[1:]):
         wrong = f"no column is called {unknown[0]!r}" if unknown else "needs the column id and another"
-        hint = "; separate columns by commas" if unknown and ";" in unknown[0] else ""
-        raise ReadError(wrong + hint, f"known are {', '.join(COLUMNS)}", path)
+        raise ReadError(wrong, f"known are {', '.join(known)}", path)
     rows: dict[str, ListedMelody] = {}
     with _line_named(path, reader):
         for cells in reader:
@@ -116,6 +118,15 @@ def read_list(path: Path) -> list[ListedMelody]:
                 raise RightsError(f"{row.id!r} has had a line already")
             rows[row.id] = row
     return list(rows.values())
+
+
+def separator_of(text: str) -> str:
+    """Return what separates the cells of a table, by its first line: a comma, a semicolon or a tab.
+
+    Spreadsheets write semicolons where numbers have a decimal comma.
+    """
+    header = text.lstrip().split("\n", 1)[0]
+    return max(",;\t", key=header.count)
 
 
 @contextmanager
@@ -142,12 +153,25 @@ def _row(names: list[str], cells: list[str]) -> ListedMelody:
     if "file" in names:  # written by an export: spaces are part of the id
         identity = uncell(cells[names.index("id")])
     beside = {name: said.pop(name) for name in BESIDE if name in said}
-    for name in ("published", "died"):
-        if said.get(name) is not None:
-            if not said[name].isdecimal():
-                raise RightsError(f"{name}: {said[name]!r} is no year")
-            said[name] = int(said[name])
     if "status" in said and said["status"] is None:
         raise RightsError("no status")
-    check_rights(replace(Rights(), **said))
-    return ListedMelody(identity, said, beside)
+    return ListedMelody(identity, checked_fields(said), beside)
+
+
+def checked_fields(said: dict[str, Any]) -> dict[str, Any]:
+    """Return fields of `Rights` as they are kept, years as numbers, from the texts of a table.
+
+    Raises
+    ------
+    RightsError
+        If one is not valid.
+    """
+    fields = dict(said)
+    for name in ("published", "died"):
+        year = fields.get(name)
+        if isinstance(year, str):
+            if not year.strip().isdecimal():
+                raise RightsError(f"{name}: {year!r} is no year")
+            fields[name] = int(year)
+    check_rights(replace(Rights(), **fields))
+    return fields

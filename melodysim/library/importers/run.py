@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from melodysim.errors import MelodysimError, ReadError
-from melodysim.library.entries import file_of
+from melodysim.library.entries import Reference, file_of, is_there
 from melodysim.library.importers.jobs import Job, JobResult, read_job
 from melodysim.library.store import Store
 from melodysim.readers.audio import SUFFIXES as AUDIO
@@ -165,13 +165,17 @@ class _Writer:
                     added.unchanged += self._once("unchanged", job)
                 elif outcome.references:
                     other = places.get(outcome.digest) if self._merge else None
-                    if other is not None and other != job.source and file_of(other).exists():
-                        if self._once("duplicate", job):
+                    if other is not None and other != job.source and is_there(other):
+                        if job.records and job.reader == "table":  # of an exported library
+                            added.unchanged += self._once("unchanged", job)
+                        elif self._once("duplicate", job):
                             added.same.append((job.source, other))
+                        added.odd += self._other_rights(outcome.references)
                         continue
                     has = (self.store.has(r, but=job.source) for r in outcome.references)
                     if self._merge and other is None and all(has):
                         added.unchanged += self._once("unchanged", job)
+                        added.odd += self._other_rights(outcome.references)
                         continue
                     references = outcome.references
                     if other is not None and other != job.source:  # its old place is empty
@@ -187,6 +191,20 @@ class _Writer:
                         places[outcome.digest] = job.source
         self._places = places
         self.result += added
+
+    def _other_rights(self, references: list[Reference]) -> list[tuple[str, str]]:
+        """Say which melodies stay as they are in the library, though other rights came with them."""
+        there = self.store.entries_by_id([one.entry.id for one in references])
+        found = []
+        for one in references:
+            status, entry = one.entry.rights.status, there.get(one.entry.id)
+            if entry is not None and status not in {"unknown", entry.rights.status}:
+                words = (
+                    f"is there already and stays “{entry.rights.status}”, though it came as “{status}” "
+                    "this time (`melodysim library rights` changes it)"
+                )
+                found.append((one.entry.id, words))
+        return found
 
     def _once(self, what: str, job: Job) -> int:
         """Return 1 for the first part of a file with this outcome, else 0."""

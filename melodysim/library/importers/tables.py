@@ -4,7 +4,9 @@ CSV has the columns ``onset``, ``duration`` and ``pitch`` (seconds, seconds, MID
 `library export` writes them, and ``beat`` where onsets are known in quarter notes too; with a column
 ``id`` one file holds many melodies, and ``title`` and ``creator`` say what they are. JSON is a list of
 objects ``{"id", "title", "creator", "notes"}``, or one such object a line, whose notes are
-``[onset, duration, pitch]``.
+``[onset, duration, pitch]``. Both may say the rights of a melody: ``status``, ``holder``, ``iswc``,
+``published``, ``died``, ``expires``, ``note``. Cells are separated by commas, semicolons or tabs, as
+spreadsheets save them; where not by commas, numbers may have a decimal comma.
 """
 
 from __future__ import annotations
@@ -13,13 +15,20 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from melodysim.errors import MelodysimError, ReadError
-from melodysim.library.importers.jobs import Job, Made, reference
-from melodysim.library.importers.rights_table import LONGEST_CELL
+from melodysim.library.importers.jobs import ROW_SUFFIXES, Job, Made, reference
+from melodysim.library.importers.rights_table import (
+    COLUMNS,
+    LONGEST_CELL,
+    checked_fields,
+    separator_of,
+)
+from melodysim.library.rights import Rights
 from melodysim.melody import FEWEST_NOTES, Melody
 from melodysim.readers.read import file_bytes
 from melodysim.readers.text_encoding import decode_text
@@ -38,7 +47,7 @@ def read_table(job: Job) -> Iterator[Made]:
         If it is no table of notes.
     """
     text = decode_text(file_bytes(job.path)).removeprefix("\ufeff")
-    found = _csv(job, text) if job.path.suffix.lower() == ".csv" else _json(job, text)
+    found = _csv(job, text) if job.path.suffix.lower() in ROW_SUFFIXES else _json(job, text)
     seen: dict[str, int] = {}
     for position, (said, notes) in enumerate(found, 1):
         name = str(said.get("id") or "")
@@ -49,15 +58,26 @@ def read_table(job: Job) -> Iterator[Made]:
         try:
             if said.get("wrong"):
                 raise ReadError(said["wrong"])
-            melody = _melody(notes, said.get("beat"))
+            melody, rights = _melody(notes, said.get("beat")), _rights(job.rights, said)
         except (MelodysimError, OverflowError) as error:
             why = ReadError(f"melody {name or position}: {error}", path=job.path)
             yield f"{job.source}#{name or position}", why
             continue
         title = str(said.get("title") or name or job.path.stem)
-        yield reference(job, melody, identity, title, said.get("creator") or None)
+        yield reference(job, melody, identity, title, said.get("creator") or None, rights)
     if not seen:
         raise ReadError("holds no melody", "see `melodysim library import --help`", job.path)
+
+
+def _rights(otherwise: Rights, said: dict[str, Any]) -> Rights:
+    """Return the rights that a table says, and for the fields that it leaves open those of the job."""
+    given = {name: said.get(name) for name in COLUMNS[1:]}
+    fields = {
+        name: value.strip() if isinstance(value, str) else value
+        for name, value in given.items()
+        if value not in (None, "") and (name, value) != ("status", "unknown")
+    }
+    return replace(otherwise, **checked_fields(fields))
 
 
 def _melody(notes: list[tuple[float, ...]], beat: list[Any] | None = None) -> Melody:
@@ -92,7 +112,8 @@ def _increasing(beat: list[Any]) -> list[float] | None:
 def _csv(job: Job, text: str) -> Iterator[Said]:
     """Group the rows of a CSV table by the column ``id``, in the order in which ids first occur."""
     csv.field_size_limit(LONGEST_CELL)
-    rows = csv.DictReader(io.StringIO(text))
+    separator = separator_of(text)
+    rows = csv.DictReader(io.StringIO(text), delimiter=separator)
     given = [name.strip().lower() for name in rows.fieldnames or () if name]
     twice = next((name for name in given if given.count(name) > 1), None)
     if twice is not None:
@@ -102,26 +123,32 @@ def _csv(job: Job, text: str) -> Iterator[Said]:
     if missing:
         raise ReadError(
             f"no column {missing[0]!r}",
-            "a table of notes has the columns onset, duration and pitch, in UTF-8, with commas "
-            "between them",
+            "a table of notes has the columns onset, duration and pitch, in UTF-8, with commas, "
+            "semicolons or tabs between them",
             job.path,
         )
     melodies: dict[str, Said] = {}
     for number, row in enumerate(rows, 2):
         said: dict[str, Any] = {
-            key: row.get(names[key]) for key in ("id", "title", "creator") if key in names
+            key: row.get(names[key]) for key in ("id", "title", "creator", *COLUMNS[1:]) if key in names
         }
         about, notes = melodies.setdefault(said.get("id") or "", (said, []))
         try:
-            note = tuple(float(row[names[column]]) for column in _COLUMNS)
+            note = tuple(float(_with_point(row[names[column]], separator)) for column in _COLUMNS)
         except (TypeError, ValueError):
             cells = ", ".join(str(row[names[column]] or "nothing") for column in _COLUMNS)
             about.setdefault("wrong", f"line {number}: {cells} is no note")
             continue
         notes.append(note)
         if "beat" in names:
-            about.setdefault("beat", []).append(row[names["beat"]])
+            about.setdefault("beat", []).append(_with_point(row[names["beat"]], separator))
     yield from melodies.values()
+
+
+def _with_point(text: str | None, separator: str) -> str:
+    """Return a number with a decimal point, where cells are not separated by commas."""
+    text = text or ""
+    return text if separator == "," else text.replace(",", ".")
 
 
 def _json(job: Job, text: str) -> Iterator[Said]:
