@@ -41,7 +41,7 @@ from melodysim.util.plain_text import counted
 DEFAULT_TOP = 10
 SUSPECT = "suspect:"
 """Beginning of the ids of songs that are watched for, where they stand beside references."""
-CHECK_VERSION = 19
+CHECK_VERSION = 20
 """Raised whenever a check may have another result than before, wording included: stored results are
 then stale. What is heard in a recording has a version of its own in `melodysim.transcribe`."""
 

@@ -304,6 +304,10 @@ def _transpositions(
     return lanes
 
 
+_TOLD = 0.5
+"""Nats of evidence from which on a note is said to be heard: less says little either way."""
+
+
 def trace_heard(
     corpus: Corpus,
     evidence: PitchEvidence,
@@ -342,8 +346,13 @@ def trace_heard(
     rows = []
     while j > 0 and move[j, t]:
         length = int(move[j, t])
-        rows.append((j - 1, t - abs(length), t, length > 0))
-        j, t = j - 1, t - abs(length)
+        back = t - abs(length)
+        # The alignment passes a note over only where that costs less than its evidence does.
+        told = length > 0 and int(sums[0][j - 1, t]) - int(sums[1][j - 1, back]) >= _TOLD * QUANTUM
+        rows.append((j - 1, back, t, told))
+        j, t = j - 1, back
+    told_rows = [k for k, row in enumerate(rows) if row[3]] or [0, len(rows) - 1]
+    rows = rows[told_rows[0] : told_rows[-1] + 1]
     note, begin, end, sung = (np.array(column) for column in zip(*rows[::-1], strict=True))
     begin, end = ((time + evidence.starts[number]) * step for time in (begin, end))
     pitch = corpus.pitch[lo:hi][note] + lane

@@ -153,6 +153,8 @@ def match_heard(
     path = _pair_notes(melody, heard)
     seconds = (float(heard.begin[0]), float(heard.end[-1]))
     first, last = np.searchsorted(melody.onset, seconds)
+    if len(path):  # a transcribed note may begin a little before the alignment does
+        first, last = min(first, path[0, 0]), max(last, path[-1, 0] + 1)
     at_once = max(min(piece.duration, BLOCK_SECONDS), seconds[1] - seconds[0])
     return Match(
         reference=whole.entry,

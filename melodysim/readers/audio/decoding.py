@@ -38,6 +38,8 @@ BLOCK_SECONDS = 10.0
 """Length of the blocks in which a file is decoded."""
 _PLAUSIBLE_RATES = (4_000, 400_000)
 """Samples a second: half of a telephone's, and twice the fastest converters'."""
+_OFFSET = 0.02
+"""Mean of the samples from which on it is taken off. That of a second of music is a tenth of this."""
 _LOUDEST = 1e4
 """Amplitude beyond which a sample is damage: full scale is 1."""
 _MISSING, _UNKNOWN = 0.5, 1 << 62
@@ -120,9 +122,10 @@ def audio_blocks(
         import soxr
     except ImportError as error:
         raise MissingDependencyError(
-            "reading audio needs soundfile and soxr: run `pip install 'melodysim[audio]'`", path=path
+            "reading audio needs soundfile and soxr: run `pip install 'melodysim[audio]'`"
         ) from error
     resampler, current, seconds = None, 0, 0.0
+    total, count = 0.0, 0
     levels = ChannelLevels() if levels is None else levels
     for block, found in _decoded(path, levels):
         if not _PLAUSIBLE_RATES[0] <= found <= _PLAUSIBLE_RATES[1]:
@@ -140,6 +143,9 @@ def audio_blocks(
         sound = block if usable.all() else np.where(usable, block, np.float32(0))
         levels.add(sound)
         mono = sound.mean(axis=1) if side is None else np.ascontiguousarray(sound[:, side])
+        total, count = total + float(mono.sum(dtype=np.float64)), count + len(mono)
+        if count >= found and abs(total) > _OFFSET * count:  # a fault of a converter, no sound
+            mono = mono - np.float32(total / count)
         assert resampler is not None
         yield resampler.resample_chunk(mono)
     if resampler is not None:
