@@ -1,7 +1,9 @@
+# syntax=docker/dockerfile:1
 # The web app and the scan, for a computer or a cluster that runs containers.
 #
 #   docker build -t melodysim .
 #   docker run --rm -p 127.0.0.1:8765:8765 -v melodysim:/data melodysim
+#   docker run --rm -v melodysim:/data melodysim library init   # unless the web app has run before
 #   docker run --rm -v melodysim:/data -v "$PWD/renders:/tracks:ro" melodysim \
 #       scan /tracks --output /data/scan --html
 #
