@@ -27,7 +27,7 @@ from melodysim.melody import Melody, Piece
 from melodysim.readers.midi import read_midi
 from melodysim.readers.read import read
 from melodysim.report.note_files import evidence_files
-from melodysim.report.passage import passage_of
+from melodysim.report.passage import columns, passage_of
 from melodysim.search import by_salience
 from melodysim.search.by_notes import BACKWARDS_WEIGHT, STAND_IN, TYPICAL_NOTES
 from melodysim.search.e_values import fit_background
@@ -234,6 +234,25 @@ def test_recordings_are_heard(library, fixtures):
     assert best.query.seconds[0] == pytest.approx(6.5 * 60 / 118, abs=1.0)
     assert best.query.seconds[1] == pytest.approx(15.5, abs=1.5)
     assert report.verdict.level in ("review", "likely")
+
+
+def test_a_changed_note_is_not_said_to_be_heard(library, fixtures):
+    """The sixth note of the passage is sung two semitones higher (fixtures/make.py)."""
+    report = check(read(fixtures / "copies-paper-lanterns.mp3"), library, threads=2)
+    best = report.matches[0]
+    heard = dict(zip(best.listening.note.tolist(), best.listening.heard.tolist(), strict=True))
+    assert not heard[5]
+    assert sum(heard.values()) >= 24
+    assert best.notes == sum(heard.values())
+    assert best.identity == pytest.approx(best.notes / len(heard))
+    passage = passage_of(report.piece, best)
+    first = best.path[0, 0]
+    assert passage.mine[0] <= first  # what is paired belongs to the passage
+    shown = [
+        passage.track.onset[passage.mine[i]] if i is not None else passage.placed[j, 0]
+        for i, j in columns(passage)
+    ]
+    assert np.diff(shown).min() > -0.25  # notes that go together begin together, or nearly
 
 
 def test_a_recording_that_copies_nothing_is_clear(library, fixtures):

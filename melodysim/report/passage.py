@@ -20,6 +20,8 @@ from melodysim.intervals import semitones
 from melodysim.melody import Melody, Piece
 from melodysim.search.match import Match
 
+Column = tuple[int | None, int | None]
+"""A note of the track and a note of the reference that go together, or one of them alone."""
 Relation = Literal["same", "octave", "differs", "alone"]
 """Same pitch; same but for octaves; another pitch; no note goes with it."""
 
@@ -100,19 +102,21 @@ def passage_of(piece: Piece, match: Match) -> Passage:
     )
 
 
-def columns(passage: Passage) -> list[tuple[int | None, int | None]]:
+def columns(passage: Passage) -> list[Column]:
     """Lay the notes of both passages out in columns, each with at most one note of either.
 
     Returns
     -------
     list of (int or None, int or None)
-        Places in `Passage.mine` and `Passage.theirs`, in order.
+        Places in `Passage.mine` and `Passage.theirs`, in order of time.
     """
-    laid: list[tuple[int | None, int | None]] = []
+    laid: list[Column] = []
     i = j = 0
     for a, b in [*passage.pairs.tolist(), [len(passage.mine), len(passage.theirs)]]:
-        laid += [(k, None) for k in range(i, a)]
-        laid += [(None, k) for k in range(j, b)]
+        track: list[Column] = [(k, None) for k in range(i, a)]
+        reference: list[Column] = [(None, k) for k in range(j, b)]
+        onset = [*passage.track.onset[passage.mine[i:a]], *passage.placed[j:b, 0]]
+        laid += [(track + reference)[k] for k in np.argsort(onset, kind="stable")]
         if a < len(passage.mine) and b < len(passage.theirs):
             laid.append((a, b))
         i, j = a + 1, b + 1
