@@ -213,3 +213,16 @@ def test_hardly_any_sound_is_said_to_be_too_short(tmp_path, samples):
     soundfile.write(tmp_path / "tiny.wav", sine()[:samples], RATE)
     with pytest.raises(ReadError, match="too short to hold a melody"):
         read(tmp_path / "tiny.wav")
+
+
+def test_an_offset_of_the_samples_is_taken_off(tmp_path):
+    """A fault of a converter: it is no sound, and hides what is."""
+    time = np.arange(3 * 22050) / 22050
+    tone = (0.2 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+    for name, sound in (("plain", tone), ("offset", tone + np.float32(0.3))):
+        soundfile.write(tmp_path / f"{name}.wav", sound, 22050, "FLOAT")
+    plain, offset = (
+        np.concatenate(list(audio_blocks(tmp_path / f"{name}.wav", 22050)))
+        for name in ("plain", "offset")
+    )
+    assert abs(offset[2000:-2000] - plain[2000:-2000]).max() < 1e-3

@@ -38,7 +38,7 @@ from melodysim.batch.task_loop import ScanProgress, compared, identified, left_t
 from melodysim.batch.tracks import find_tracks
 from melodysim.batch.transcription_cache import Cache
 from melodysim.batch.worker import check_track, moved
-from melodysim.errors import MelodysimError, ReadError
+from melodysim.errors import MelodysimError, MissingDependencyError, ReadError
 from melodysim.judge.verdict import Rates
 from melodysim.library import Entry, Library, Reference, WatchList
 from melodysim.library.importers import import_paths
@@ -715,6 +715,20 @@ def test_what_was_wrong_for_a_moment_is_not_kept(small, tmp_path):
     assert check_track(plan(small, tmp_path), str(FIXTURES / "twinkle.mid"), "").lasting
     (tmp_path / "text.mid").write_text("no music")
     assert check_track(plan(small, tmp_path), str(tmp_path / "text.mid"), "").lasting
+
+
+def test_a_kind_of_sound_that_needs_a_package_costs_its_track_alone(small, tmp_path, monkeypatch):
+    """It is tried again, since the package may be there by then; what all sound needs stops a scan."""
+    path = tmp_path / "song.m4a"
+    path.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(64))
+    monkeypatch.setattr("melodysim.readers.audio.decoding._has_av", lambda: False)
+    found = check_track(plan(small, tmp_path), str(path), "")
+    assert found.level == "error"
+    assert "needs PyAV" in found.why
+    assert not found.lasting
+    monkeypatch.setitem(sys.modules, "soxr", None)
+    with pytest.raises(MissingDependencyError, match="soxr"):
+        check_track(plan(small, tmp_path), str(path), "")
 
 
 def test_a_library_that_changes_during_a_scan_stops_it(small, tmp_path):

@@ -107,6 +107,56 @@ def test_a_stem_of_another_length_is_remarked_on(mix, tmp_path, seconds):
     assert found.remarks[1] == wanted
 
 
+@pytest.mark.parametrize("shift", [-2.0, 1.5])
+def test_a_stem_out_of_step_is_moved_to_its_place(mix, tmp_path, shift):
+    """The stem begins 2 s before the mix, or 1.5 s after it, upside down and at another level."""
+    voice, others = mix
+    moved = np.concatenate([np.zeros(round(2 * SAMPLE_RATE), np.float32), voice])
+    if shift > 0:
+        moved = voice[round(shift * SAMPLE_RATE) :]
+    soundfile.write(tmp_path / "song.wav", voice + others, SAMPLE_RATE)
+    soundfile.write(tmp_path / "voice.wav", voice, SAMPLE_RATE)
+    soundfile.write(tmp_path / "moved.wav", -0.5 * moved, SAMPLE_RATE)
+    one, other = (
+        melodysim.read(tmp_path / "song.wav", 1, stems=[tmp_path / f"{name}.wav"])
+        for name in ("voice", "moved")
+    )
+    side = "after" if shift > 0 else "before"
+    wanted = f"“moved.wav” begins {abs(shift):.1f} s {side} the recording, and was moved"
+    assert wanted in other.remarks
+    here = other.heard.strength.argmax(axis=1) == one.heard.strength.argmax(axis=1)
+    assert here.mean() > 0.8
+
+
+def test_the_stem_of_another_track_is_left_aside(mix, tmp_path):
+    """It would hide what the mix holds; the voice is separated instead, as without a stem."""
+    voice, others = mix
+    soundfile.write(tmp_path / "song.wav", voice + others, SAMPLE_RATE)
+    rng = np.random.default_rng(5)
+    time = np.arange(len(voice)) / SAMPLE_RATE
+    tune = 440 * 2 ** (np.repeat(rng.integers(-7, 8, 40), len(time) // 40 + 1)[: len(time)] / 12)
+    other = np.sin(2 * np.pi * np.cumsum(tune) / SAMPLE_RATE).astype(np.float32)
+    soundfile.write(tmp_path / "vocals.wav", 0.3 * other, SAMPLE_RATE)
+    alone = melodysim.read(tmp_path / "song.wav", 1)
+    found = melodysim.read(tmp_path / "song.wav", 1, stems=[tmp_path / "vocals.wav"])
+    assert any("is not in the recording, so it was left aside" in remark for remark in found.remarks)
+    assert np.array_equal(found.heard.strength, alone.heard.strength)
+
+
+def test_a_stem_that_is_named_twice_counts_once(mix, tmp_path):
+    soundfile.write(tmp_path / "vocals.wav", mix[0], SAMPLE_RATE)
+    assert voice_stems([tmp_path / "vocals.wav", tmp_path]) == [tmp_path / "vocals.wav"]
+
+
+def test_a_louder_stem_is_no_more_than_its_mix_has_of_it(mix, tmp_path):
+    voice, others = mix
+    soundfile.write(tmp_path / "song.wav", voice + others, SAMPLE_RATE, "FLOAT")
+    for gain in (1, 3):
+        soundfile.write(tmp_path / "vocals.wav", gain * voice, SAMPLE_RATE, "FLOAT")
+        found = melodysim.read(tmp_path / "song.wav", 1, stems=[tmp_path / "vocals.wav"])
+        assert found.heard.separated < 1
+
+
 def test_a_silent_stem_is_said_to_be_of_no_use(mix, tmp_path):
     whole = mix[0] + mix[1]
     soundfile.write(tmp_path / "song.wav", whole, SAMPLE_RATE)
