@@ -10,6 +10,7 @@ begins. Arrays are read-only, so a melody can be shared between threads.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,8 +42,11 @@ def numbers(values: ArrayLike, dtype: type = np.float64) -> NDArray:
     Raises
     ------
     InvalidNotesError
-        If they are no real numbers.
+        If they are no real numbers, or some are masked.
     """
+    # Only where somebody has loaded `numpy.ma` can an array be masked.
+    if "numpy.ma" in sys.modules and isinstance(values, np.ma.MaskedArray) and np.any(values.mask):
+        raise InvalidNotesError("notes are masked", "leave these out of all arrays")
     try:
         given = np.asarray(values)
         if given.dtype.kind not in _NUMBERS:

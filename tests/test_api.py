@@ -315,6 +315,15 @@ def test_chords_that_are_played_are_chords(fixtures):
         assert melodysim.melody_of(*notes).pitch.tolist() == p.tolist()
 
 
+def test_masked_notes_are_refused_and_territories_are_known_in_capitals(library_path):
+    onset = np.arange(12) * 0.5
+    masked = np.ma.masked_array(60 + np.arange(12) % 7, mask=[True] + [False] * 11)
+    with pytest.raises(melodysim.InvalidNotesError, match="masked"):
+        Melody.from_notes(onset, np.full(12, 0.4), masked)
+    assert len(Melody.from_notes(onset, np.full(12, 0.4), np.ma.masked_array(masked.data))) == 12
+    assert Library.open(library_path, territory="US").territory == "us"
+
+
 def test_what_is_asked_wrongly_is_said(library_path, fixtures):
     song = melodysim.read(fixtures / "paper-lanterns.mid").melodies[0]
     library = melodysim.Library.open(library_path)

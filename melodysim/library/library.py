@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,6 +122,8 @@ class Library:
         *,
         exhaustive: bool = False,
     ) -> None:
+        if isinstance(territory, str):
+            territory = cast(Territory, territory.lower())
         if territory not in TERRITORIES:
             known = ", ".join(TERRITORIES)
             raise LibraryError(f"no territory “{territory}”", f"known are {known}", path)
