@@ -26,6 +26,7 @@ PITCH_RANGE = (0.0, 127.0)
 """MIDI note numbers that a pitch may have."""
 _NUMBERS = "biufO"
 """Kinds of numpy's dtypes that may hold real numbers."""
+_KINDS = {"U": "text", "S": "bytes", "c": "complex numbers", "M": "dates", "m": "spans of time"}
 FEWEST_NOTES = 4
 """A line of fewer notes is too short to be recognised."""
 
@@ -50,7 +51,7 @@ def numbers(values: ArrayLike, dtype: type = np.float64) -> NDArray:
     try:
         given = np.asarray(values)
         if given.dtype.kind not in _NUMBERS:
-            raise TypeError(f"they are {given.dtype}")
+            raise TypeError(f"they are {_KINDS.get(given.dtype.kind, given.dtype)}")
         with np.errstate(over="ignore"):  # what overflows is infinite, and refused for that
             array: NDArray = np.array(given, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as error:

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -551,3 +552,32 @@ def test_no_text_is_written_under_a_name_of_another_kind(run, library_path, fixt
     )  # fmt: skip
     assert "LIKELY" in (tmp_path / "pair.log").read_text()
     assert f"written to {tmp_path / 'pair.log'}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("song.ly", "\\relative c' { c4 d e f }", "is a file of LilyPond"),
+        ("song.flp", "FLhd", "is a file of FL Studio"),
+        ("song.mscx", '<?xml version="1.0"?><museScore version="4.0"/>', "as MusicXML"),
+    ],
+)
+def test_files_of_other_programs_are_named_and_what_to_do(
+    run, tmp_path, library_path, name, content, says
+):
+    (tmp_path / name).write_text(content)
+    done = run("check", tmp_path / name, "--library", library_path)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "MusicXML" in done.stderr
+
+
+def test_a_quiet_import_says_what_was_imported_and_what_failed(run, tmp_path):
+    (tmp_path / "bad.mid").write_text("no music")
+    shutil.copy(FIXTURES / "twinkle.mid", tmp_path / "one.mid")
+    shutil.copy(FIXTURES / "twinkle.mid", tmp_path / "two.mid")
+    done = run("library", "import", tmp_path, "-q", "--library", tmp_path / "library.db")
+    first, second = done.stdout.splitlines()
+    assert "1 melody imported" in first
+    assert "bad.mid" in second
+    assert done.stderr == ""

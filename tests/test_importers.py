@@ -402,6 +402,23 @@ def test_a_melody_of_a_table_with_wrong_rights_is_left_out_alone(tmp_path):
     assert "melody a" in str(result.failed[0][1])
 
 
+@pytest.mark.parametrize(
+    "rights",
+    [
+        {"holder": {"a": 1}}, {"holder": 5}, {"published": 1990.5}, {"published": True}, {"died": -5},
+        {"published": "long ago"}, {"published": 10**30}, {"status": []}, {"expires": 20300101},
+    ],
+)  # fmt: skip
+def test_rights_of_another_type_cost_their_melody_alone(tmp_path, rights):
+    items = [{"id": "a", "notes": NOTE_ROWS, **rights}, {"id": "b", "notes": NOTE_ROWS}]
+    (tmp_path / "works.json").write_text(json.dumps(items))
+    with Store(tmp_path / "library.db", create=True) as store:
+        result = import_paths(store, [tmp_path / "works.json"], Rights())
+        assert [entry.id for entry in store.entries()] == ["works.json#b"]
+    ((_, error),) = result.failed
+    assert next(iter(rights)) in str(error)
+
+
 def test_libraries_of_other_rights_are_merged_aloud(tmp_path, run):
     """The same melody, licensed to one and not to the other: what is there stays, and it is said."""
     for name, status in (("a", "in-copyright"), ("b", "licensed")):

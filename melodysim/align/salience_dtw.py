@@ -41,6 +41,8 @@ SKIP_COST = 2.0
 """Nats for a reference note that is not heard."""
 UNUSUAL_COST = 0.5
 """Nats for a note at either end of the range of its length: the tempo is off, or it is another."""
+TOLD = 0.5
+"""Nats of evidence from which on a note is said to be heard: less says little either way."""
 RETURN_WEIGHT = 0.5
 """Share that counts of a reference's best score in another part of the recording: choruses return."""
 
@@ -58,7 +60,7 @@ class SalienceAlignment:
     begin, end : ndarray of float64, shape (k,)
         Seconds in the recording that each takes.
     heard : ndarray of bool, shape (k,)
-        False where the note was passed over as not heard.
+        False where the note was passed over as not heard, or its evidence says little.
     first_pitch : int
         MIDI note number at which the reference's first note is, or would be, in the recording.
     tempo_ratio : float
@@ -304,10 +306,6 @@ def _transpositions(
     return lanes
 
 
-_TOLD = 0.5
-"""Nats of evidence from which on a note is said to be heard: less says little either way."""
-
-
 def trace_heard(
     corpus: Corpus,
     evidence: PitchEvidence,
@@ -348,11 +346,12 @@ def trace_heard(
         length = int(move[j, t])
         back = t - abs(length)
         # The alignment passes a note over only where that costs less than its evidence does.
-        told = length > 0 and int(sums[0][j - 1, t]) - int(sums[1][j - 1, back]) >= _TOLD * QUANTUM
+        told = length > 0 and int(sums[0][j - 1, t]) - int(sums[1][j - 1, back]) >= TOLD * QUANTUM
         rows.append((j - 1, back, t, told))
         j, t = j - 1, back
-    told_rows = [k for k, row in enumerate(rows) if row[3]] or [0, len(rows) - 1]
-    rows = rows[told_rows[0] : told_rows[-1] + 1]
+    heard_rows = [k for k, row in enumerate(rows) if row[3]]
+    if heard_rows:  # the passage begins and ends with a note that is heard
+        rows = rows[heard_rows[0] : heard_rows[-1] + 1]
     note, begin, end, sung = (np.array(column) for column in zip(*rows[::-1], strict=True))
     begin, end = ((time + evidence.starts[number]) * step for time in (begin, end))
     pitch = corpus.pitch[lo:hi][note] + lane
@@ -362,7 +361,7 @@ def trace_heard(
         begin=begin,
         end=end,
         heard=sung.astype(bool),
-        first_pitch=lane + _octave(heard, pitch, begin, end, sung),
+        first_pitch=lane + _octave(heard, pitch, begin, end, sung | (not heard_rows)),
         tempo_ratio=float(corpus.gap[lo:hi][note].sum()) / float(end[-1] - begin[0]),
     )
 

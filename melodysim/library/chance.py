@@ -103,10 +103,8 @@ def typical_chance(works: int, free: int = 0) -> Chance:
     """
     more = float(np.log(max(works, 1)))
     if few_beside_free(works, free):
-        mode, scale = (
-            _FEW_SONGS.mode + FEW_PER_FOLD * more,
-            _FEW_SONGS.scale + FEW_SCALE_PER_FOLD * more,
-        )
+        mode = _FEW_SONGS.mode + FEW_PER_FOLD * more
+        scale = _FEW_SONGS.scale + FEW_SCALE_PER_FOLD * more
         return replace(_FEW_SONGS, mode=mode, scale=scale, works=works)
     chance = _SONGS.among(works)
     scale = chance.scale + SCALE_PER_FOLD * (more - float(np.log(_SONGS.works)))

@@ -43,6 +43,12 @@ SUFFIXES = MIDI_SUFFIXES | set(PROJECT_READERS) | ABC_SUFFIXES | set(SCORE_READE
 """File name suffixes that `read` knows."""
 
 _PACKED = {".gz", ".zip", ".7z", ".rar", ".bz2", ".xz", ".zst"}
+_OF_PROGRAMS = {
+    ".mscx": "MuseScore", ".mscz": "MuseScore", ".mei": "MEI", ".ly": "LilyPond", ".sib": "Sibelius",
+    ".musx": "Finale", ".dorico": "Dorico", ".gp": "Guitar Pro", ".gp5": "Guitar Pro",
+    ".gpx": "Guitar Pro", ".flp": "FL Studio", ".cpr": "Cubase", ".ptx": "Pro Tools",
+}  # fmt: skip
+"""Files of notes that are not read, and what writes them."""
 _MOST_NAMED = 12
 """Parts that were not compared, and are named."""
 _SNIFFED = 4096
@@ -186,6 +192,9 @@ def _read_symbolic(path: Path, suffix: str, content: bytes) -> tuple[Kind, Score
         return "score", _read_by(SCORE_READERS[suffix], path, content)
     if suffix in _PACKED:
         raise ReadError(f"is packed ({suffix}), or a damaged set of melodies", "unpack it first", path)
+    if suffix in _OF_PROGRAMS:
+        program = _OF_PROGRAMS[suffix]
+        raise ReadError(f"is a file of {program}, not read here", "export it as MusicXML or MIDI", path)
     known = " ".join(sorted(SUFFIXES))
     raise ReadError(f"unknown kind of file {suffix or '(no suffix)'}", f"known are {known}", path)
 

@@ -391,8 +391,8 @@ def known_suffix(name: str) -> str:
     """
     suffix = "." + name.rsplit(".", 1)[-1].lower() if "." in name else ""
     if suffix not in SUFFIXES:
-        known = " ".join(sorted(SUFFIXES))
-        raise MelodysimError("melodysim does not read this kind of file", f"it knows {known}", name)
+        known = "recordings, MIDI, MusicXML, ABC, kern and projects of workstations"
+        raise MelodysimError("melodysim does not read this kind of file", f"it reads {known}", name)
     return suffix
 
 
@@ -420,7 +420,7 @@ def _check(folder: str, name: str, suffix: str, terms: Terms) -> dict[str, Any]:
         raise error.renamed(upload, name) from error
     stage("drawing the report")
     named = replace(report, source=name, piece=replace(piece, source=name))
-    page = track_html(named, datetime.now(UTC).date(), upload)
+    page = track_html(named, datetime.now(UTC).date(), upload, back="/")
     write_whole(place / "report.html", page.encode())
     answer = checks_json([named], library.path.name, len(library), library.search)
     write_whole(place / "report.json", answer.encode())

@@ -40,12 +40,15 @@ command.add_command(sources)
 command.add_command(fetch)
 
 
-def _report(result: ImportResult, path: Path, form: str, output: Path | None) -> str:
+def _report(result: ImportResult, path: Path, form: str, quiet: bool) -> str:
     if form == "json":
         from melodysim.report.json import import_json
 
         return import_json(result)
     lines = [f"{counted(result.imported, 'melody', 'melodies')} imported into {path}"]
+    failed = [printable(f"failed: {error}") for _, error in result.failed]
+    if quiet:
+        return "\n".join(lines + failed) + "\n"
     if result.unchanged:
         lines.append(
             f"{counted(result.unchanged, 'file was', 'files were')} there already, unchanged, and so "
@@ -65,8 +68,7 @@ def _report(result: ImportResult, path: Path, form: str, output: Path | None) ->
     if len(result.odd) > _MOST_ODD:
         more = counted(len(result.odd) - _MOST_ODD, "more file was odd", "more files were odd")
         lines.append(f"{more}, and read; --format json says how")
-    lines += [printable(f"failed: {error}") for _, error in result.failed]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + failed) + "\n"
 
 
 def _finish(
@@ -86,7 +88,7 @@ def _finish(
         terminal.measure_recordings(library, quiet)
     for public in result.sets if not quiet else ():
         click.echo(f"{public.name} ({public.home}): {public.licence}", err=True)
-    terminal.deliver(_report(result, path, form, output), output)
+    terminal.deliver(_report(result, path, form, quiet), output)
     if result.failed:
         ctx.exit(2)
 

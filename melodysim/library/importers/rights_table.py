@@ -159,7 +159,7 @@ def _row(names: list[str], cells: list[str]) -> ListedMelody:
 
 
 def checked_fields(said: dict[str, Any]) -> dict[str, Any]:
-    """Return fields of `Rights` as they are kept, years as numbers, from the texts of a table.
+    """Return fields of `Rights` as they are kept, years as numbers, from the values of a table.
 
     Raises
     ------
@@ -167,11 +167,15 @@ def checked_fields(said: dict[str, Any]) -> dict[str, Any]:
         If one is not valid.
     """
     fields = dict(said)
-    for name in ("published", "died"):
-        year = fields.get(name)
-        if isinstance(year, str):
-            if not year.strip().isdecimal():
-                raise RightsError(f"{name}: {year!r} is no year")
-            fields[name] = int(year)
+    for name, value in said.items():
+        if value is None:
+            continue
+        if name in ("published", "died"):
+            year = str(value).strip() if isinstance(value, str | int) else ""
+            if not (year.isdecimal() and year.isascii()):
+                raise RightsError(f"{name}: {value!r} is no year")
+            fields[name] = int(year[:9])
+        elif not isinstance(value, str):
+            raise RightsError(f"{name}: {value!r} is no text")
     check_rights(replace(Rights(), **fields))
     return fields

@@ -85,7 +85,7 @@ def read_musicxml(path: Path, content: bytes) -> Score:
     ReadError
         If it is damaged, or of another kind.
     """
-    with damage(path, "MusicXML file", "export it again"):
+    with damage(path, "MusicXML file", "export it again, as MusicXML"):
         if content.startswith(b"PK"):
             content = _unpacked(Archive(content))
         return _score(parse_xml(content))
