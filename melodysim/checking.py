@@ -322,7 +322,7 @@ def require_melody(piece: Piece) -> None:
     if not piece.melodies:
         raise ReadError(
             "no melody was heard (silence, noise, no pitched voice, or fewer than "
-            f"{FEWEST_NOTES} notes), so nothing could be checked",
+            f"{FEWEST_NOTES} notes), so there is nothing to compare",
             path=piece.source,
         )
     longest = max(len(melody) for melody in piece.melodies)

@@ -116,6 +116,19 @@ def test_a_left_hand_in_step_with_the_chords_above_it_is_a_candidate():
     assert lines[-1].pitch.tolist() == song.pitch.tolist()
 
 
+def test_a_tune_on_top_of_broken_chords_is_a_candidate():
+    # Each note of it is the top of a figure of four; nothing begins with anything else.
+    song = lead(shift=5)
+    onset = (song.onset[:, None] + np.array([0, 0.12, 0.24, 0.36])).ravel()
+    figures = (song.pitch[:, None] + np.array([-12, -7, 0, -7])).ravel()
+    hidden = part("Piano", onset, 0.11, figures)
+    lines = {line.voice: line for line in candidate_melodies(Score((hidden,)))}
+    assert in_common(lines["Piano, inner line"], song) == 0  # it begins a little later
+    assert lines["Piano, inner line"].pitch.tolist() == song.pitch.tolist()
+    # A tune that leaps as tunes do has none.
+    assert len(candidate_melodies(Score((song,)))) == 1
+
+
 def test_one_voice_and_a_named_tune_have_no_lines_inside():
     (_,) = candidate_melodies(Score((lead(),)))
     song = lead()

@@ -84,6 +84,8 @@ def test_a_recording_is_named_shown_corrected_and_taken_off(run, library_file, t
     corrected = json.loads(run("suspect", "list", "--format", "json", *asked).stdout)["suspects"][0]
     assert (corrected["id"], corrected["corrected"]) == ("twinkle-piano", True)
     assert "LIKELY" in run("check", LANTERNS, *asked).stdout
+    again = run("suspect", "add", FIXTURES / "twinkle-piano.ogg", *asked)
+    assert again.returncode == 2  # corrected or not, it is the song that was named
     assert run("suspect", "remove", "twinkle-piano", *asked).returncode == 0
     assert run("suspect", "show", "twinkle-piano", *asked).returncode == 2
 

@@ -213,7 +213,7 @@ class WatchList:
             while identity in taken:
                 number += 1
                 identity = f"{name}~{number}"
-            self._put(db, identity, name, by, piece, corrected=False)
+            self._put(db, identity, name, by, piece)
         return self.suspect(identity)
 
     def correct(self, identity: str, notes: Piece) -> Suspect:
@@ -227,8 +227,10 @@ class WatchList:
         """
         old = self.suspect(identity)
         with self._writing() as db:
+            # The song stays known by the recording that it was named by.
+            (known_by,) = db.execute("SELECT sha256 FROM suspect WHERE id = ?", (identity,)).fetchone()
             db.execute("DELETE FROM suspect WHERE id = ?", (identity,))
-            self._put(db, identity, old.title, old.creator, notes, corrected=True)
+            self._put(db, identity, old.title, old.creator, notes, corrected_of=known_by)
         return self.suspect(identity)
 
     def _put(
@@ -238,15 +240,17 @@ class WatchList:
         title: str,
         creator: str | None,
         piece: Piece,
-        corrected: bool,
+        corrected_of: str | None = None,
     ) -> None:
+        """Write a song; `corrected_of` is the checksum of what its notes correct."""
         packed = pack_piece(piece)
         digest = hashlib.sha256(f"{identity}\n{title}\n{creator}\n".encode() + packed).hexdigest()
         db.execute(
             "INSERT INTO suspect VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                identity, title, creator, piece.source, piece.sha256, date.today().isoformat(),
-                int(corrected), packed, digest,
+                identity, title, creator, piece.source,
+                piece.sha256 if corrected_of is None else corrected_of, date.today().isoformat(),
+                int(corrected_of is not None), packed, digest,
             ),
         )  # fmt: skip
 
