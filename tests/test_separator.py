@@ -148,13 +148,16 @@ def test_a_stem_that_is_named_twice_counts_once(mix, tmp_path):
     assert voice_stems([tmp_path / "vocals.wav", tmp_path]) == [tmp_path / "vocals.wav"]
 
 
-def test_a_louder_stem_is_no_more_than_its_mix_has_of_it(mix, tmp_path):
+def test_a_louder_or_softer_stem_is_as_loud_as_its_mix_has_it(mix, tmp_path):
     voice, others = mix
     soundfile.write(tmp_path / "song.wav", voice + others, SAMPLE_RATE, "FLOAT")
-    for gain in (1, 3):
+    share = []
+    for gain in (1, 3, 0.3):
         soundfile.write(tmp_path / "vocals.wav", gain * voice, SAMPLE_RATE, "FLOAT")
         found = melodysim.read(tmp_path / "song.wav", 1, stems=[tmp_path / "vocals.wav"])
-        assert found.heard.separated < 1
+        share.append(found.heard.separated)
+    assert share == pytest.approx([share[0]] * 3, rel=0.02)
+    assert 0.1 < share[0] < 1
 
 
 def test_a_silent_stem_is_said_to_be_of_no_use(mix, tmp_path):

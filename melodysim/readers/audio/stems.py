@@ -15,6 +15,8 @@ from melodysim.readers.parts.part_names import ACCOMPANIES, sings
 
 REMARKED_LAG = 0.1
 """Seconds that a stem may be off its mix without a word: lossy formats shift by less."""
+MOST_GAIN = 4.0
+"""What a stem is made louder at most (12 dB): one that is fainter is what bled into it from the mix."""
 
 
 def voice_stems(stems: Sequence[Path]) -> list[Path]:
@@ -53,7 +55,7 @@ def voice_stems(stems: Sequence[Path]) -> list[Path]:
 def stems_in(
     mix: Path, stems: Sequence[Path], rate: int
 ) -> tuple[list[Iterator[NDArray[np.float32]]], list[Path], list[str]]:
-    """Open stems in step with their mix, no louder than they are in it; leave aside what is not in it.
+    """Open stems in step with their mix, as loud as they are in it; leave aside what is not in it.
 
     Parameters
     ----------
@@ -90,7 +92,8 @@ def stems_in(
             remarks.append(
                 f"“{stem.name}” begins {abs(place.lag):.1f} s {side} the recording, and was moved"
             )
-        streams.append(_moved(audio_blocks(stem, rate), round(place.lag * rate), min(place.gain, 1.0)))
+        gain = min(place.gain, MOST_GAIN)
+        streams.append(_moved(audio_blocks(stem, rate), round(place.lag * rate), gain))
         used.append(stem)
     return streams, used, remarks
 
