@@ -7,6 +7,7 @@ from test_transcribe import sung
 import melodysim
 from melodysim.errors import ReadError
 from melodysim.readers.audio import mixed, voice_stems
+from melodysim.readers.audio.stem_place import CERTAIN, stem_place
 from melodysim.transcribe import separator
 from melodysim.transcribe.basic_pitch import SAMPLE_RATE
 from melodysim.transcribe.transcription import transcribe_recording
@@ -141,6 +142,36 @@ def test_the_stem_of_another_track_is_left_aside(mix, tmp_path):
     found = melodysim.read(tmp_path / "song.wav", 1, stems=[tmp_path / "vocals.wav"])
     assert any("is not in the recording, so it was left aside" in remark for remark in found.remarks)
     assert np.array_equal(found.heard.strength, alone.heard.strength)
+
+
+def test_another_tune_of_the_same_samples_is_no_stem():
+    """Some of its notes are, sample for sample, in the mix; most are not."""
+    rate, rng = 5512, np.random.default_rng(3)
+    time = np.arange(round(0.5 * rate)) / rate
+    samples = {
+        pitch: np.exp(-3 * time) * np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * time)
+        + 0.3 * np.exp(-40 * time) * rng.standard_normal(len(time))
+        for pitch in range(60, 73)
+    }
+
+    def played(pitches):
+        return np.concatenate([samples[pitch] for pitch in pitches]).astype(np.float32)
+
+    tune, other = rng.integers(60, 73, 60), rng.integers(60, 73, 60)
+    mix = played(tune) + 0.5 * played(rng.integers(60, 73, 60))
+    assert stem_place(mix, played(tune), rate).found
+    foreign = stem_place(mix, played(other), rate)
+    assert foreign.certainty > CERTAIN  # a note alone would be taken for the stem
+    assert not foreign.found
+
+
+def test_a_voice_deep_in_the_mix_is_read_from_its_stem(mix, tmp_path):
+    voice, others = mix
+    soundfile.write(tmp_path / "song.wav", 0.15 * voice + others, SAMPLE_RATE, "FLOAT")
+    soundfile.write(tmp_path / "vocals.wav", voice, SAMPLE_RATE, "FLOAT")
+    found = melodysim.read(tmp_path / "song.wav", 1, stems=[tmp_path / "vocals.wav"])
+    assert 0 < found.heard.separated < 0.05  # the separator's voice would be taken for an instrument
+    assert turns(found.melodies[0]) == [64, 67, 69, 67, 64, 62, 60, 62, 64, 67, 72, 71] * 2
 
 
 def test_a_stem_that_is_named_twice_counts_once(mix, tmp_path):

@@ -54,6 +54,8 @@ SUNG, SUNG_AROUND, SUNG_HOP = 0.05, 2.5, 0.25
 """Share of the power of a mix that a voice has at least where somebody sings, and the seconds on either
 side that count too, in steps of so many: below it, the separator lets through what is like a voice in
 an instrument."""
+SUNG_STEM = 0.005
+"""The same where a stem was given: a person has said that it is the voice, however deep in the mix."""
 SEAM_SECONDS = 0.1
 """Most seconds between the onsets that two neighbouring blocks find for the same note."""
 _TRACKERS = (voice_line, tracked_line, top_line_of_events)
@@ -71,6 +73,8 @@ class _Block:
         Seconds of the recording at which it begins.
     begin, end : float
         The span for which it is to be used.
+    least : float
+        Power of the voice, as a share of the mix, from which on somebody sings.
     """
 
     mix: NDArray[np.float32]
@@ -78,6 +82,7 @@ class _Block:
     start: float
     begin: float
     end: float
+    least: float = SUNG
 
     def sung(self) -> NDArray[np.bool_]:
         """Say of each frame whether somebody sings about then."""
@@ -85,7 +90,7 @@ class _Block:
         around = np.ones(1 + 2 * round(SUNG_AROUND / SUNG_HOP))
         voice, mix = (np.convolve(power, around, "same")[: len(power)] for power in self._powers)
         place = (np.arange(frames) * FRAME_SECONDS / SUNG_HOP).astype(np.int64)
-        return (voice > SUNG * mix)[np.minimum(place, len(mix) - 1)]
+        return (voice > self.least * mix)[np.minimum(place, len(mix) - 1)]
 
     def share(self) -> float:
         """Return the share of the mix's power that is in the voice, which is there."""
@@ -152,13 +157,13 @@ def _with_voice(
     """Yield blocks of a recording, with the voice in them as far as it can be told."""
     blocks = overlapping_blocks(audio, BLOCK_SECONDS, OVERLAP_SECONDS)
     if stem is None:
-        for mix, *place in blocks:
-            yield _Block(mix, separator.separated_voice(mix, threads), *place)
+        for mix, start, begin, end in blocks:
+            yield _Block(mix, separator.separated_voice(mix, threads), start, begin, end)
         return
     stems = overlapping_blocks(stem, BLOCK_SECONDS, OVERLAP_SECONDS)
-    for mix, *place in blocks:
+    for mix, start, begin, end in blocks:
         sung = next((block[0][: len(mix)] for block in stems), mix[:0])
-        yield _Block(mix, np.pad(sung, (0, len(mix) - len(sung))), *place)
+        yield _Block(mix, np.pad(sung, (0, len(mix) - len(sung))), start, begin, end, SUNG_STEM)
 
 
 def _listened(

@@ -15,8 +15,8 @@ from melodysim.readers.parts.part_names import ACCOMPANIES, sings
 
 REMARKED_LAG = 0.1
 """Seconds that a stem may be off its mix without a word: lossy formats shift by less."""
-MOST_GAIN = 4.0
-"""What a stem is made louder at most (12 dB): one that is fainter is what bled into it from the mix."""
+MOST_GAIN = 10.0
+"""What a stem is made louder at most (20 dB): one that is fainter is what bled into it from the mix."""
 
 
 def voice_stems(stems: Sequence[Path]) -> list[Path]:
