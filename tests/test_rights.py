@@ -188,3 +188,12 @@ def test_posthumous_works_in_the_us():
 def test_dates_are_of_one_form(expires):
     with pytest.raises(RightsError, match="is no date such as"):
         check_rights(Rights("licensed", expires=expires))
+
+
+def test_a_table_is_read_as_spreadsheets_save_it(tmp_path):
+    """Western Europe's encoding, semicolons, empty columns at the end, capitals."""
+    path = tmp_path / "rights.csv"
+    path.write_bytes("id;title;status;died;;\na;Grüße;In-Copyright;1990;;\n".encode("cp1252"))
+    (row,) = read_list(path)
+    assert row.beside["title"] == "Grüße"
+    assert row.rights == {"status": "in-copyright", "died": 1990}

@@ -289,8 +289,9 @@ def rights_(
     """Set the rights of melodies: of the IDs that you name, or of all in a CSV file.
 
     Titles and creators can be corrected too. What you do not name stays as it is; an empty text ("")
-    takes away what was there. From years of publication and death melodysim works out where
-    a tune is free (`check --territory`); a licence counts until the day on which it expires.
+    takes a holder, code, date, note or creator away, and an empty cell of a CSV file a year too. From
+    years of publication and death melodysim works out where a tune is free (`check --territory`); a
+    licence counts until the day on which it expires.
 
     \b
     $ melodysim library rights hook.mid --status licensed --expires 2027-12-31

@@ -13,6 +13,7 @@ from typing import Any
 from melodysim.errors import ReadError, RightsError
 from melodysim.library.entries import Entry
 from melodysim.library.rights import Rights, check_rights
+from melodysim.readers.text_encoding import decode_text
 from melodysim.util.plain_text import cell, uncell
 
 COLUMNS = ("id", "status", "holder", "iswc", "published", "died", "expires", "note")
@@ -83,9 +84,9 @@ def read_list(path: Path) -> list[ListedMelody]:
     Parameters
     ----------
     path : Path
-        CSV in UTF-8, its first line naming the columns: "id", and any of the others in `COLUMNS` and
-        `BESIDE`, separated by commas, semicolons or tabs. An empty cell means that the value is not
-        known.
+        CSV in UTF-8, or as spreadsheets save it, its first line naming the columns: "id", and any of
+        the others in `COLUMNS` and `BESIDE`, separated by commas, semicolons or tabs. An empty cell
+        means that the value is not known.
 
     Raises
     ------
@@ -94,15 +95,17 @@ def read_list(path: Path) -> list[ListedMelody]:
         is not valid; the message names the line.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise ReadError(f"cannot be read ({reason})", path=path) from error
+        content = path.read_bytes()
+    except OSError as error:
+        raise ReadError(f"cannot be read ({error.strerror})", path=path) from error
+    text = decode_text(content).removeprefix("\ufeff")
     csv.field_size_limit(LONGEST_CELL)
     separator = separator_of(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     with _line_named(path, reader):
         names = [name.strip().lower() for name in next(reader, [])]
+    while names and not names[-1]:  # columns that a spreadsheet has left empty
+        names.pop()
     unknown = [name for name in names if name not in (*COLUMNS, *BESIDE)]
     known = (*COLUMNS, "title", "creator")
     if unknown or "id" not in names or not set(names) & set(known[1:]):
@@ -140,6 +143,8 @@ def _line_named(path: Path, reader: Any) -> Iterator[None]:
 
 def _row(names: list[str], cells: list[str]) -> ListedMelody:
     """Convert the cells of one line to a `ListedMelody`."""
+    if len(cells) > len(names) and not any(text.strip() for text in cells[len(names) :]):
+        cells = cells[: len(names)]
     if len(cells) != len(names):
         raise RightsError(
             f"{len(cells)} cells under {len(names)} column names", "put text with a comma in quotes"
@@ -175,6 +180,8 @@ def checked_fields(said: dict[str, Any]) -> dict[str, Any]:
             if not (year.isdecimal() and year.isascii()):
                 raise RightsError(f"{name}: {value!r} is no year")
             fields[name] = int(year[:9])
+        elif name == "status" and isinstance(value, str):
+            fields[name] = value.lower()
         elif not isinstance(value, str):
             raise RightsError(f"{name}: {value!r} is no text")
     check_rights(replace(Rights(), **fields))
