@@ -309,6 +309,11 @@ class Measures:
         """Return which measure of the page is played at a beat."""
         return int(self.written[max(int(np.searchsorted(self.begin, beat + 1e-6)) - 1, 0)])
 
+    def bars(self, beats: tuple[float, float]) -> tuple[str, str]:
+        """Return what is printed at the measures of two beats."""
+        first, last = (self.number[self.at(beat)] for beat in beats)
+        return first, last
+
 
 @dataclass(frozen=True, eq=False)
 class Piece:

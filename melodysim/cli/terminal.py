@@ -105,9 +105,9 @@ def _plain_lines(description: str) -> Callable[[int, int, str], None]:
     return line
 
 
-def end_on_sigterm() -> None:
+def end_on_sigterm(status: int = 128 + signal.SIGTERM) -> None:
     """End by an exception when asked to end, as containers are: nothing is left half made."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(status))
 
 
 def measure_chance(library: Library, quiet: bool) -> None:

@@ -192,7 +192,7 @@ def place_words(match: Match, piece: Piece) -> str:
         first, last = (str(int(beat // piece.bar) + 1) for beat in match.query.beats)
         kind = "track"
     elif piece.measures is not None:
-        first, last = (piece.measures.number[piece.measures.at(beat)] for beat in match.query.beats)
+        first, last = piece.measures.bars(match.query.beats)
         kind = "part"
     else:
         return ""

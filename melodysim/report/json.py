@@ -56,10 +56,9 @@ def _measures_dict(span: Span, measures: Measures | None) -> dict[str, Any]:
     """Return where a passage stands on the page of a score."""
     if measures is None or span.beats is None:
         return {}
-    first, last = (measures.at(beat) for beat in span.beats)
     return {
-        "measures": [first + 1, last + 1],
-        "bars": [measures.number[first], measures.number[last]],
+        "measures": [measures.at(beat) + 1 for beat in span.beats],
+        "bars": list(measures.bars(span.beats)),
     }
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from pathlib import Path
 
 import click
+
+from melodysim.cli import terminal
 
 
 @click.command()
@@ -30,7 +30,6 @@ def command(library_path: Path | None, idle: float) -> None:
     """
     from melodysim.daemon.server import serve
 
-    # As Ctrl-C does, so that its file does not stay behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    terminal.end_on_sigterm(0)  # as Ctrl-C does, so that its file does not stay behind
     if not serve(library_path, idle):
         click.echo("a melodysim daemon is running already", err=True)

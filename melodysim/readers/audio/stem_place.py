@@ -16,7 +16,6 @@ CERTAIN = 20.0
 """Height of the peak, in standard deviations of the correlation, from which a stem is in the mix. Of
 the voices of 18 real recordings, separated and coded at 64 kbit/s, all stood at 200 and more in their
 own mixes, and none above 12 in another."""
-
 WINDOW, AGREEING = 4.0, 0.8
 """Seconds of the stem that are compared by themselves at the place that was found, and the share of
 them, by power, that must agree: 0.98 and more of the same recordings' voices do in their own mixes, at

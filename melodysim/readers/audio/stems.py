@@ -77,10 +77,10 @@ def stems_in(
     whole = thinned(audio_blocks(mix, rate), rate) if stems else np.zeros(0, np.float32)
     for stem in stems:
         alone = thinned(audio_blocks(stem, rate), rate)
-        place = stem_place(whole, alone, rate / DECIMATION)
         if not alone.any():
             remarks.append(f"nothing was heard in “{stem.name}”, so it was of no use")
             continue
+        place = stem_place(whole, alone, rate / DECIMATION)
         if not place.found:
             remarks.append(
                 f"what is in “{stem.name}” is not in the recording, so it was left aside: is it a stem "

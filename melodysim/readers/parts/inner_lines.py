@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from melodysim.melody import FEWEST_NOTES, Melody, top_line
 from melodysim.readers.parts.note_path import MOST_NOTES, best_path
-from melodysim.readers.parts.part_line import hides_lines, line_of
+from melodysim.readers.parts.part_line import COVERS, hides_lines, line_of
 from melodysim.readers.parts.part_names import line_name
 from melodysim.readers.parts.score import Part
 
@@ -28,8 +28,6 @@ _NOTE, _LENGTH, _USUAL_LENGTH = 0.6, 0.15, 0.15
 """What a note is worth, what one twice as long is worth more, and seconds."""
 _RESTRUCK, _AT_ONCE = 0.8, 0.1
 """Share of its notes that a part keeps at most where many are struck again; seconds between these."""
-_COVERS = 4.0
-"""Seconds for which a held note hides those above it; one without an end hides no more."""
 _LEAP, _LEAPING = 4.0, 0.6
 """Semitones of a leap, and the share of a part's intervals that are wider where it is broken chords. Of
 300 pop songs' melodies no more than a third are."""
@@ -65,7 +63,7 @@ def inner_lines(part: Part, known: list[Melody]) -> list[Melody]:
     if len(held) < _RESTRUCK * len(part):
         chosen += [(held, path) for path in islice(_paths(held), 1)]
     # A left hand that goes in step with the chords above it: nothing is smoother than they are.
-    chosen.append((part, top_line(part.onset, np.minimum(part.duration, _COVERS), -part.pitch)))
+    chosen.append((part, top_line(part.onset, np.minimum(part.duration, COVERS), -part.pitch)))
     return _others((line_of(*one, line_name(part.name, _INNER)) for one in chosen), known)
 
 

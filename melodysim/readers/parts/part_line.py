@@ -21,8 +21,9 @@ CHORDAL_SHARE = 0.1
 """Share of notes in chords, or under others, from which on a part has many voices."""
 _SELDOM = 0.03
 """Share of notes that begin together below which they do so by chance."""
-_COVERS = 4.0
-"""Seconds for which a held note hides the notes below it; one without an end hides no more."""
+COVERS = 4.0
+"""Seconds for which a held note hides the notes below it, or above a lowest line; one without an end
+hides no more."""
 _APART = 12
 """Semitones without a note between key switches, or a bass, and the line above."""
 _SWITCH_SECONDS = 0.2
@@ -82,7 +83,7 @@ def _one_or_highest(part: Part, upper: NDArray[np.intp], many: bool) -> NDArray[
     onset, duration, pitch = part.onset[upper], part.duration[upper], part.pitch[upper]
     if not many:
         return upper[np.lexsort((-pitch, onset))]
-    return upper[top_line(onset, np.minimum(duration, _COVERS), pitch)]
+    return upper[top_line(onset, np.minimum(duration, COVERS), pitch)]
 
 
 def highest_voice(part: Part) -> NDArray[np.intp]:
